@@ -1,0 +1,1 @@
+"""Defines, trains, exports and publishes Keras models."""

@@ -1,0 +1,1 @@
+"""The ``horngate`` command: thin. Each command is one file that parses, calls, prints."""

@@ -1,0 +1,55 @@
+"""``horngate``: one file a command, each imported only when it is asked for.
+
+>>> main(["--help"])  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from horngate import __version__
+from horngate.errors import HorngateError
+
+COMMANDS: Final = {
+    "build": "define, train, export and publish the reference models",
+    "publish": "publish a trained Keras model or a SavedModel into a repository",
+    "serve": "serve the models of a repository",
+    "predict": "ask a running server for a prediction",
+    "status": "show what a running server serves",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # Only the command that is asked for is imported: `predict` must not wait for TensorFlow.
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="horngate", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"horngate {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", required=True)
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if name == wanted:
+            importlib.import_module(f"horngate.cli.{name}").configure(command)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except HorngateError as error:
+        print(f"horngate {options.command}: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(missing_extra(options.command, error), file=sys.stderr)
+        return 1
+
+
+def missing_extra(command: str, error: ModuleNotFoundError) -> str:
+    """What to install when a command's libraries are absent."""
+    extra = {"build": "builder", "publish": "builder", "serve": "server"}.get(command, "client")
+    return (
+        f"horngate {command}: needs the Python module {error.name!r}, which is not installed; "
+        f"install it with: pip install 'horngate[{extra}]'"
+    )

@@ -1,0 +1,1 @@
+"""Settings: file < environment < flags, validated once, every error naming the key."""

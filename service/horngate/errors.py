@@ -1,0 +1,205 @@
+"""Every error that Horngate raises on purpose, and the canonical code of each.
+
+This module knows no transport: ``Code`` has the names and numbers of the canonical status
+codes, and ``transports/`` turns them into gRPC or HTTP. A protocol may answer the same error
+with another code where its contract says so; ``protocols/`` holds those tables.
+
+    HorngateError
+    ├── RequestError                what one caller sent, or what became of its request
+    │   ├── InvalidRequest          INVALID_ARGUMENT     malformed as a whole
+    │   │   ├── InvalidInput        INVALID_ARGUMENT     one input: name, dtype, shape, bytes
+    │   │   ├── InvalidOutputName   INVALID_ARGUMENT     an output filter names none, or twice
+    │   │   └── TooManyRows         INVALID_ARGUMENT     more rows than a request may carry
+    │   ├── ModelNotFound           NOT_FOUND
+    │   ├── VersionNotFound         NOT_FOUND
+    │   ├── SignatureNotFound       FAILED_PRECONDITION
+    │   ├── ModelNotReady           UNAVAILABLE          known, and no version is live (yet)
+    │   ├── Overloaded              UNAVAILABLE          the queue is full: retrying is safe
+    │   ├── ShuttingDown            UNAVAILABLE          draining: another server may answer
+    │   ├── Expired                 DEADLINE_EXCEEDED    the deadline passed before it ran
+    │   ├── Cancelled               CANCELLED            the caller went away
+    │   ├── Unsupported             UNIMPLEMENTED
+    │   └── EngineFailed            INTERNAL             the model raised while it ran
+    ├── LoadError                   FAILED_PRECONDITION  a version on disk that cannot go live
+    ├── ConfigError                 INVALID_ARGUMENT     names the source and the key
+    ├── PublishError                FAILED_PRECONDITION  a model that may not be published
+    ├── DataError                   FAILED_PRECONDITION  training data that cannot be had
+    └── ConnectionFailed            UNAVAILABLE          the client reached no server
+
+A message says what was expected, what was received and what to do.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar
+
+
+class Code(enum.IntEnum):
+    """The canonical status codes, by their public names and numbers."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+class HorngateError(Exception):
+    """The root. ``code`` is the class's canonical code; ``str(error)`` is for people."""
+
+    code: ClassVar[Code] = Code.UNKNOWN
+
+
+class RequestError(HorngateError):
+    """What one caller sent, or what became of it. Never harms another request."""
+
+
+class InvalidRequest(RequestError):
+    """The request is malformed as a whole: no inputs, no model name, contradicting parts."""
+
+    code = Code.INVALID_ARGUMENT
+
+
+class InvalidInput(InvalidRequest):
+    """One input is missing, unknown, of a wrong dtype or shape, or its bytes do not fit.
+
+    ``name`` is the input's name, or "" where the error is about the set of names.
+    """
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class InvalidOutputName(InvalidRequest):
+    """An output filter asks for an output that the signature lacks, or for one twice."""
+
+    def __init__(self, message: str, *, name: str, twice: bool = False) -> None:
+        super().__init__(message)
+        self.name = name
+        self.twice = twice
+
+
+class TooManyRows(InvalidRequest):
+    """The request carries more rows than the model's ``max_request_rows``."""
+
+
+class ModelNotFound(RequestError):
+    """The repository holds no such model. ``version`` is what was asked for, if anything."""
+
+    code = Code.NOT_FOUND
+
+    def __init__(self, message: str, *, model: str, version: int | None = None) -> None:
+        super().__init__(message)
+        self.model = model
+        self.version = version
+
+
+class VersionNotFound(RequestError):
+    """The model is known and the version asked for is not live."""
+
+    code = Code.NOT_FOUND
+
+    def __init__(self, message: str, *, model: str, version: int) -> None:
+        super().__init__(message)
+        self.model = model
+        self.version = version
+
+
+class SignatureNotFound(RequestError):
+    """The version has no signature of that name."""
+
+    code = Code.FAILED_PRECONDITION
+
+    def __init__(self, message: str, *, signature: str) -> None:
+        super().__init__(message)
+        self.signature = signature
+
+
+class ModelNotReady(RequestError):
+    """The model is known and none of its versions is live: still loading, or failed."""
+
+    code = Code.UNAVAILABLE
+
+    def __init__(self, message: str, *, model: str) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class Overloaded(RequestError):
+    """The model's queue is full. The request cost no engine time; retrying is safe."""
+
+    code = Code.UNAVAILABLE
+
+
+class ShuttingDown(RequestError):
+    """The server or the version is going away and took no new work; retrying is safe."""
+
+    code = Code.UNAVAILABLE
+
+
+class Expired(RequestError):
+    """The deadline passed while the request waited. It cost no engine time."""
+
+    code = Code.DEADLINE_EXCEEDED
+
+
+class Cancelled(RequestError):
+    """The caller went away while the request waited. It cost no engine time."""
+
+    code = Code.CANCELLED
+
+
+class Unsupported(RequestError):
+    """A method or a field that this server does not serve."""
+
+    code = Code.UNIMPLEMENTED
+
+
+class EngineFailed(RequestError):
+    """The model raised while it ran, or answered in shapes that its signature denies."""
+
+    code = Code.INTERNAL
+
+
+class LoadError(HorngateError):
+    """A version on disk that cannot go live: incomplete, damaged, or wrong on its goldens."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class ConfigError(HorngateError):
+    """A setting that cannot be used. The message names its source and its key."""
+
+    code = Code.INVALID_ARGUMENT
+
+
+class PublishError(HorngateError):
+    """A model that may not be published: below its floor, unloadable, or wrongly exported."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class DataError(HorngateError):
+    """Training data that cannot be had or does not fit. Another data set is never taken."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class ConnectionFailed(HorngateError):
+    """The client reached no server. Nothing is known to have run; retrying is safe."""
+
+    code = Code.UNAVAILABLE

@@ -1,0 +1,1 @@
+"""The whole metric catalogue, and logs."""

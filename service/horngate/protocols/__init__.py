@@ -1,0 +1,4 @@
+"""What travels on the wire: message in, message out, over ``engine``.
+
+No transport here: a protocol is a table of ``Method``, and any transport can serve it.
+"""

@@ -1,0 +1,79 @@
+"""A protocol as a table: method path, message types, handler.
+
+Handlers are plain functions from message to message, so that any transport can serve them. One
+that has to wait for the engine returns an ``Answer`` of the message in place of the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from google.protobuf.message import Message
+
+from horngate.engine import Call
+from horngate.errors import Code, HorngateError
+from horngate.scheduling.ticket import Answer
+
+
+class Status(NamedTuple):
+    """How a failed call ends on the wire."""
+
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Method:
+    """What every method has.
+
+    ``status`` gives the status by which this protocol answers an error; it is total.
+    """
+
+    protocol: str
+    service: str
+    name: str
+    request: type[Message]
+    response: type[Message]
+    status: Callable[[HorngateError], Status]
+
+    @property
+    def path(self) -> str:
+        """The path that HTTP/2 carries: ``/package.Service/Method``."""
+        return f"/{self.service}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnaryMethod(_Method):
+    """One message in, one out. The handler must not block.
+
+    It raises ``HorngateError`` for what it knows at once; what becomes of a prediction later
+    is raised by ``Answer.result``.
+    """
+
+    handler: Callable[[Any, Call], Message | Answer[Message]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamMethod(_Method):
+    """One message in, any number out.
+
+    The handler gets ``send``, callable from any thread, and returns what the transport calls,
+    once, when the stream ends.
+    """
+
+    handler: Callable[[Any, Call, Callable[[Message], None]], Callable[[], None]]
+
+
+Method = UnaryMethod | StreamMethod
+
+
+class CallObserver(Protocol):
+    """Told of every call by the transport that carries it. Must not raise or block."""
+
+    def started(self, method: Method) -> None:
+        """A call arrived."""
+
+    def finished(self, method: Method, call: Call, code: Code) -> None:
+        """The call ended with ``code``; ``call.subject`` says whose it was, where known."""

@@ -1,0 +1,1 @@
+"""The only rooms that know an engine: each loads a folder into a ``Servable``."""

@@ -1,0 +1,134 @@
+"""The promise of one answer, kept by whichever thread runs the batch.
+
+``concurrent.futures.Future`` would do, at several times the cost: each one makes a condition
+variable, and nobody here waits on one. A ticket calls back instead, once.
+
+>>> ticket: Ticket[int] = Ticket()
+>>> doubled = ticket.then(lambda number: number * 2)
+>>> doubled.on_done(lambda: print(doubled.result()))
+>>> first = ticket.succeed(21)
+42
+"""
+
+from __future__ import annotations
+
+import abc
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from horngate.errors import Cancelled
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Answer(abc.ABC, Generic[T]):
+    """What a caller holds: told when the answer is there, able to take it or to give up.
+
+    All methods may be called from any thread.
+    """
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once when the answer is there; at once if it is there already.
+
+        It runs on the thread that completes the ticket, so it only hands on: it must not
+        block and must not raise. A ticket takes one callback.
+        """
+
+    @abc.abstractmethod
+    def result(self) -> T:
+        """The answer, once done.
+
+        Raises:
+            RequestError: what became of the request instead.
+        """
+
+    @abc.abstractmethod
+    def cancel(self) -> None:
+        """Give up. A request still queued leaves the queue and costs no engine time; one
+        whose batch is running finishes unseen. Neighbours are never touched.
+        """
+
+    def then(self, transform: Callable[[T], U]) -> Answer[U]:
+        """The same answer with ``transform`` applied by the thread that asks for the result,
+        which keeps encoding off the thread that runs batches.
+        """
+        return Mapped(self, transform)
+
+
+_PENDING: Any = object()
+
+
+class Ticket(Answer[T]):
+    """The side that the scheduler completes, exactly once: the first outcome stays."""
+
+    __slots__ = ("_callback", "_error", "_lock", "_value")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._callback: Callable[[], None] | None = None
+        self._value: T = _PENDING
+        self._error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is an outcome."""
+        return self._value is not _PENDING or self._error is not None
+
+    def succeed(self, value: T) -> bool:
+        """Complete with ``value``; False where an outcome was there before."""
+        return self._complete(value, None)
+
+    def fail(self, error: Exception) -> bool:
+        """Complete with ``error``; False where an outcome was there before."""
+        return self._complete(_PENDING, error)
+
+    def cancel(self) -> None:
+        self.fail(Cancelled("the caller cancelled the call before its answer was ready"))
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        with self._lock:
+            if not self.done:
+                self._callback = callback
+                return
+        callback()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        if self._value is _PENDING:
+            raise RuntimeError("result() was asked of a ticket that is not done")
+        return self._value
+
+    def _complete(self, value: T, error: Exception | None) -> bool:
+        with self._lock:
+            if self.done:
+                return False
+            self._value, self._error = value, error
+            callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+        return True
+
+
+class Mapped(Answer[U]):
+    """``Answer.then``: another answer, transformed when it is asked for."""
+
+    __slots__ = ("_source", "_transform")
+
+    def __init__(self, source: Answer[T], transform: Callable[[T], U]) -> None:
+        self._source: Answer[Any] = source
+        self._transform: Callable[[Any], U] = transform
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        self._source.on_done(callback)
+
+    def result(self) -> U:
+        return self._transform(self._source.result())
+
+    def cancel(self) -> None:
+        self._source.cancel()

@@ -1,0 +1,65 @@
+"""The interfaces between the engines below and everything above.
+
+A ``Runtime`` turns a folder into a ``Servable``; a ``Servable`` runs one batch. Nothing here
+knows how, and nothing above knows which engine it has. A second engine is one more file in
+``runtimes/`` that satisfies these two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from horngate.tensors import Array, Arrays, Signature
+
+
+class Clock(Protocol):
+    """Monotonic seconds; a test passes one that it moves by hand."""
+
+    def __call__(self) -> float: ...
+
+
+class Servable(Protocol):
+    """A model in memory, ready to run. ``run`` may be called from several threads at once."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name as logs and metrics show it, for example ``tensorflow``."""
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What can be called, by signature name. Fixed for the servable's life."""
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+        """Run one batch and return every output of the signature by name.
+
+        Args:
+            signature: a key of ``signatures``.
+            inputs: exactly the signature's inputs, each of its dtype and a shape it accepts;
+                the caller has checked them. Never written to.
+
+        Raises:
+            Exception: whatever the engine raises; the scheduler makes it ``EngineFailed``.
+        """
+
+    def close(self) -> None:
+        """Give back what the model holds. Called once, when no ``run`` is under way."""
+
+
+class Runtime(Protocol):
+    """Loads what one engine can run."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name, as ``model.toml`` would spell it."""
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether ``folder`` looks like a version that this engine loads. Reads names only."""
+
+    def load(self, folder: Path) -> Servable:
+        """Load the version in ``folder``; slow, and safe to call beside running servables.
+
+        Raises:
+            LoadError: the folder is incomplete, damaged, or holds what the engine refuses.
+        """

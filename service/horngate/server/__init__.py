@@ -1,0 +1,1 @@
+"""Assembly, the only wiring, and the life of the process."""

@@ -1,0 +1,142 @@
+"""Names, dtypes, shapes and arrays: what a model takes and gives, engine and wire apart.
+
+This module knows numpy and nothing else of the world. A tensor is a numpy array; a string
+tensor is an object array of ``bytes``. bfloat16 is ``ml_dtypes.bfloat16``, the dtype that
+TensorFlow and JAX register with numpy.
+
+>>> spec = TensorSpec("image", DType.FLOAT32, (None, 28, 28, 1))
+>>> spec.accepts_shape((4, 28, 28, 1)), spec.accepts_shape((4, 28, 28))
+(True, False)
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+Shape = tuple[int | None, ...]
+"""A shape with ``None`` where any size is accepted."""
+
+DEFAULT_SIGNATURE: Final = "serving_default"
+"""The signature that a request without a signature name means (TensorFlow Serving's rule)."""
+
+
+class DType(enum.Enum):
+    """The element types that Horngate serves, valued by their numpy names."""
+
+    BOOL = "bool"
+    INT8 = "int8"
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+    UINT32 = "uint32"
+    UINT64 = "uint64"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    COMPLEX64 = "complex64"
+    COMPLEX128 = "complex128"
+    STRING = "string"
+
+    @cached_property
+    def numpy(self) -> np.dtype[Any]:
+        """The numpy dtype: ``object`` (of ``bytes``) for STRING."""
+        special: dict[DType, Any] = {DType.STRING: object, DType.BFLOAT16: ml_dtypes.bfloat16}
+        dtype: np.dtype[Any] = np.dtype(special.get(self, self.value))
+        return dtype
+
+    @classmethod
+    def of(cls, array: Array) -> DType:
+        """The type of ``array``; numpy's ``S``, ``U`` and ``object`` arrays count as STRING.
+
+        Raises:
+            ValueError: numpy can hold it and no model input can (datetime64, float128, …).
+        """
+        if array.dtype.kind in "OSU":
+            return cls.STRING
+        return cls(array.dtype.name)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One named input or output: its dtype and its shape, ``None`` where any size goes."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first dimension is free, which makes it the batch dimension."""
+        return bool(self.shape) and self.shape[0] is None
+
+    def accepts_shape(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of ``shape`` fits: same rank, equal wherever a size is fixed."""
+        return len(shape) == len(self.shape) and all(
+            expected is None or expected == size
+            for expected, size in zip(self.shape, shape, strict=True)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dtype.value}{format_shape(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One way to call a model: named inputs and outputs, each with dtype and shape.
+
+    ``batched`` says whether rows of several requests may share one call: every input and
+    every output has a free first dimension.
+    """
+
+    name: str
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    method: str = "tensorflow/serving/predict"
+
+    @cached_property
+    def batched(self) -> bool:
+        """Whether every input and output has a batch dimension."""
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        return bool(self.inputs) and all(spec.batched for spec in specs)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prediction as a protocol decoded it, not yet held against any signature.
+
+    ``version`` None means the newest live one; ``outputs`` empty means all of them.
+    """
+
+    model: str
+    inputs: Arrays
+    version: int | None = None
+    signature: str = DEFAULT_SIGNATURE
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to one ``Request``: which version and signature ran, and its outputs."""
+
+    model: str
+    version: int
+    signature: Signature
+    outputs: Arrays
+
+
+def format_shape(shape: Shape | tuple[int, ...]) -> str:
+    """A shape for people: ``[?, 28, 28, 1]``, with ``?`` where any size goes."""
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"

@@ -1,0 +1,1 @@
+"""What carries messages: they know no model and no tensor."""
