@@ -49,13 +49,16 @@ class Answer(abc.ABC, Generic[T]):
 
     @abc.abstractmethod
     def cancel(self) -> None:
-        """Give up. A request still queued leaves the queue and costs no engine time; one
-        whose batch is running finishes unseen. Neighbours are never touched.
+        """Give up; neighbours are never touched.
+
+        A request still queued leaves the queue and costs no engine time; one whose batch is
+        running finishes unseen.
         """
 
     def then(self, transform: Callable[[T], U]) -> Answer[U]:
-        """The same answer with ``transform`` applied by the thread that asks for the result,
-        which keeps encoding off the thread that runs batches.
+        """The same answer, with ``transform`` applied by the thread that asks for the result.
+
+        Encoding so stays off the thread that runs batches.
         """
         return Mapped(self, transform)
 

@@ -1,0 +1,113 @@
+"""Holds a request against its signature before it may enter a batch.
+
+What passes here cannot harm its neighbours by its names, dtypes or shapes: those are what
+arrays must agree on to be joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from horngate.errors import InvalidInput, InvalidOutputName, InvalidRequest, TooManyRows
+from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
+
+
+def admit(signature: Signature, inputs: Arrays, *, max_rows: int) -> int:
+    """Check names, dtypes, shapes and row counts; return the number of rows.
+
+    A signature without a batch dimension counts as one row.
+
+    Raises:
+        InvalidInput: a name, a dtype or a shape does not fit; the message names the input.
+        InvalidRequest: the request is empty, or its inputs disagree on the number of rows.
+        TooManyRows: more rows than ``max_rows``.
+    """
+    if inputs.keys() != signature.inputs.keys():
+        raise _wrong_names(signature, inputs)
+    for name, spec in signature.inputs.items():
+        array = inputs[name]
+        if array.dtype != spec.dtype.numpy:
+            raise InvalidInput(
+                f"input {name!r}: expected dtype {spec.dtype.value}, received "
+                f"{_dtype_name(array)}; send it as {spec.dtype.value}",
+                name=name,
+            )
+        if not spec.accepts_shape(array.shape):
+            raise _wrong_shape(spec, array)
+    return _rows(signature, inputs, max_rows) if signature.batched else 1
+
+
+def check_outputs(signature: Signature, wanted: Iterable[str]) -> None:
+    """Check an output filter: every name known, none twice.
+
+    Raises:
+        InvalidOutputName: with the name, and whether it came twice.
+    """
+    seen: set[str] = set()
+    for name in wanted:
+        if name not in signature.outputs:
+            raise InvalidOutputName(
+                f"output {name!r} is not in signature {signature.name!r}; "
+                f"its outputs are {_names(signature.outputs)}",
+                name=name,
+            )
+        if name in seen:
+            raise InvalidOutputName(
+                f"output {name!r} is asked for twice; ask for it once", name=name, twice=True
+            )
+        seen.add(name)
+
+
+def _rows(signature: Signature, inputs: Arrays, max_rows: int) -> int:
+    first, *others = signature.inputs
+    rows = inputs[first].shape[0]
+    for name in others:
+        if inputs[name].shape[0] != rows:
+            counts = ", ".join(f"{key!r} {value.shape[0]}" for key, value in inputs.items())
+            raise InvalidRequest(
+                "inputs disagree on the number of rows: expected the same first dimension in "
+                f"all, received {counts}"
+            )
+    if rows == 0:
+        raise InvalidRequest("expected at least 1 row, received 0; leave an empty request unsent")
+    if rows > max_rows:
+        raise TooManyRows(
+            f"expected at most {max_rows} rows in a request, received {rows}; send several "
+            "requests, or raise limits.max_request_rows in the model's model.toml"
+        )
+    return int(rows)
+
+
+def _wrong_names(signature: Signature, inputs: Arrays) -> InvalidInput:
+    extra = [name for name in inputs if name not in signature.inputs]
+    missing = [name for name in signature.inputs if name not in inputs]
+    parts = [f"expected inputs {_names(signature.inputs)}, received {_names(inputs)}"]
+    if missing:
+        parts.append(f"missing {_names(missing)}")
+    if extra:
+        parts.append(f"not in signature {signature.name!r}: {_names(extra)}")
+    return InvalidInput("; ".join(parts), name=(extra + missing)[0])
+
+
+def _wrong_shape(spec: TensorSpec, array: Array) -> InvalidInput:
+    hint = ""
+    if spec.batched and array.ndim == len(spec.shape) - 1:
+        hint = "; the first dimension counts rows, so one row has a leading 1"
+    return InvalidInput(
+        f"input {spec.name!r}: expected shape {format_shape(spec.shape)}, received "
+        f"{format_shape(array.shape)}{hint}",
+        name=spec.name,
+    )
+
+
+def _dtype_name(array: Array) -> str:
+    try:
+        return DType.of(array).value
+    except ValueError:
+        return array.dtype.name
+
+
+def _names(names: Iterable[str] | Mapping[str, object]) -> str:
+    listed = sorted(names)
+    shown = ", ".join(repr(name) for name in listed[:20])
+    return (shown or "none") + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")

@@ -1,0 +1,114 @@
+"""Who runs batches: the driver of a scheduler, injected so that a test can be one.
+
+A driver owns no queue. It is given ``turn``, which runs at most one batch and says when to ask
+again, and it decides on which thread to call it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+TurnFunction: TypeAlias = Callable[[], "float | None"]
+"""Runs one batch if there is one. Returns seconds until the next may be ripe, 0 for at once, or
+None when nothing waits."""
+
+
+class Executor(Protocol):
+    """Calls ``turn`` whenever there may be something to do."""
+
+    def start(self, turn: TurnFunction) -> None:
+        """Begin. Called once."""
+
+    def wake(self) -> None:
+        """Work was queued; called from any thread, after the queue's lock was given back."""
+
+    def stop(self) -> None:
+        """End. Returns when no ``turn`` is under way, unless called from within one."""
+
+
+class ThreadExecutor:
+    """Runs batches on threads of its own, one for each instance of the model.
+
+    The transport's thread keeps answering health checks and cancellations meanwhile, and while
+    one batch runs the next is decoded; the price is one hand-over to this thread and one back
+    for each batch, not for each request.
+    """
+
+    def __init__(self, instances: int, name: str) -> None:
+        self._condition = threading.Condition()
+        self._pending = 0
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._loop, name=f"{name}-{index}", daemon=True)
+            for index in range(instances)
+        ]
+
+    def start(self, turn: TurnFunction) -> None:
+        self._turn = turn
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        with self._condition:
+            self._pending += 1
+            self._condition.notify()
+
+    def stop(self) -> None:
+        with self._condition:
+            self._stopped = True
+            self._condition.notify_all()
+        for thread in self._threads:
+            if thread is not threading.current_thread() and thread.ident is not None:
+                thread.join()
+
+    def _loop(self) -> None:
+        wait: float | None = None
+        while True:
+            with self._condition:
+                # A wake-up that came while this thread ran a batch is not waited for again.
+                if wait is None or wait > 0:
+                    ends = None if wait is None else time.monotonic() + wait
+                    while not self._pending and not self._stopped:
+                        left = None if ends is None else ends - time.monotonic()
+                        if left is not None and left <= 0:
+                            break
+                        self._condition.wait(left)
+                if self._stopped:
+                    return
+                self._pending = 0
+            wait = self._turn()
+
+
+class InlineExecutor:
+    """Runs batches on the thread that brings the work: no hop, and the caller waits.
+
+    For transports that bring threads of their own, and for offline use. While one thread runs a
+    batch, others only queue, and the running thread goes on until nothing waits.
+    """
+
+    def __init__(self) -> None:
+        self._running = threading.Lock()
+        self._asked = False
+
+    def start(self, turn: TurnFunction) -> None:
+        self._turn = turn
+
+    def wake(self) -> None:
+        # The flag is set before the lock is tried and read again after it was given back: work
+        # that arrives as a run ends is seen by the one thread or by the other.
+        self._asked = True
+        while self._asked and self._running.acquire(blocking=False):
+            try:
+                self._asked = False
+                wait = self._turn()
+            finally:
+                self._running.release()
+            if wait is not None:
+                time.sleep(wait)
+                self._asked = True
+
+    def stop(self) -> None:
+        """Nothing to end: every batch runs within ``wake``."""

@@ -1,0 +1,29 @@
+"""What a scheduler tells of itself, to whoever keeps figures."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Refusal(enum.Enum):
+    """Why accepted or offered work never ran."""
+
+    QUEUE_FULL = "queue_full"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SHUTTING_DOWN = "shutting_down"
+
+
+class BatchObserver(Protocol):
+    """Told from the thread that runs batches or brings work; must not raise or block."""
+
+    def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
+        """One call of the model: its rows, each request's wait in the queue, and its time."""
+
+    def refused(self, reason: Refusal, count: int) -> None:
+        """Requests that will never run."""
+
+    def failed(self, signature: str, rows: int, error: Exception) -> None:
+        """The model raised, or its answer could not be cut into rows."""

@@ -1,0 +1,63 @@
+"""How one model's requests may be batched and limited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from horngate.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class BatchingOptions:
+    """Table ``[batching]`` of ``model.toml``.
+
+    Attributes:
+        enabled: whether rows of several requests may share one run of the model. Switch it
+            off for a model that mixes rows (a mean over the batch, say).
+        max_batch_size: rows up to which requests are glued together. One larger request is
+            not cut: it runs alone.
+        max_queue_rows: rows that may wait; a request beyond is refused at once, UNAVAILABLE.
+        max_queue_delay: seconds that a batch may wait to fill up. 0: whatever is queued when
+            the engine comes free is the next batch.
+        instances: batches that may run at the same time.
+    """
+
+    enabled: bool = True
+    max_batch_size: int = 64
+    max_queue_rows: int = 4096
+    max_queue_delay: float = 0.0
+    instances: int = 1
+
+    def __post_init__(self) -> None:
+        for key in ("max_batch_size", "max_queue_rows", "instances"):
+            if getattr(self, key) < 1:
+                raise ConfigError(
+                    f"{key}: expected at least 1, received {getattr(self, key)}; "
+                    "to switch batching off set enabled = false"
+                )
+        if not 0 <= self.max_queue_delay <= 10:
+            raise ConfigError(
+                f"max_queue_delay: expected 0 to 10 seconds, received {self.max_queue_delay}"
+            )
+        if self.max_queue_rows < self.max_batch_size:
+            raise ConfigError(
+                f"max_queue_rows: expected at least max_batch_size ({self.max_batch_size}), "
+                f"received {self.max_queue_rows}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOptions:
+    """Table ``[limits]`` of ``model.toml``.
+
+    Attributes:
+        max_request_rows: rows that one request may carry; more is INVALID_ARGUMENT.
+    """
+
+    max_request_rows: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.max_request_rows < 1:
+            raise ConfigError(
+                f"max_request_rows: expected at least 1, received {self.max_request_rows}"
+            )

@@ -1,0 +1,124 @@
+"""Batch forming as a pure data structure: no thread, no lock, no clock.
+
+Work waits in lanes, one for each key, and a lane's work may share a batch. Lanes take turns in
+the order in which they began to wait, so that no shape and no signature starves another.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from horngate.errors import Overloaded
+from horngate.scheduling.work import LaneKey, Work
+
+Lane = OrderedDict[Work, None]
+"""Waiting work in order of arrival; a dict, so that a cancelled call leaves in O(1)."""
+
+
+class Turn(NamedTuple):
+    """What ``BatchQueue.take`` found.
+
+    ``batch`` is what to run now, empty for nothing; ``expired`` left the queue because their
+    deadlines had passed; ``ripe_at`` is when to ask again, None when nothing waits for time.
+    """
+
+    batch: list[Work]
+    expired: list[Work]
+    ripe_at: float | None
+
+
+class BatchQueue:
+    """What waits for one model version. Not thread-safe: the scheduler's lock guards it."""
+
+    def __init__(self, *, max_batch_size: int, max_queue_rows: int, max_queue_delay: float) -> None:
+        self._max_batch_size = max_batch_size
+        self._max_queue_rows = max_queue_rows
+        self._max_queue_delay = max_queue_delay
+        self._lanes: OrderedDict[LaneKey, Lane] = OrderedDict()
+        self.rows = 0
+
+    def push(self, work: Work) -> None:
+        """Add ``work`` at the end of its lane.
+
+        Raises:
+            Overloaded: the queue has no room for its rows. An empty queue takes any work.
+        """
+        if self.rows and self.rows + work.rows > self._max_queue_rows:
+            raise Overloaded(
+                f"the queue is full: expected room for {work.rows} rows, found {self.rows} of "
+                f"{self._max_queue_rows} waiting; retry with backoff"
+            )
+        lane = self._lanes.get(work.key)
+        if lane is None:
+            lane = self._lanes[work.key] = OrderedDict()
+        lane[work] = None
+        self.rows += work.rows
+
+    def remove(self, work: Work) -> bool:
+        """Take cancelled ``work`` out; False where it had left already."""
+        lane = self._lanes.get(work.key)
+        if lane is None or work not in lane:
+            return False
+        del lane[work]
+        self.rows -= work.rows
+        if not lane:
+            del self._lanes[work.key]
+        return True
+
+    def take(self, now: float) -> Turn:
+        """Form the next batch: the first ripe lane's work, up to ``max_batch_size`` rows.
+
+        A lane is ripe when it can fill a batch or its oldest work has waited for
+        ``max_queue_delay``. Work larger than a batch runs alone, never cut.
+        """
+        expired: list[Work] = []
+        ripe_at: float | None = None
+        for key in list(self._lanes):
+            lane = self._lanes[key]
+            due = next(iter(lane)).enqueued + self._max_queue_delay
+            if due > now and not self._fills_a_batch(lane):
+                ripe_at = due if ripe_at is None else min(ripe_at, due)
+                continue
+            batch = self._cut(lane, now, expired)
+            if lane:
+                self._lanes.move_to_end(key)
+            else:
+                del self._lanes[key]
+            if batch:
+                return Turn(batch, expired, now if self._lanes else None)
+        return Turn([], expired, ripe_at)
+
+    def drain(self) -> list[Work]:
+        """Empty the queue and return what was in it."""
+        waiting = [work for lane in self._lanes.values() for work in lane]
+        self._lanes.clear()
+        self.rows = 0
+        return waiting
+
+    def _fills_a_batch(self, lane: Lane) -> bool:
+        rows = 0
+        for work in lane:
+            rows += work.rows
+            if rows >= self._max_batch_size:
+                return True
+        return False
+
+    def _cut(self, lane: Lane, now: float, expired: list[Work]) -> list[Work]:
+        # Deadlines are looked at here and nowhere else, so that a long queue costs a batch no
+        # walk over all of it; whoever's deadline passes further back cancels the call anyway.
+        batch: list[Work] = []
+        rows = 0
+        while lane:
+            work = next(iter(lane))
+            late = work.deadline is not None and work.deadline <= now
+            if not late and batch and rows + work.rows > self._max_batch_size:
+                break
+            del lane[work]
+            self.rows -= work.rows
+            if late:
+                expired.append(work)
+            else:
+                batch.append(work)
+                rows += work.rows
+        return batch

@@ -1,0 +1,206 @@
+"""The scheduler of one model version: takes work, runs it in batches, answers each its own.
+
+Batching needs no timer. While the engine runs a batch, arriving work queues; when it ends, all
+that is queued, up to ``max_batch_size`` rows, is the next batch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from horngate.errors import EngineFailed, Expired, Overloaded, RequestError, ShuttingDown
+from horngate.scheduling.batch import cut, join
+from horngate.scheduling.executor import Executor
+from horngate.scheduling.observer import BatchObserver, Refusal
+from horngate.scheduling.options import BatchingOptions
+from horngate.scheduling.queue import BatchQueue
+from horngate.scheduling.work import Work
+from horngate.servable import Clock, Servable
+from horngate.tensors import Arrays, Signature
+
+
+class SchedulerClosed(ShuttingDown):
+    """The version is on its way out and took nothing: another version may take the request."""
+
+
+class Scheduler:
+    """Thread-safe. Every accepted work is completed exactly once, whatever happens.
+
+    The accepted work not yet finished is what keeps a version in memory: ``close`` tells when
+    the last of it is done, and only then may the servable go.
+    """
+
+    def __init__(
+        self,
+        servable: Servable,
+        options: BatchingOptions,
+        executor: Executor,
+        clock: Clock,
+        observer: BatchObserver,
+    ) -> None:
+        self._servable = servable
+        self._options = options
+        self._executor = executor
+        self._clock = clock
+        self._observer = observer
+        self._lock = threading.Lock()
+        self._queue = BatchQueue(
+            max_batch_size=options.max_batch_size,
+            max_queue_rows=options.max_queue_rows,
+            max_queue_delay=options.max_queue_delay,
+        )
+        self._running = 0
+        self._closed = False
+        self._on_drained: Callable[[], None] | None = None
+        executor.start(self._turn)
+
+    @property
+    def queued_rows(self) -> int:
+        """Rows that wait right now."""
+        return self._queue.rows
+
+    def submit(
+        self, signature: Signature, inputs: Arrays, rows: int, deadline: float | None
+    ) -> Work:
+        """Queue one admitted request.
+
+        Args:
+            signature: one of the servable's.
+            inputs: what ``admission.admit`` has passed; not copied, so not to be changed.
+            rows: what ``admit`` returned.
+            deadline: in seconds of the clock, None for none.
+
+        Raises:
+            Overloaded: the queue is full.
+            Expired: the deadline has passed already.
+            SchedulerClosed: the version is being retired.
+        """
+        now = self._clock()
+        if deadline is not None and deadline <= now:
+            self._observer.refused(Refusal.EXPIRED, 1)
+            raise _expired()
+        alone = not (self._options.enabled and signature.batched)
+        work = Work(signature, inputs, rows, deadline, alone=alone)
+        work.enqueued = now
+        work.on_cancel = self._leave
+        try:
+            idle = self._enqueue(work)
+        except Overloaded:
+            self._observer.refused(Refusal.QUEUE_FULL, 1)
+            raise
+        if idle:
+            self._executor.wake()
+        return work
+
+    def close(self, on_drained: Callable[[], None]) -> None:
+        """Take nothing more; call ``on_drained`` once all accepted work is finished.
+
+        It is called on whichever thread finishes last, at once if there is none left.
+        """
+        with self._lock:
+            self._closed = True
+            self._on_drained = on_drained
+        self._tell_if_drained()
+
+    def abort(self) -> None:
+        """Refuse all that is still queued; a batch under way ends by itself."""
+        with self._lock:
+            waiting = self._queue.drain()
+        if waiting:
+            self._observer.refused(Refusal.SHUTTING_DOWN, len(waiting))
+        for work in waiting:
+            work.fail(ShuttingDown("the server shut down before the request ran; retry elsewhere"))
+        self._tell_if_drained()
+
+    def _enqueue(self, work: Work) -> bool:
+        """Queue ``work``; whether an instance is free to take it."""
+        with self._lock:
+            if self._closed:
+                raise SchedulerClosed("the version is being unloaded; ask again")
+            self._queue.push(work)
+            return self._running < self._options.instances
+
+    def _leave(self, work: Work) -> None:
+        with self._lock:
+            left = self._queue.remove(work)
+        if left:
+            self._observer.refused(Refusal.CANCELLED, 1)
+            self._tell_if_drained()
+
+    def _turn(self) -> float | None:
+        """Run at most one batch; see ``executor.TurnFunction``."""
+        now = self._clock()
+        with self._lock:
+            turn = self._queue.take(now)
+            if turn.batch:
+                self._running += 1
+            another = turn.ripe_at == now and self._running < self._options.instances
+        if another:
+            self._executor.wake()
+        if turn.expired:
+            self._observer.refused(Refusal.EXPIRED, len(turn.expired))
+            for work in turn.expired:
+                work.fail(_expired())
+        if turn.batch:
+            try:
+                self._run(turn.batch, now)
+            finally:
+                with self._lock:
+                    self._running -= 1
+        self._tell_if_drained()
+        if turn.batch:
+            return 0.0
+        return None if turn.ripe_at is None else max(0.0, turn.ripe_at - now)
+
+    def _run(self, batch: list[Work], now: float) -> None:
+        signature = batch[0].signature
+        rows = sum(work.rows for work in batch)
+        try:
+            outputs = self._servable.run(signature.name, join(batch))
+            parts = cut(batch, outputs)
+        except Exception as error:  # noqa: BLE001 - an engine may raise anything; each caller is told
+            self._observer.failed(signature.name, rows, error)
+            self._recover(batch, now, error)
+            return
+        self._observer.ran(
+            signature.name, rows, [now - work.enqueued for work in batch], self._clock() - now
+        )
+        for work, part in zip(batch, parts, strict=True):
+            work.succeed(part)
+
+    def _recover(self, batch: list[Work], now: float, error: Exception) -> None:
+        """Run the members of a failed batch one by one, so that only the culprit fails.
+
+        A value that a model refuses (an index past an embedding's end) passes every check of
+        names, dtypes and shapes and must still not fail its neighbours.
+        """
+        if len(batch) > 1:
+            for work in batch:
+                if not work.done:
+                    self._run([work], now)
+            return
+        batch[0].fail(error if isinstance(error, RequestError) else _engine_failed(error))
+
+    def _tell_if_drained(self) -> None:
+        with self._lock:
+            if not self._closed or self._queue.rows or self._running:
+                return
+            on_drained, self._on_drained = self._on_drained, None
+        if on_drained is not None:
+            on_drained()
+
+
+def _expired() -> Expired:
+    return Expired(
+        "the deadline passed before the request could run; allow more time or lower the load"
+    )
+
+
+def _engine_failed(error: Exception) -> EngineFailed:
+    lines = str(error).strip().splitlines()
+    failed = EngineFailed(
+        f"the model failed to run: {type(error).__name__}: {lines[0] if lines else 'no message'}"
+    )
+    failed.__cause__ = error
+    return failed

@@ -1,0 +1,51 @@
+"""One admitted request on its way through the queue and the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from horngate.errors import Cancelled
+from horngate.scheduling.ticket import Ticket
+from horngate.tensors import Array, Arrays, Signature
+
+LaneKey: TypeAlias = tuple[object, ...]
+"""What requests must have in common to share a batch."""
+
+
+class Work(Ticket[dict[str, Array]]):
+    """A ticket for every output of the signature, by name, that knows what to run.
+
+    ``inputs`` have passed ``admission``. ``key`` is the signature's name and the non-batch
+    shapes; work of a signature without a batch dimension has a key that nothing shares.
+    """
+
+    __slots__ = ("deadline", "enqueued", "inputs", "key", "on_cancel", "rows", "signature")
+
+    def __init__(
+        self,
+        signature: Signature,
+        inputs: Arrays,
+        rows: int,
+        deadline: float | None,
+        *,
+        alone: bool,
+    ) -> None:
+        super().__init__()
+        self.signature = signature
+        self.inputs = inputs
+        self.rows = rows
+        self.deadline = deadline
+        self.enqueued = 0.0
+        self.on_cancel: Callable[[Work], None] | None = None
+        self.key: LaneKey = (
+            (id(self),)
+            if alone
+            else (signature.name, *(inputs[name].shape[1:] for name in signature.inputs))
+        )
+
+    def cancel(self) -> None:
+        if self.fail(Cancelled("the caller cancelled the call before its answer was ready")):
+            leave = self.on_cancel
+            if leave is not None:
+                leave(self)

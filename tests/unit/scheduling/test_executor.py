@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from horngate.scheduling.executor import Executor, InlineExecutor, ThreadExecutor
+from horngate.scheduling.options import BatchingOptions
+from horngate.scheduling.scheduler import Scheduler
+from tests.unit.scheduling.doubles import DOUBLING, DoublingServable, ManualClock, Recorder
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "inline": InlineExecutor,
+    "one thread": lambda: ThreadExecutor(1, "test"),
+    "two threads": lambda: ThreadExecutor(2, "test"),
+}
+
+
+@pytest.mark.parametrize("make", EXECUTORS.values(), ids=EXECUTORS.keys())
+def test_every_request_of_many_threads_is_answered(make: Callable[[], Executor]) -> None:
+    executor = make()
+    scheduler = Scheduler(
+        DoublingServable(), BatchingOptions(instances=2), executor, ManualClock(), Recorder()
+    )
+    wrong: list[float] = []
+
+    def ask(start: int) -> None:
+        for value in range(start, start + 200):
+            arrived = threading.Event()
+            work = scheduler.submit(DOUBLING, {"x": np.array([[value]], np.float32)}, 1, None)
+            work.on_done(arrived.set)
+            if not arrived.wait(10) or work.result()["y"].item() != 2 * value:
+                wrong.append(value)
+
+    threads = [threading.Thread(target=ask, args=(1000 * index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    executor.stop()
+    assert wrong == []
+
+
+def test_an_idle_request_runs_on_the_thread_that_brought_it() -> None:
+    servable = DoublingServable()
+    ran_on: list[int] = []
+    servable.during = lambda: ran_on.append(threading.get_ident())
+    scheduler = Scheduler(servable, BatchingOptions(), InlineExecutor(), ManualClock(), Recorder())
+    work = scheduler.submit(DOUBLING, {"x": np.ones((1, 1), np.float32)}, 1, None)
+    assert work.done
+    assert ran_on == [threading.get_ident()]
