@@ -53,6 +53,8 @@ class UnaryMethod(_Method):
     """
 
     handler: Callable[[Any, Call], Message | Answer[Message]]
+    predicts: bool = False
+    """Whether it runs a model: its figures are then bound to a version as that loads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,5 +77,5 @@ class CallObserver(Protocol):
     def started(self, method: Method) -> None:
         """A call arrived."""
 
-    def finished(self, method: Method, call: Call, code: Code) -> None:
+    def finished(self, method: Method, call: Call, code: Code, seconds: float) -> None:
         """The call ended with ``code``; ``call.subject`` says whose it was, where known."""

@@ -5,43 +5,25 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PackedTensor(_message.Message):
-    __slots__ = ("float_val", "double_val", "int_val", "scomplex_val", "int64_val", "bool_val", "dcomplex_val", "half_val", "uint32_val", "uint64_val")
+    __slots__ = ("float_val", "double_val", "scomplex_val", "bool_val", "dcomplex_val")
     FLOAT_VAL_FIELD_NUMBER: _ClassVar[int]
     DOUBLE_VAL_FIELD_NUMBER: _ClassVar[int]
-    INT_VAL_FIELD_NUMBER: _ClassVar[int]
     SCOMPLEX_VAL_FIELD_NUMBER: _ClassVar[int]
-    INT64_VAL_FIELD_NUMBER: _ClassVar[int]
     BOOL_VAL_FIELD_NUMBER: _ClassVar[int]
     DCOMPLEX_VAL_FIELD_NUMBER: _ClassVar[int]
-    HALF_VAL_FIELD_NUMBER: _ClassVar[int]
-    UINT32_VAL_FIELD_NUMBER: _ClassVar[int]
-    UINT64_VAL_FIELD_NUMBER: _ClassVar[int]
     float_val: bytes
     double_val: bytes
-    int_val: bytes
     scomplex_val: bytes
-    int64_val: bytes
     bool_val: bytes
     dcomplex_val: bytes
-    half_val: bytes
-    uint32_val: bytes
-    uint64_val: bytes
-    def __init__(self, float_val: _Optional[bytes] = ..., double_val: _Optional[bytes] = ..., int_val: _Optional[bytes] = ..., scomplex_val: _Optional[bytes] = ..., int64_val: _Optional[bytes] = ..., bool_val: _Optional[bytes] = ..., dcomplex_val: _Optional[bytes] = ..., half_val: _Optional[bytes] = ..., uint32_val: _Optional[bytes] = ..., uint64_val: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, float_val: _Optional[bytes] = ..., double_val: _Optional[bytes] = ..., scomplex_val: _Optional[bytes] = ..., bool_val: _Optional[bytes] = ..., dcomplex_val: _Optional[bytes] = ...) -> None: ...
 
 class PackedContents(_message.Message):
-    __slots__ = ("bool_contents", "int_contents", "int64_contents", "uint_contents", "uint64_contents", "fp32_contents", "fp64_contents")
+    __slots__ = ("bool_contents", "fp32_contents", "fp64_contents")
     BOOL_CONTENTS_FIELD_NUMBER: _ClassVar[int]
-    INT_CONTENTS_FIELD_NUMBER: _ClassVar[int]
-    INT64_CONTENTS_FIELD_NUMBER: _ClassVar[int]
-    UINT_CONTENTS_FIELD_NUMBER: _ClassVar[int]
-    UINT64_CONTENTS_FIELD_NUMBER: _ClassVar[int]
     FP32_CONTENTS_FIELD_NUMBER: _ClassVar[int]
     FP64_CONTENTS_FIELD_NUMBER: _ClassVar[int]
     bool_contents: bytes
-    int_contents: bytes
-    int64_contents: bytes
-    uint_contents: bytes
-    uint64_contents: bytes
     fp32_contents: bytes
     fp64_contents: bytes
-    def __init__(self, bool_contents: _Optional[bytes] = ..., int_contents: _Optional[bytes] = ..., int64_contents: _Optional[bytes] = ..., uint_contents: _Optional[bytes] = ..., uint64_contents: _Optional[bytes] = ..., fp32_contents: _Optional[bytes] = ..., fp64_contents: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, bool_contents: _Optional[bytes] = ..., fp32_contents: _Optional[bytes] = ..., fp64_contents: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,126 @@
+"""What both protocols' tensors share: shapes that may lie, and packed numbers.
+
+Nothing here allocates by a shape that has not been held against the bytes received.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from horngate.tensors import Array, DType, format_shape
+
+MAX_RANK: Final = 64
+"""numpy's limit. TensorFlow's own is 254."""
+
+_MAX_EXTENT: Final = 2**63 - 1
+
+
+class MalformedTensor(ValueError):
+    """A tensor whose parts contradict each other. The codec adds which tensor it is."""
+
+
+def element_count(shape: tuple[int, ...], dtype: DType) -> int:
+    """The number of elements of ``shape``.
+
+    Raises:
+        MalformedTensor: a negative size, more than ``MAX_RANK`` dimensions, or sizes whose
+            product no machine can address (zeros left out, as numpy counts strides).
+    """
+    if len(shape) > MAX_RANK:
+        raise MalformedTensor(
+            f"expected at most {MAX_RANK} dimensions, received {len(shape)}; flatten the tensor"
+        )
+    if shape and min(shape) < 0:
+        raise MalformedTensor(
+            f"expected sizes of 0 or more, received shape {format_shape(shape)}; "
+            "send the tensor's actual shape"
+        )
+    count = math.prod(shape)
+    extent = (count or math.prod(filter(None, shape))) * dtype.numpy.itemsize
+    if extent > _MAX_EXTENT:
+        raise MalformedTensor(
+            f"expected a shape that fits in memory, received {format_shape(shape)}, "
+            f"{extent} bytes; send the tensor's actual shape"
+        )
+    return count
+
+
+def from_buffer(buffer: bytes, dtype: DType) -> Array:
+    """The numbers in ``buffer`` (row-major, little-endian), without a copy, of shape (n,).
+
+    The caller has checked that the buffer's length is a multiple of the element's.
+    """
+    if dtype is DType.BOOL:
+        # Any byte but 0 is true; numpy would take a 2 for a third truth value.
+        truths: Array = np.frombuffer(buffer, np.uint8) != 0
+        return truths
+    return np.frombuffer(buffer, dtype.numpy)
+
+
+def from_integers(values: Sequence[int], dtype: DType) -> Array:
+    """An integer field as an array of ``dtype`` and shape (n,); ``values`` is wider than it.
+
+    Raises:
+        MalformedTensor: a value outside the range of ``dtype``.
+    """
+    wide = np.uint64 if dtype is DType.UINT64 else np.int64
+    numbers = np.fromiter(values, wide, len(values))
+    narrow = numbers.astype(dtype.numpy)
+    # Wrapped around is another number; TensorFlow Serving would predict on that in silence.
+    if narrow.dtype.itemsize < 8 and not np.array_equal(narrow, numbers):
+        wrong = int(numbers[narrow != numbers][0])
+        limits = np.iinfo(narrow.dtype)
+        raise MalformedTensor(
+            f"expected {dtype.value} values from {limits.min} to {limits.max}, received {wrong}; "
+            "send the values in range, or the tensor in a wider dtype"
+        )
+    return narrow
+
+
+def from_strings(values: Iterable[bytes], count: int) -> Array:
+    """An object array of ``bytes`` and shape (count,)."""
+    return np.fromiter(values, np.dtype(object), count)
+
+
+def to_buffer(array: Array, dtype: DType) -> bytes:
+    """The elements of a numeric array, row-major and little-endian."""
+    return array.astype(dtype.numpy, copy=False).tobytes()
+
+
+def to_strings(array: Array) -> list[bytes]:
+    """The elements of a string array, row-major; text is encoded as UTF-8.
+
+    Raises:
+        MalformedTensor: an element is neither ``bytes`` nor ``str``.
+    """
+    return [_to_bytes(element) for element in array.ravel().tolist()]
+
+
+def dtype_of(array: Array) -> DType:
+    """The type of ``array``.
+
+    Raises:
+        MalformedTensor: no model takes or gives it.
+    """
+    try:
+        return DType.of(array)
+    except ValueError:
+        raise MalformedTensor(
+            f"expected one of {', '.join(dtype.value for dtype in DType)}, received numpy dtype "
+            f"{array.dtype}; convert the array"
+        ) from None
+
+
+def _to_bytes(element: Any) -> bytes:
+    if isinstance(element, bytes):
+        return element
+    if isinstance(element, str):
+        return element.encode()
+    raise MalformedTensor(
+        f"expected bytes or str elements, received {type(element).__name__}; "
+        "convert the array to a numeric dtype or its elements to bytes"
+    )

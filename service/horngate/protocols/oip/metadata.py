@@ -1,0 +1,121 @@
+"""ModelMetadata and ModelConfig: what a model takes and gives, in Triton's two forms.
+
+Metadata shapes have the batch dimension, as -1. In a configuration with ``max_batch_size`` over
+0 the dimensions leave it out, and clients such as perf_analyzer strip it from the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from horngate.engine import Call, Engine, ModelDescription
+from horngate.errors import Unsupported
+from horngate.protocols.elements import MalformedTensor
+from horngate.protocols.oip.select import default_signature, read_version
+from horngate.protocols.oip.tensor import datatype
+from horngate.protocols.pb.inference import model_config_pb2
+from horngate.protocols.pb.inference.grpc_service_pb2 import (
+    ModelConfigRequest,
+    ModelConfigResponse,
+    ModelMetadataRequest,
+    ModelMetadataResponse,
+)
+from horngate.tensors import DType, Shape, TensorSpec
+
+PLATFORM: Final = "tensorflow_savedmodel"
+"""What is in the repository, by Triton's name for it, whichever engine runs it."""
+
+_TYPES: Final = {
+    DType.BOOL: model_config_pb2.TYPE_BOOL,
+    DType.INT8: model_config_pb2.TYPE_INT8,
+    DType.INT16: model_config_pb2.TYPE_INT16,
+    DType.INT32: model_config_pb2.TYPE_INT32,
+    DType.INT64: model_config_pb2.TYPE_INT64,
+    DType.UINT8: model_config_pb2.TYPE_UINT8,
+    DType.UINT16: model_config_pb2.TYPE_UINT16,
+    DType.UINT32: model_config_pb2.TYPE_UINT32,
+    DType.UINT64: model_config_pb2.TYPE_UINT64,
+    DType.FLOAT16: model_config_pb2.TYPE_FP16,
+    DType.BFLOAT16: model_config_pb2.TYPE_BF16,
+    DType.FLOAT32: model_config_pb2.TYPE_FP32,
+    DType.FLOAT64: model_config_pb2.TYPE_FP64,
+    DType.STRING: model_config_pb2.TYPE_STRING,
+}
+
+
+def model_metadata(
+    engine: Engine, request: ModelMetadataRequest, call: Call
+) -> ModelMetadataResponse:
+    """The default signature's inputs and outputs, and the versions that are live.
+
+    Raises:
+        InvalidRequest: a version that is no number.
+        ModelNotFound, VersionNotFound, ModelNotReady: no such live version.
+        SignatureNotFound: several signatures, and none is the default.
+        Unsupported: a tensor of complex numbers, which the protocol lacks.
+    """
+    description = engine.describe(request.name, read_version(request.version), call)
+    signature = default_signature(description.signatures)
+    return ModelMetadataResponse(
+        name=description.model,
+        versions=map(str, description.live_versions),
+        platform=PLATFORM,
+        inputs=_tensors(signature.inputs.values()),
+        outputs=_tensors(signature.outputs.values()),
+    )
+
+
+def model_config(engine: Engine, request: ModelConfigRequest, call: Call) -> ModelConfigResponse:
+    """The same model as Triton would configure it.
+
+    Raises:
+        InvalidRequest, ModelNotFound, VersionNotFound, ModelNotReady, SignatureNotFound,
+        Unsupported: as ``model_metadata``.
+    """
+    description = engine.describe(request.name, read_version(request.version), call)
+    signature = default_signature(description.signatures)
+    message = ModelConfigResponse()
+    config = message.config
+    config.name = description.model
+    config.platform = PLATFORM
+    config.backend = description.engine
+    batched = signature.batched and description.max_request_rows > 0
+    if batched:
+        _write_batching(description, config)
+    for spec in signature.inputs.values():
+        _datatype(spec)
+        config.input.add(
+            name=spec.name, data_type=_TYPES[spec.dtype], dims=_dims(spec.shape[batched:])
+        )
+    for spec in signature.outputs.values():
+        _datatype(spec)
+        config.output.add(
+            name=spec.name, data_type=_TYPES[spec.dtype], dims=_dims(spec.shape[batched:])
+        )
+    return message
+
+
+def _write_batching(description: ModelDescription, config: model_config_pb2.ModelConfig) -> None:
+    config.max_batch_size = description.max_request_rows
+    config.dynamic_batching.preferred_batch_size.append(description.max_batch_size)
+
+
+def _tensors(specs: Iterable[TensorSpec]) -> list[ModelMetadataResponse.TensorMetadata]:
+    return [
+        ModelMetadataResponse.TensorMetadata(
+            name=spec.name, datatype=_datatype(spec), shape=_dims(spec.shape)
+        )
+        for spec in specs
+    ]
+
+
+def _datatype(spec: TensorSpec) -> str:
+    try:
+        return datatype(spec.dtype)
+    except MalformedTensor as error:
+        raise Unsupported(f"tensor {spec.name!r}: {error}") from None
+
+
+def _dims(shape: Shape) -> list[int]:
+    return [-1 if size is None else size for size in shape]

@@ -1,0 +1,89 @@
+"""The table of what is served of the Open Inference Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from horngate.engine import Call, Engine
+from horngate.protocols.method import Method, UnaryMethod
+from horngate.protocols.oip.errors import status
+from horngate.protocols.oip.infer import infer
+from horngate.protocols.oip.metadata import model_config, model_metadata
+from horngate.protocols.oip.server import (
+    model_ready,
+    server_live,
+    server_metadata,
+    server_ready,
+)
+from horngate.protocols.pb.inference import grpc_service_pb2 as pb
+from horngate.scheduling.ticket import Answer
+
+PROTOCOL: Final = "oip"
+SERVICE: Final = "inference.GRPCInferenceService"
+
+_Handler = Callable[[Any, Call], Message | Answer[Message]]
+
+
+def methods(engine: Engine) -> list[Method]:
+    """The methods, bound to ``engine``."""
+    return [
+        _method("ServerLive", pb.ServerLiveRequest, pb.ServerLiveResponse, server_live),
+        _method(
+            "ServerReady",
+            pb.ServerReadyRequest,
+            pb.ServerReadyResponse,
+            partial(server_ready, engine),
+        ),
+        _method(
+            "ModelReady", pb.ModelReadyRequest, pb.ModelReadyResponse, partial(model_ready, engine)
+        ),
+        _method(
+            "ServerMetadata",
+            pb.ServerMetadataRequest,
+            pb.ServerMetadataResponse,
+            server_metadata,
+        ),
+        _method(
+            "ModelMetadata",
+            pb.ModelMetadataRequest,
+            pb.ModelMetadataResponse,
+            partial(model_metadata, engine),
+        ),
+        _method(
+            "ModelInfer",
+            pb.ModelInferRequest,
+            pb.ModelInferResponse,
+            partial(infer, engine),
+            predicts=True,
+        ),
+        _method(
+            "ModelConfig",
+            pb.ModelConfigRequest,
+            pb.ModelConfigResponse,
+            partial(model_config, engine),
+        ),
+    ]
+
+
+def _method(
+    name: str,
+    request: type[Message],
+    response: type[Message],
+    handler: _Handler,
+    *,
+    predicts: bool = False,
+) -> UnaryMethod:
+    return UnaryMethod(
+        protocol=PROTOCOL,
+        service=SERVICE,
+        name=name,
+        request=request,
+        response=response,
+        status=status,
+        handler=handler,
+        predicts=predicts,
+    )

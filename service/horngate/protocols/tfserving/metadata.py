@@ -1,0 +1,75 @@
+"""PredictionService.GetModelMetadata: the signatures of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from horngate.engine import Call, Engine
+from horngate.errors import InvalidRequest
+from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
+from horngate.protocols.tfserving.spec import read_target
+from horngate.protocols.tfserving.tensor import NUMBERS
+from horngate.tensors import Signature, TensorSpec
+
+_FIELD: Final = "signature_def"
+
+
+def get_model_metadata(
+    engine: Engine, request: GetModelMetadataRequest, call: Call
+) -> GetModelMetadataResponse:
+    """All signatures of a version, as ``Any(SignatureDefMap)`` under ``signature_def``.
+
+    Raises:
+        InvalidRequest: the spec, or a metadata field that is missing or not supported.
+        ModelNotFound, VersionNotFound, ModelNotReady: no such live version.
+    """
+    _check_fields(request.metadata_field)
+    target = read_target(request)
+    description = engine.describe(target.model, target.version, call)
+    message = GetModelMetadataResponse()
+    message.model_spec.name = description.model
+    message.model_spec.version.value = description.version
+    message.metadata[_FIELD].Pack(signature_def_map(description.signatures))
+    return message
+
+
+def signature_def_map(signatures: Mapping[str, Signature]) -> SignatureDefMap:
+    """The signatures as TensorFlow describes them; -1 is a dimension of any size."""
+    message = SignatureDefMap()
+    for name, signature in signatures.items():
+        _write_signature(signature, message.signature_def[name])
+    return message
+
+
+def _write_signature(signature: Signature, message: SignatureDef) -> None:
+    message.method_name = signature.method
+    for name, spec in signature.inputs.items():
+        _write_tensor(spec, message.inputs[name])
+    for name, spec in signature.outputs.items():
+        _write_tensor(spec, message.outputs[name])
+
+
+def _write_tensor(spec: TensorSpec, message: TensorInfo) -> None:
+    # The name in a graph, which a servable need not have; in its form, for who parses it.
+    message.name = f"{spec.name}:0"
+    message.dtype = NUMBERS[spec.dtype]
+    message.tensor_shape.SetInParent()
+    for size in spec.shape:
+        message.tensor_shape.dim.add(size=-1 if size is None else size)
+
+
+def _check_fields(fields: Iterable[str]) -> None:
+    asked = list(fields)
+    if not asked:
+        raise InvalidRequest(
+            f"GetModelMetadataRequest must specify at least one metadata_field; ask for {_FIELD}"
+        )
+    for field in asked:
+        if field != _FIELD:
+            raise InvalidRequest(f"Metadata field {field} is not supported; ask for {_FIELD}")

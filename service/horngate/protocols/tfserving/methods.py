@@ -1,0 +1,63 @@
+"""The table of what is served of TensorFlow Serving's API."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from horngate.engine import Engine
+from horngate.protocols.method import Method, UnaryMethod
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
+    PredictRequest,
+    PredictResponse,
+)
+from horngate.protocols.tfserving.errors import status, status_of_statuses
+from horngate.protocols.tfserving.metadata import get_model_metadata
+from horngate.protocols.tfserving.predict import predict
+from horngate.protocols.tfserving.status import get_model_status
+
+PROTOCOL: Final = "tfserving"
+PREDICTION_SERVICE: Final = "tensorflow.serving.PredictionService"
+MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
+
+
+def methods(engine: Engine) -> list[Method]:
+    """The methods, bound to ``engine``."""
+    return [
+        UnaryMethod(
+            protocol=PROTOCOL,
+            service=PREDICTION_SERVICE,
+            name="Predict",
+            request=PredictRequest,
+            response=PredictResponse,
+            status=status,
+            handler=partial(predict, engine),
+            predicts=True,
+        ),
+        UnaryMethod(
+            protocol=PROTOCOL,
+            service=PREDICTION_SERVICE,
+            name="GetModelMetadata",
+            request=GetModelMetadataRequest,
+            response=GetModelMetadataResponse,
+            status=status,
+            handler=partial(get_model_metadata, engine),
+        ),
+        UnaryMethod(
+            protocol=PROTOCOL,
+            service=MODEL_SERVICE,
+            name="GetModelStatus",
+            request=GetModelStatusRequest,
+            response=GetModelStatusResponse,
+            status=status_of_statuses,
+            handler=partial(get_model_status, engine),
+        ),
+    ]

@@ -1,0 +1,56 @@
+"""PredictionService.Predict."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from horngate.engine import Call, Engine
+from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
+    PredictRequest,
+    PredictResponse,
+)
+from horngate.protocols.tfserving.spec import read_target
+from horngate.protocols.tfserving.tensor import MAX_ELEMENTS, decode, encode
+from horngate.scheduling.ticket import Answer
+from horngate.tensors import Array, Request, Response
+
+
+def predict(engine: Engine, request: PredictRequest, call: Call) -> Answer[Message]:
+    """Decode, queue, and encode on the thread that asks for the answer.
+
+    Raises:
+        RequestError: what is known at once.
+    """
+    return engine.predict(decode_request(request), call).then(encode_response)
+
+
+def decode_request(request: PredictRequest, *, max_elements: int = MAX_ELEMENTS) -> Request:
+    """The request as the engine takes it.
+
+    ``max_elements`` holds for all tensors together, in so far as any of them sends fewer values
+    than it has elements.
+
+    Raises:
+        InvalidRequest: what ``read_target`` and the tensor codec raise.
+    """
+    target = read_target(request)
+    inputs: dict[str, Array] = {}
+    for name, proto in request.inputs.items():
+        inputs[name] = array = decode(proto, name, max_elements=max_elements)
+        max_elements = max(0, max_elements - array.size)
+    return Request(
+        target.model, inputs, target.version, target.signature, tuple(request.output_filter)
+    )
+
+
+def encode_response(response: Response) -> PredictResponse:
+    """The answer; its spec names the model, version and signature that ran."""
+    message = PredictResponse()
+    spec = message.model_spec
+    spec.name = response.model
+    spec.version.value = response.version
+    spec.signature_name = response.signature.name
+    outputs = message.outputs
+    for name, array in response.outputs.items():
+        encode(array, outputs[name], name=name)
+    return message

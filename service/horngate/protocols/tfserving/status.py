@@ -1,0 +1,46 @@
+"""ModelService.GetModelStatus: where the versions of a model stand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from horngate.engine import Call, Engine
+from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    ModelVersionStatus,
+)
+from horngate.protocols.tfserving.spec import read_target
+from horngate.repository.status import State
+
+_STATES: Final = {
+    State.UNKNOWN: ModelVersionStatus.UNKNOWN,
+    State.START: ModelVersionStatus.START,
+    State.LOADING: ModelVersionStatus.LOADING,
+    State.AVAILABLE: ModelVersionStatus.AVAILABLE,
+    State.UNLOADING: ModelVersionStatus.UNLOADING,
+    State.END: ModelVersionStatus.END,
+}
+
+
+def get_model_status(
+    engine: Engine, request: GetModelStatusRequest, _call: Call
+) -> GetModelStatusResponse:
+    """All versions that are known of, or the one asked for; a failed one says why.
+
+    Raises:
+        InvalidRequest: the spec.
+        ModelNotFound, VersionNotFound: nothing is known of it.
+    """
+    target = read_target(request)
+    message = GetModelStatusResponse()
+    for status in engine.statuses(target.model, target.version):
+        version = message.model_version_status.add()
+        version.version = status.version
+        version.state = _STATES[status.state]
+        version.status.error_code = error_codes_pb2.OK
+        if status.error:
+            version.status.error_code = error_codes_pb2.FAILED_PRECONDITION
+            version.status.error_message = status.error
+    return message

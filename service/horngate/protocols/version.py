@@ -1,0 +1,18 @@
+"""Versions as text, which is how labels and the Open Inference Protocol carry them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_MAX_DIGITS: Final = 18  # any such number fits in int64, which is what version folders are
+
+
+def parse_version(text: str) -> int | None:
+    """The version that ``text`` spells, None where it spells none.
+
+    >>> parse_version("7"), parse_version("canary"), parse_version("-1")
+    (7, None, None)
+    """
+    if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:
+        return int(text)
+    return None
