@@ -1,16 +1,28 @@
 """The one door: protocols call it, and it knows none of them.
 
 A protocol decodes a message into a ``Request``, calls ``Engine.predict`` and encodes the
-``Response``. Everything it may ask about models goes through here too.
+``Response``. Everything that it may ask about models goes through here too.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from horngate.repository.repository import Repository
+from horngate.repository.served import ServedVersion
+from horngate.repository.status import VersionStatus
+from horngate.scheduling.admission import admit, check_outputs
+from horngate.scheduling.scheduler import SchedulerClosed
+from horngate.scheduling.ticket import Answer
+from horngate.servable import Clock
+from horngate.tensors import Array, Request, Response, Signature
 
 
 class Subject(NamedTuple):
-    """Whom a call is accounted to; made at load, so its values are never a client's."""
+    """Whom a call is accounted to. Its values come from loaded models, never from a client."""
 
     model: str
     version: int
@@ -18,10 +30,12 @@ class Subject(NamedTuple):
 
 
 class Call:
-    """One call in flight, as far as the engine may know it.
+    """One call in flight, as far as the engine may know it. Belongs to one call.
 
-    ``deadline`` is in seconds of the engine's clock, None for none. ``subject`` is filled in
-    by the engine as soon as it knows a live version, errors included. Belongs to one call.
+    Attributes:
+        started: when it arrived, in seconds of the engine's clock.
+        deadline: when its caller stops waiting, on the same clock; None for never.
+        subject: filled in by the engine as soon as it knows a live version, errors included.
     """
 
     __slots__ = ("deadline", "started", "subject")
@@ -30,3 +44,131 @@ class Call:
         self.started = started
         self.deadline = deadline
         self.subject: Subject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What can be told of a live version.
+
+    ``max_batch_size`` is the rows up to which requests are glued together, and
+    ``max_request_rows`` what one request may carry; both 0 where nothing is batched.
+    """
+
+    model: str
+    version: int
+    live_versions: tuple[int, ...]
+    signatures: Mapping[str, Signature]
+    engine: str
+    max_batch_size: int
+    max_request_rows: int
+
+
+class Engine:
+    """Thread-safe. Nothing here blocks: predictions come back as an ``Answer``."""
+
+    def __init__(self, repository: Repository, clock: Clock) -> None:
+        self.clock = clock
+        self._repository = repository
+        self._draining = threading.Event()
+        self._drain_listeners: list[Callable[[], None]] = []
+
+    def predict(self, request: Request, call: Call) -> Answer[Response]:
+        """Check ``request`` and queue it for the version that it names.
+
+        Raises:
+            RequestError: what is known at once: no such model, version or signature, inputs
+                that do not fit, a full queue, a deadline that has passed. What becomes of the
+                request later is raised by ``Answer.result``.
+        """
+        while True:
+            version = self._repository.find(request.model, request.version)
+            try:
+                return _submit(version, request, call)
+            except SchedulerClosed:
+                # The version was retired between look-up and submission, after another had
+                # taken its place: look again. A version asked for by number is not found then.
+                if self._draining.is_set():
+                    raise
+
+    def describe(self, model: str, version: int | None, call: Call) -> ModelDescription:
+        """What is known of a live version, the newest where ``version`` is None.
+
+        Raises:
+            ModelNotFound, ModelNotReady, VersionNotFound: no such live version.
+        """
+        served = self._repository.find(model, version)
+        call.subject = Subject(served.model, served.number, "")
+        settings = served.settings
+        batched = any(signature.batched for signature in served.signatures.values())
+        return ModelDescription(
+            model=served.model,
+            version=served.number,
+            live_versions=self._repository.live_versions(model),
+            signatures=served.signatures,
+            engine=served.engine,
+            max_batch_size=settings.batching.max_batch_size if batched else 0,
+            max_request_rows=settings.limits.max_request_rows if batched else 0,
+        )
+
+    def statuses(self, model: str, version: int | None = None) -> list[VersionStatus]:
+        """Every version known of ``model``, newest first, failed and ended ones included.
+
+        Raises:
+            ModelNotFound, VersionNotFound: nothing is known of it.
+        """
+        return self._repository.statuses(model, version)
+
+    def models(self) -> list[str]:
+        """The names of all models that the repository holds, sorted."""
+        return self._repository.models()
+
+    def knows(self, model: str) -> bool:
+        """Whether the repository holds ``model``, live or not."""
+        return self._repository.knows(model)
+
+    def ready(self, model: str | None = None, version: int | None = None) -> bool:
+        """Whether requests are served: by the whole server, by a model, by one version of it."""
+        if self._draining.is_set():
+            return False
+        if model is None:
+            return self._repository.ready()
+        live = self._repository.live_versions(model)
+        return bool(live) if version is None else version in live
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after any change of what ``ready`` or ``statuses`` may say.
+
+        It is called on whichever thread made the change and must not block. The function
+        returned ends it.
+        """
+        self._drain_listeners.append(callback)
+        stop_repository = self._repository.on_change(callback)
+
+        def stop() -> None:
+            self._drain_listeners.remove(callback)
+            stop_repository()
+
+        return stop
+
+    def begin_drain(self) -> None:
+        """Say not ready from now on; requests that still arrive are served all the same."""
+        self._draining.set()
+        for listener in list(self._drain_listeners):
+            listener()
+
+
+def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Response]:
+    call.subject = Subject(version.model, version.number, "")
+    signature = version.signature(request.signature)
+    call.subject = Subject(version.model, version.number, signature.name)
+    wanted = request.outputs
+    check_outputs(signature, wanted)
+    rows = admit(signature, request.inputs, max_rows=version.settings.limits.max_request_rows)
+    work = version.scheduler.submit(signature, request.inputs, rows, call.deadline)
+
+    def respond(outputs: dict[str, Array]) -> Response:
+        if wanted:
+            outputs = {name: outputs[name] for name in wanted}
+        return Response(version.model, version.number, signature, outputs)
+
+    return work.then(respond)

@@ -47,15 +47,8 @@ class Servable(Protocol):
         """Give back what the model holds. Called once, when no ``run`` is under way."""
 
 
-class Runtime(Protocol):
-    """Loads what one engine can run."""
-
-    @property
-    def name(self) -> str:
-        """The engine's name, as ``model.toml`` would spell it."""
-
-    def recognises(self, folder: Path) -> bool:
-        """Whether ``folder`` looks like a version that this engine loads. Reads names only."""
+class Loads(Protocol):
+    """What an engine's module provides."""
 
     def load(self, folder: Path) -> Servable:
         """Load the version in ``folder``; slow, and safe to call beside running servables.
@@ -63,3 +56,14 @@ class Runtime(Protocol):
         Raises:
             LoadError: the folder is incomplete, damaged, or holds what the engine refuses.
         """
+
+
+class Runtime(Loads, Protocol):
+    """Loads what one engine can run, and knows such a folder when it sees one."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name, as logs and metrics show it."""
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether ``folder`` looks like a version that this engine loads. Reads names only."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 TurnFunction: TypeAlias = Callable[[], "float | None"]
 """Runs one batch if there is one. Returns seconds until the next may be ripe, 0 for at once, or
 None when nothing waits."""
+
+
+STOP_SECONDS: Final = 10.0
+"""How long ``stop`` waits for a batch that is running; a stuck one is left behind after that."""
 
 
 class Executor(Protocol):
@@ -26,7 +30,7 @@ class Executor(Protocol):
         """Work was queued; called from any thread, after the queue's lock was given back."""
 
     def stop(self) -> None:
-        """End. Returns when no ``turn`` is under way, unless called from within one."""
+        """End. Waits for a ``turn`` that is under way, within bounds."""
 
 
 class ThreadExecutor:
@@ -62,7 +66,7 @@ class ThreadExecutor:
             self._condition.notify_all()
         for thread in self._threads:
             if thread is not threading.current_thread() and thread.ident is not None:
-                thread.join()
+                thread.join(STOP_SECONDS)
 
     def _loop(self) -> None:
         wait: float | None = None

@@ -20,10 +20,11 @@ from typing import Any, Generic, TypeVar
 from horngate.errors import Cancelled
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
-class Answer(abc.ABC, Generic[T]):
+class Answer(abc.ABC, Generic[T_co]):
     """What a caller holds: told when the answer is there, able to take it or to give up.
 
     All methods may be called from any thread.
@@ -40,7 +41,7 @@ class Answer(abc.ABC, Generic[T]):
         """
 
     @abc.abstractmethod
-    def result(self) -> T:
+    def result(self) -> T_co:
         """The answer, once done.
 
         Raises:
@@ -55,7 +56,7 @@ class Answer(abc.ABC, Generic[T]):
         running finishes unseen.
         """
 
-    def then(self, transform: Callable[[T], U]) -> Answer[U]:
+    def then(self, transform: Callable[[T_co], U]) -> Answer[U]:
         """The same answer, with ``transform`` applied by the thread that asks for the result.
 
         Encoding so stays off the thread that runs batches.

@@ -1,0 +1,75 @@
+"""``horngate serve``: the models of a repository on a gRPC and an HTTP port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import Final
+
+from horngate.config.server import (
+    FILE_KEY,
+    KEYS,
+    PREFIX,
+    ServerSettings,
+    read_server_settings,
+    unknown_variables,
+)
+from horngate.observability import logs
+
+HELP: Final = {
+    "models": "the model repository",
+    "host": "address to listen on",
+    "grpc_port": "gRPC port; 0 takes a free one and the log says which",
+    "http_port": "metrics, health and status page; 0 as above",
+    "max_message_bytes": "largest request and reply, in bytes",
+    "drain_seconds": "how long running requests may take after SIGTERM",
+    "poll_seconds": "time between two looks at the models folder",
+    "log_level": "debug, info, warning or error",
+    "log_format": "auto (text on a terminal, json elsewhere), text or json",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags: one for each setting."""
+    parser.add_argument("--config", metavar="FILE", help=f"settings as TOML; also {PREFIX}CONFIG")
+    defaults = ServerSettings()
+    for key in KEYS:
+        parser.add_argument(
+            "--" + key.replace("_", "-"),
+            metavar=key.rpartition("_")[2].upper(),
+            help=f"{HELP[key]} (default {getattr(defaults, key)}; also {PREFIX}{key.upper()})",
+        )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal; 0 after a drain."""
+    flags = {key: getattr(options, key) for key in (FILE_KEY, *KEYS)}
+    settings = read_server_settings(
+        {key: value for key, value in flags.items() if value is not None}, os.environ
+    )
+    logs.configure(settings.log_level, settings.log_format)
+    for name in unknown_variables(os.environ):
+        logs.logger("config").warning("environment variable is no setting", name=name)
+    # CPU feature notices are no news to an operator; TensorFlow reads this as it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
+
+    asyncio.run(serve(settings, on_started=_say_how_to_call))
+    return 0
+
+
+def _say_how_to_call(grpc_port: int, http_port: int) -> None:
+    if sys.stderr.isatty():
+        print(
+            f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
+            f"  HTTP   http://localhost:{http_port}/   status, /metrics, /readyz\n\n"
+            "  Try:   horngate predict mnist_fusion "
+            "--input image=@models/mnist_fusion/samples/4.png "
+            f"--input context=@models/mnist_fusion/samples/4.json"
+            + ("" if grpc_port == 8500 else f" --server localhost:{grpc_port}")
+            + "\n",
+            file=sys.stderr,
+        )

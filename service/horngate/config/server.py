@@ -1,0 +1,115 @@
+"""The server's settings: file < environment < flags, validated once.
+
+>>> read_server_settings({"grpc_port": "0"}, environment={"HORNGATE_HOST": "::1"}).grpc_port
+0
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from horngate.config.model_file import read_toml
+from horngate.config.values import Value, construct
+from horngate.errors import ConfigError
+from horngate.observability.logs import LogFormat, LogLevel
+
+PREFIX: Final = "HORNGATE_"
+FILE_KEY: Final = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Keys of the settings file; upper-cased behind ``HORNGATE_`` in the environment.
+
+    Attributes:
+        models: the model repository.
+        host: address that both ports listen on.
+        grpc_port: 0 takes a free one; the log says which.
+        http_port: metrics, health and the status page; 0 as above.
+        max_message_bytes: the largest request and the largest reply.
+        drain_seconds: how long running requests may take after SIGTERM.
+        poll_seconds: time between two looks at the models folder.
+        log_level: debug, info, warning or error.
+        log_format: auto (text on a terminal, json elsewhere), text or json.
+    """
+
+    models: Path = Path("models")
+    host: str = "127.0.0.1"
+    grpc_port: int = 8500
+    http_port: int = 8501
+    max_message_bytes: int = 64 * 1024 * 1024
+    drain_seconds: float = 30.0
+    poll_seconds: float = 1.0
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "auto"
+
+    def __post_init__(self) -> None:
+        for key in ("grpc_port", "http_port"):
+            _check(key, getattr(self, key), 0, 65535)
+        if self.grpc_port == self.http_port != 0:
+            raise ConfigError(
+                "http_port: expected another port than grpc_port, "
+                f"received {self.http_port} for both"
+            )
+        _check("max_message_bytes", self.max_message_bytes, 1024, 2**31 - 1)
+        _check("drain_seconds", self.drain_seconds, 0, 3600)
+        _check("poll_seconds", self.poll_seconds, 0.01, 3600)
+        if not self.host:
+            raise ConfigError("host: expected an address, received an empty one")
+
+
+KEYS: Final = tuple(field.name for field in dataclasses.fields(ServerSettings))
+
+
+def read_server_settings(
+    flags: Mapping[str, str], environment: Mapping[str, str]
+) -> ServerSettings:
+    """Read and check all settings.
+
+    Args:
+        flags: by key, as text; ``config`` names a settings file.
+        environment: the process's; ``HORNGATE_CONFIG`` names a file where no flag does.
+
+    Raises:
+        ConfigError: naming the flag, the variable or the file, and the key.
+    """
+    named_file = flags.get(FILE_KEY) or environment.get(PREFIX + FILE_KEY.upper())
+    values: dict[str, Value] = {}
+    if named_file:
+        for key, raw in read_toml(Path(named_file)).items():
+            values[key] = Value(raw, named_file)
+    for key in KEYS:
+        variable = PREFIX + key.upper()
+        if variable in environment:
+            values[key] = Value(environment[variable], f"environment {variable}", text=True)
+    for key, raw in flags.items():
+        if key != FILE_KEY:
+            values[key] = Value(raw, f"flag --{key.replace('_', '-')}", text=True)
+    return construct(ServerSettings, values)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none, for a warning.
+
+    A warning and no error: Kubernetes puts variables of that prefix into every container beside
+    a service that is called ``horngate``.
+    """
+    known = {PREFIX + key.upper() for key in (*KEYS, FILE_KEY)}
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(PREFIX)
+        and name not in known
+        and "_SERVICE_" not in name
+        and "_PORT_" not in name
+        and name != PREFIX + "PORT"
+    )
+
+
+def _check(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{key}: expected {low} to {high}, received {value}")

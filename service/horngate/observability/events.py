@@ -1,0 +1,106 @@
+"""What the rooms tell of themselves, turned into figures and log lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from horngate.errors import RequestError
+from horngate.observability.logs import logger
+from horngate.observability.metrics import Metrics, VersionMetrics
+from horngate.protocols.method import Method
+from horngate.repository.status import State, VersionStatus
+from horngate.scheduling.observer import BatchObserver, Refusal
+
+FAILURES_APART: Final = 10.0
+"""Seconds between two log lines about failing runs of one version: requests cannot flood it."""
+
+
+class RepositoryEvents:
+    """See ``repository.observer.RepositoryObserver``."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = logger("repository")
+        self._queues: dict[tuple[str, int], Callable[[], int]] = {}
+        self._unreadable = ""
+
+    def queues(self) -> list[tuple[str, int, int]]:
+        """(model, version, rows that wait) of every version in memory."""
+        return [(*key, rows()) for key, rows in list(self._queues.items())]
+
+    def version_changed(self, status: VersionStatus) -> None:
+        """Log the change; count it where it is a failure."""
+        log = self._log.bind(model=status.model, version=status.version)
+        if status.state is State.LOADING:
+            log.info("loading")
+        elif status.state is State.AVAILABLE:
+            log.info(
+                "available", engine=status.engine, load_seconds=round(status.load_seconds or 0, 3)
+            )
+        elif status.error:
+            self._metrics.load_failures.labels(status.model).inc()
+            log.error("load failed", reason=status.error)
+        elif status.state is State.END:
+            log.info("unloaded")
+
+    def version_loaded(
+        self, model: str, version: int, signatures: Iterable[str], queued_rows: Callable[[], int]
+    ) -> BatchObserver:
+        """Bind the version's figures."""
+        self._queues[model, version] = queued_rows
+        return BatchEvents(model, version, self._metrics.version_loaded(model, version, signatures))
+
+    def version_unloaded(self, model: str, version: int) -> None:
+        """Let the version's figures go."""
+        self._queues.pop((model, version), None)
+        self._metrics.version_unloaded(model, version)
+
+    def settings_refused(self, model: str, error: Exception) -> None:
+        """Count and log it."""
+        self._metrics.settings_refused.labels(model).inc()
+        self._log.error("settings not taken", model=model, reason=str(error))
+
+    def repository_unreadable(self, error: Exception) -> None:
+        """Count it; log it when it is news."""
+        self._metrics.scan_failures.inc()
+        if str(error) != self._unreadable:
+            self._unreadable = str(error)
+            self._log.error(
+                "models folder unreadable; what is live stays live", reason=self._unreadable
+            )
+
+
+class BatchEvents:
+    """See ``scheduling.observer.BatchObserver``."""
+
+    def __init__(self, model: str, version: int, metrics: VersionMetrics) -> None:
+        self._log = logger("scheduling").bind(model=model, version=version)
+        self._last_failure = float("-inf")
+        self._unsaid = 0
+        # Bound once: these two are called for every batch.
+        self.ran: Callable[[str, int, Sequence[float], float], None] = metrics.ran
+        self.refused: Callable[[Refusal, int], None] = metrics.refused
+
+    def failed(self, signature: str, rows: int, error: Exception) -> None:
+        """Log what is the model's fault, not what is the caller's."""
+        if isinstance(error, RequestError) and error.code.name == "INVALID_ARGUMENT":
+            return
+        now = time.monotonic()
+        if now - self._last_failure < FAILURES_APART:
+            self._unsaid += 1
+            return
+        self._log.error(
+            "the model failed to run",
+            signature=signature,
+            rows=rows,
+            reason=f"{type(error).__name__}: {error}",
+            since_last_line=self._unsaid,
+        )
+        self._last_failure, self._unsaid = now, 0
+
+
+def report_fault(method: Method, error: Exception) -> None:
+    """Log an error that nobody designed, with its trace: a defect of the server."""
+    logger("transport").error("handler failed", method=method.path, exc_info=error)

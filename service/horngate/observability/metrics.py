@@ -1,0 +1,278 @@
+"""The whole metric catalogue.
+
+Labels come from loaded models and from fixed sets, never from a client: a call is accounted to the
+``Subject`` that the engine gave it, or to empty names where no loaded model is concerned. Children
+are bound as a version loads; a request finds its own by one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from horngate import __version__
+from horngate.engine import Call, Subject
+from horngate.errors import Code
+from horngate.protocols.method import Method, UnaryMethod
+from horngate.repository.status import VersionStatus
+from horngate.scheduling.observer import Refusal
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+NOBODY: Final = ("", "", "")
+"""The model, version and signature of a call that concerns no loaded model."""
+UNLOADED_KEPT: Final = 4
+"""Series of so many unloaded versions stay, so that a last scrape can see how they ended."""
+
+Labels = tuple[str, ...]
+
+
+class Metrics:
+    """Every figure of one server. Thread-safe; nothing here raises or blocks for long."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        call, subject = ("protocol", "method"), ("model", "version", "signature")
+        self.requests = self._counter(
+            "horngate_requests",
+            "Calls answered, by canonical status code.",
+            *subject,
+            *call,
+            "code",
+        )
+        self.request_seconds = self._histogram(
+            "horngate_request_seconds",
+            "From a call's arrival to its reply, decoding and encoding included.",
+            SECONDS,
+            *subject,
+            *call,
+        )
+        self.in_flight = Gauge(
+            "horngate_requests_in_flight", "Calls being served.", call, registry=self.registry
+        )
+        self.queue_seconds = self._histogram(
+            "horngate_queue_seconds", "A request's wait for its batch to run.", SECONDS, *subject
+        )
+        self.inference_seconds = self._histogram(
+            "horngate_inference_seconds", "One run of the model.", SECONDS, *subject
+        )
+        self.batch_rows = self._histogram(
+            "horngate_batch_rows", "Rows in one run of the model.", ROWS, *subject
+        )
+        self.refused = self._counter(
+            "horngate_requests_refused",
+            "Requests that never reached the model.",
+            "model",
+            "version",
+            "reason",
+        )
+        self.load_failures = self._counter(
+            "horngate_version_load_failures", "Versions that could not be loaded.", "model"
+        )
+        self.settings_refused = self._counter(
+            "horngate_model_settings_refused", "Changes of model.toml that were not taken.", "model"
+        )
+        self.scan_failures = self._counter(
+            "horngate_repository_scan_failures", "Looks at the models folder that failed."
+        )
+        Gauge(
+            "horngate_build_info",
+            "Constant 1; the versions are its labels.",
+            ("version", "python"),
+            registry=self.registry,
+        ).labels(__version__, platform.python_version()).set(1)
+        ProcessCollector(registry=self.registry)
+        self._methods: dict[str, Method] = {}
+        self._in_flight: dict[str, Gauge] = {}
+        self._calls: dict[tuple[Subject | None, str], _BoundCall] = {}
+        self._versions: dict[tuple[str, int], VersionMetrics] = {}
+        self._unloaded: deque[tuple[str, int]] = deque()
+
+    def attach(
+        self,
+        methods: Iterable[Method],
+        statuses: Callable[[], Iterable[VersionStatus]],
+        queues: Callable[[], Queues],
+    ) -> None:
+        """Tell what will be observed. Called once, before the first call and the first load.
+
+        Args:
+            methods: every method that is served; their names are label values.
+            statuses: asked at each scrape, so that states and load times cannot lag.
+            queues: asked at each scrape for the rows that wait.
+        """
+        for method in methods:
+            self._methods[method.path] = method
+            self._in_flight[method.path] = self.in_flight.labels(method.protocol, method.name)
+        self.registry.register(_StateCollector(statuses, queues))
+
+    def exposition(self) -> bytes:
+        """All figures in Prometheus' text format, to be sent as ``CONTENT_TYPE``."""
+        return generate_latest(self.registry)
+
+    # Calls: protocols.method.CallObserver ------------------------------------------------------
+
+    def started(self, method: Method) -> None:
+        """A call arrived."""
+        self._in_flight[method.path].inc()
+
+    def finished(self, method: Method, call: Call, code: Code, seconds: float) -> None:
+        """A call ended with ``code`` after ``seconds``."""
+        self._in_flight[method.path].dec()
+        key = (call.subject, method.path)
+        bound = self._calls.get(key)
+        if bound is None:
+            bound = self._bind(key)
+        bound.finished(code, seconds)
+
+    def _bind(self, key: tuple[Subject | None, str]) -> _BoundCall:
+        subject, path = key
+        method = self._methods[path]
+        if subject is None:
+            names: Labels = NOBODY
+        else:
+            names = (subject.model, str(subject.version), subject.signature)
+        labels = (*names, method.protocol, method.name)
+        bound = self._calls[key] = _BoundCall(self.requests, self.request_seconds, labels)
+        return bound
+
+    # Versions ----------------------------------------------------------------------------------
+
+    def version_loaded(self, model: str, version: int, signatures: Iterable[str]) -> VersionMetrics:
+        """Bind the figures of a version that is about to go live."""
+        names = tuple(signatures)
+        if (model, version) in self._unloaded:
+            self._unloaded.remove((model, version))
+        for path, method in self._methods.items():
+            if isinstance(method, UnaryMethod) and method.predicts:
+                for name in names:
+                    self._bind((Subject(model, version, name), path))
+        bound = self._versions[model, version] = VersionMetrics(self, model, str(version), names)
+        return bound
+
+    def version_unloaded(self, model: str, version: int) -> None:
+        """Let go of the figures of the version unloaded the longest time ago."""
+        self._unloaded.append((model, version))
+        while len(self._unloaded) > UNLOADED_KEPT:
+            self._forget(self._unloaded.popleft())
+
+    def _forget(self, key: tuple[str, int]) -> None:
+        bound = self._versions.pop(key, None)
+        if bound is not None:
+            bound.remove()
+        for call in [call for call in self._calls if call[0] and call[0][:2] == key]:
+            self._calls.pop(call).remove()
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, help_text: str, buckets: Sequence[float], *labels: str
+    ) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+
+
+Queues = Iterable[tuple[str, int, int]]
+"""(model, version, rows that wait) of every live version."""
+
+
+class VersionMetrics:
+    """The figures of one version's batches, every child bound; see ``BatchObserver``."""
+
+    def __init__(
+        self, metrics: Metrics, model: str, version: str, signatures: Sequence[str]
+    ) -> None:
+        self._histograms = (metrics.queue_seconds, metrics.inference_seconds, metrics.batch_rows)
+        self._labels = [(model, version, signature) for signature in signatures]
+        self._bound = {
+            labels[2]: tuple(histogram.labels(*labels) for histogram in self._histograms)
+            for labels in self._labels
+        }
+        self._refused = metrics.refused
+        self._refusals = {
+            reason: metrics.refused.labels(model, version, reason.value) for reason in Refusal
+        }
+        self._refusal_labels = [(model, version, reason.value) for reason in Refusal]
+
+    def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
+        """One run of the model."""
+        queue_seconds, inference_seconds, batch_rows = self._bound[signature]
+        for wait in waits:
+            queue_seconds.observe(wait)
+        inference_seconds.observe(seconds)
+        batch_rows.observe(rows)
+
+    def refused(self, reason: Refusal, count: int) -> None:
+        """Requests that will never run."""
+        self._refusals[reason].inc(count)
+
+    def remove(self) -> None:
+        """Take the series away."""
+        for labels in self._labels:
+            for histogram in self._histograms:
+                histogram.remove(*labels)
+        for labels in self._refusal_labels:
+            self._refused.remove(*labels)
+
+
+class _BoundCall:
+    """The counters and the histogram of one subject and one method."""
+
+    def __init__(self, requests: Counter, seconds: Histogram, labels: Labels) -> None:
+        self._requests, self._seconds, self._labels = requests, seconds, labels
+        self._latency = seconds.labels(*labels)
+        self._codes = {Code.OK: requests.labels(*labels, Code.OK.name)}
+
+    def finished(self, code: Code, seconds: float) -> None:
+        self._latency.observe(seconds)
+        counter = self._codes.get(code)
+        if counter is None:
+            # There are seventeen codes, so this happens at most sixteen times.
+            counter = self._codes[code] = self._requests.labels(*self._labels, code.name)
+        counter.inc()
+
+    def remove(self) -> None:
+        self._seconds.remove(*self._labels)
+        for code in list(self._codes):
+            self._requests.remove(*self._labels, code.name)
+
+
+class _StateCollector(Collector):
+    """Figures that are kept elsewhere and read as Prometheus asks, so that they cannot lag."""
+
+    def __init__(
+        self, statuses: Callable[[], Iterable[VersionStatus]], queues: Callable[[], Queues]
+    ) -> None:
+        self._statuses, self._queues = statuses, queues
+
+    def collect(self) -> Iterator[Metric]:
+        state = GaugeMetricFamily(
+            "horngate_version_state",
+            "1 for the state that a version is in.",
+            labels=("model", "version", "state"),
+        )
+        load_seconds = GaugeMetricFamily(
+            "horngate_version_load_seconds",
+            "How long loading, checking and warming a version took.",
+            labels=("model", "version"),
+        )
+        for status in self._statuses():
+            names = (status.model, str(status.version))
+            state.add_metric((*names, status.state.name.lower()), 1)
+            if status.load_seconds is not None:
+                load_seconds.add_metric(names, status.load_seconds)
+        queue_rows = GaugeMetricFamily(
+            "horngate_queue_rows", "Rows that wait for a batch.", labels=("model", "version")
+        )
+        for model, version, rows in self._queues():
+            queue_rows.add_metric((model, str(version)), rows)
+        yield from (state, load_seconds, queue_rows)

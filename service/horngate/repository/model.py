@@ -1,0 +1,83 @@
+"""One model's versions as the server holds them: what is live, and what became of the rest.
+
+Written by the keeper's thread only; readers see whole mappings that are replaced, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from horngate.repository.scan import Fingerprint
+from horngate.repository.served import ServedVersion
+from horngate.repository.settings import ModelSettings
+from horngate.repository.status import State, VersionStatus
+
+ENDED_KEPT: Final = 5
+"""How many unloaded versions a model remembers; failed ones stay while they are on disk."""
+
+
+@dataclass
+class Model:
+    """A model that the repository holds.
+
+    Attributes:
+        live: versions that take requests, by number.
+        newest: the highest of them, what a request without a version gets.
+        statuses: every version known, by number.
+        failed: versions that did not load, with the fingerprint that did not.
+        seen: each version's fingerprint at the last look.
+        essential: present when the server started, so that readiness waits for it.
+    """
+
+    name: str
+    essential: bool
+    settings: ModelSettings | None = None
+    settings_fingerprint: Fingerprint | None = None
+    live: Mapping[int, ServedVersion] = field(default_factory=dict)
+    newest: ServedVersion | None = None
+    statuses: Mapping[int, VersionStatus] = field(default_factory=dict)
+    failed: dict[int, Fingerprint] = field(default_factory=dict)
+    seen: dict[int, Fingerprint] = field(default_factory=dict)
+
+    def put_live(self, version: ServedVersion) -> None:
+        """Make ``version`` take requests from now on."""
+        self._replace_live({**self.live, version.number: version})
+
+    def drop_live(self, number: int) -> None:
+        """Let ``number`` take no more requests."""
+        self._replace_live({key: value for key, value in self.live.items() if key != number})
+
+    def set_status(self, status: VersionStatus) -> None:
+        """Remember ``status``, forgetting the oldest of too many ended versions."""
+        statuses = {**self.statuses, status.version: status}
+        ended = sorted(
+            number
+            for number, known in statuses.items()
+            if known.state is State.END and not known.error
+        )
+        for number in ended[:-ENDED_KEPT]:
+            del statuses[number]
+        self.statuses = statuses
+
+    def forget_failure(self, number: int) -> None:
+        """A failed version changed on disk or left it: it may be tried again."""
+        self.failed.pop(number, None)
+        status = self.statuses.get(number)
+        if status is not None and status.state is State.END:
+            self.statuses = {key: value for key, value in self.statuses.items() if key != number}
+
+    def status_of(self, number: int) -> VersionStatus:
+        """What is known of ``number``; a fresh status where nothing is."""
+        return self.statuses.get(number) or VersionStatus(self.name, number, State.START)
+
+    def changed_status(self, number: int, state: State, **changes: object) -> VersionStatus:
+        """The status of ``number`` in ``state``, remembered."""
+        status = replace(self.status_of(number), state=state, **changes)  # type: ignore[arg-type]
+        self.set_status(status)
+        return status
+
+    def _replace_live(self, live: dict[int, ServedVersion]) -> None:
+        self.live = live
+        self.newest = live[max(live)] if live else None

@@ -1,0 +1,34 @@
+"""What the repository tells of itself, to whoever keeps figures and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from horngate.repository.status import VersionStatus
+from horngate.scheduling.observer import BatchObserver
+
+
+class RepositoryObserver(Protocol):
+    """Told from the keeper's thread; must not raise."""
+
+    def version_changed(self, status: VersionStatus) -> None:
+        """A version came into a new state."""
+
+    def version_loaded(
+        self, model: str, version: int, signatures: Iterable[str], queued_rows: Callable[[], int]
+    ) -> BatchObserver:
+        """A version is about to go live; the answer is told of its batches.
+
+        Series for it may be made from here on, and from here only: names come from models that
+        loaded, never from a client.
+        """
+
+    def version_unloaded(self, model: str, version: int) -> None:
+        """The version is gone and so should be its series."""
+
+    def settings_refused(self, model: str, error: Exception) -> None:
+        """``model.toml`` cannot be used; what was live stays live under the old settings."""
+
+    def repository_unreadable(self, error: Exception) -> None:
+        """The models folder cannot be read; what was live stays live."""

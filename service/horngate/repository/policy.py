@@ -1,0 +1,45 @@
+"""Which versions of a model should be live: a pure function of what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from horngate.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class VersionOptions:
+    """Table ``[versions]`` of ``model.toml``: give one of the three keys.
+
+    Attributes:
+        latest: serve the newest so many.
+        all: serve every version on disk.
+        specific: serve exactly these.
+    """
+
+    latest: int | None = None
+    all: bool = False
+    specific: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        given = [key for key in ("latest", "all", "specific") if getattr(self, key)]
+        if self.latest == 0 or (self.latest is not None and self.latest < 0):
+            raise ConfigError(f"latest: expected at least 1, received {self.latest}")
+        if len(given) > 1:
+            raise ConfigError(
+                f"{given[1]}: expected one of latest, all, specific; received {', '.join(given)}"
+            )
+
+    def wanted(self, available: Iterable[int]) -> frozenset[int]:
+        """The versions of ``available`` that should be live.
+
+        ``available`` leaves out those that failed to load, so that ``latest`` falls back to
+        the newest version that works.
+        """
+        versions = sorted(available, reverse=True)
+        if self.all:
+            return frozenset(versions)
+        if self.specific:
+            return frozenset(versions) & frozenset(self.specific)
+        return frozenset(versions[: self.latest or 1])

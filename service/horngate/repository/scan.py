@@ -1,0 +1,74 @@
+"""One look at the disk: which models and versions are there, and whether they changed.
+
+A fingerprint is made of names, sizes and times of modification. Two equal ones a poll apart say
+that nobody is writing any more.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from horngate.repository.layout import model_folders, version_folders
+
+Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
+"""(path within the folder, size in bytes, time of modification in ns) of every file."""
+
+SETTINGS_FILE = "model.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFolder:
+    """A version on disk."""
+
+    path: Path
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model on disk: its folder, its settings file's fingerprint, its versions by number."""
+
+    path: Path
+    settings: Fingerprint
+    versions: dict[int, VersionFolder]
+
+
+def scan(root: Path) -> dict[str, ModelFolder]:
+    """Every model below ``root`` that has a version or a settings file.
+
+    Raises:
+        OSError: the repository cannot be read; nothing may be concluded from that.
+    """
+    found: dict[str, ModelFolder] = {}
+    for name, path in model_folders(root).items():
+        versions = {
+            number: VersionFolder(folder, fingerprint(folder))
+            for number, folder in version_folders(path).items()
+        }
+        found[name] = ModelFolder(path, _file_fingerprint(path / SETTINGS_FILE), versions)
+    return found
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """The fingerprint of all files below ``folder``; a file that vanishes meanwhile is left out."""
+    files: set[tuple[str, int, int]] = set()
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            files.add((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
+    return frozenset(files)
+
+
+def _file_fingerprint(path: Path) -> Fingerprint:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset({(path.name, stat.st_size, stat.st_mtime_ns)})

@@ -1,0 +1,75 @@
+"""A version in memory: the model, its scheduler and the names it is accounted under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from horngate.errors import SignatureNotFound
+from horngate.repository.settings import ModelSettings
+from horngate.scheduling.executor import Executor
+from horngate.scheduling.scheduler import Scheduler
+from horngate.servable import Servable
+from horngate.tensors import DEFAULT_SIGNATURE, Signature
+
+
+class ServedVersion:
+    """Immutable but for its scheduler; safe to read from any thread.
+
+    The work that its scheduler has accepted is what holds it in memory: ``retire`` lets that
+    finish, and ``close`` is called afterwards.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        number: int,
+        servable: Servable,
+        settings: ModelSettings,
+        scheduler: Scheduler,
+        executor: Executor,
+    ) -> None:
+        self.model = model
+        self.number = number
+        self.settings = settings
+        self.scheduler = scheduler
+        self._servable = servable
+        self._executor = executor
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return self._servable.engine
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What can be called, by name."""
+        return self._servable.signatures
+
+    def signature(self, name: str) -> Signature:
+        """The signature ``name``; the default name also means the only one there is.
+
+        Raises:
+            SignatureNotFound: naming those that exist.
+        """
+        signatures = self._servable.signatures
+        found = signatures.get(name)
+        if found is None and name == DEFAULT_SIGNATURE and len(signatures) == 1:
+            found = next(iter(signatures.values()))
+        if found is None:
+            known = ", ".join(repr(key) for key in sorted(signatures))
+            raise SignatureNotFound(
+                f"model {self.model!r} version {self.number} has no signature {name!r}; "
+                f"it has {known}",
+                signature=name,
+            )
+        return found
+
+    def retire(self, on_drained: Callable[[], None]) -> None:
+        """Take no more requests; ``on_drained`` is called once the accepted ones are done."""
+        self.scheduler.close(on_drained)
+
+    def close(self) -> None:
+        """Give back threads and memory. Called once, after ``retire`` told that it is drained."""
+        self._executor.stop()
+        self._servable.close()

@@ -1,0 +1,76 @@
+"""The life of the process, top to bottom: listen, load, serve, drain, end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+from horngate.config.server import ServerSettings
+from horngate.observability import logs
+from horngate.server.assembly import Assembly, assemble
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def serve(
+    settings: ServerSettings, *, on_started: Callable[[int, int], None] = lambda *_: None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
+
+    Both ports answer before the first model is loaded: readiness says when there is something to
+    serve.
+
+    Args:
+        settings: what to serve and where.
+        on_started: told the gRPC and the HTTP port once both listen.
+
+    Raises:
+        ConfigError: a port cannot be had. Nothing was started then.
+    """
+    log = logs.logger("server")
+    asked_to_stop = _watch_signals()
+    parts = assemble(settings)
+    try:
+        grpc_port = await parts.grpc.start()
+    except BaseException:
+        parts.http.stop()
+        raise
+    parts.http.start()
+    log.info(
+        "listening",
+        host=settings.host,
+        grpc_port=grpc_port,
+        http_port=parts.http.port,
+        models=str(settings.models),
+    )
+    parts.repository.start()
+    on_started(grpc_port, parts.http.port)
+    received = await asked_to_stop
+    log.info("draining", signal=received.name, seconds=settings.drain_seconds)
+    await drain(parts, settings.drain_seconds)
+    log.info("stopped")
+
+
+async def drain(parts: Assembly, seconds: float) -> None:
+    """Say not ready, let running requests finish for ``seconds``, and give everything back."""
+    parts.engine.begin_drain()
+    await parts.grpc.stop(seconds)
+    # Off the loop: versions are closed there, which may wait for a batch that is still running.
+    await asyncio.to_thread(parts.repository.stop)
+    await asyncio.to_thread(parts.http.stop)
+
+
+def _watch_signals() -> asyncio.Future[signal.Signals]:
+    loop = asyncio.get_running_loop()
+    asked: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def receive(number: signal.Signals) -> None:
+        if asked.done():
+            os._exit(128 + number)  # whoever asks twice wants no more waiting
+        asked.set_result(number)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, receive, number)
+    return asked

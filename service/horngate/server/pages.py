@@ -1,0 +1,87 @@
+"""What the HTTP port answers: metrics, health, and a status page for people."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from horngate import __version__
+from horngate.engine import Call, Engine
+from horngate.errors import RequestError
+from horngate.observability.metrics import CONTENT_TYPE, Metrics
+from horngate.repository.status import State
+from horngate.tensors import Signature
+from horngate.transports.http import Page, Reply
+
+TEXT = "text/plain; charset=utf-8"
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+    "color:#1c1c1c}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}"
+    "th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd;"
+    "vertical-align:top}code{background:#f3f3f3;padding:.1rem .3rem}.bad{color:#a40000}"
+)
+
+
+def pages(engine: Engine, metrics: Metrics) -> list[Page]:
+    """The table of pages."""
+    return [
+        Page("/", lambda: Reply(200, "text/html; charset=utf-8", status_page(engine).encode())),
+        Page("/healthz", lambda: Reply(200, TEXT, b"alive\n")),
+        Page("/readyz", lambda: readiness(engine)),
+        Page("/metrics", lambda: Reply(200, CONTENT_TYPE, metrics.exposition())),
+    ]
+
+
+def readiness(engine: Engine) -> Reply:
+    """200 where requests are served, else 503; either way with each model's readiness."""
+    ready = engine.ready()
+    body = {"ready": ready, "models": {name: engine.ready(name) for name in engine.models()}}
+    return Reply(200 if ready else 503, "application/json", (json.dumps(body) + "\n").encode())
+
+
+def status_page(engine: Engine) -> str:
+    """Models, versions, states, inputs and outputs as HTML."""
+    models = "".join(_model(engine, name) for name in engine.models())
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Horngate</title>"
+        f"<style>{STYLE}</style><h1>Horngate {escape(__version__)}</h1>"
+        f"<p>{'Ready' if engine.ready() else '<span class=bad>Not ready</span>'}. "
+        '<a href="metrics">metrics</a> · <a href="readyz">readiness</a></p>'
+        f"{models or '<p>No models: the repository is empty.</p>'}</html>"
+    )
+
+
+def _model(engine: Engine, name: str) -> str:
+    rows: list[str] = []
+    try:
+        statuses = engine.statuses(name)
+    except RequestError:
+        return ""  # it left the repository a moment ago
+    for status in statuses:
+        note = f"<span class=bad>{escape(status.error)}</span>" if status.error else ""
+        if status.state is State.AVAILABLE:
+            note = f"{escape(status.engine)}, loaded in {status.load_seconds or 0:.2f} s"
+        rows.append(
+            f"<tr><td>{status.version}<td>{escape(status.state.name.lower())}<td>{note}</tr>"
+        )
+    try:
+        described = engine.describe(name, None, Call(engine.clock()))
+        signatures = "".join(_signature(each) for each in described.signatures.values())
+    except RequestError as error:
+        signatures = f"<p class=bad>{escape(str(error))}</p>"
+    return (
+        f"<h2>{escape(name)}</h2><table><tr><th>version<th>state<th></tr>{''.join(rows)}</table>"
+        f"{signatures}"
+    )
+
+
+def _signature(signature: Signature) -> str:
+    rows = "".join(
+        f"<tr><td>{kind}<td><code>{escape(spec.name)}</code><td>{escape(str(spec))}</tr>"
+        for kind, specs in (("input", signature.inputs), ("output", signature.outputs))
+        for spec in specs.values()
+    )
+    return (
+        f"<table><tr><th colspan=3>signature <code>{escape(signature.name)}</code></tr>{rows}"
+        "</table>"
+    )

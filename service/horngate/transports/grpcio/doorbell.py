@@ -1,0 +1,47 @@
+"""From threads that complete answers to the event loop that waits for them.
+
+Waking an event loop from another thread is a system call and a hand-over. A batch completes many
+answers at once, so the bell is rung for the first of them and the loop, once awake, takes all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from horngate.scheduling.ticket import Answer
+
+
+class Doorbell:
+    """Bound to one event loop, which alone awaits; answers may complete on any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._arrived: deque[asyncio.Future[None]] = deque()
+        self._rung = False
+
+    async def wait(self, answer: Answer[Any]) -> None:
+        """Return when ``answer`` is done. Cancelling the wait cancels the answer."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        answer.on_done(lambda: self._ring(future))
+        try:
+            await future
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+
+    def _ring(self, future: asyncio.Future[None]) -> None:
+        self._arrived.append(future)
+        # Two threads may both find it unrung: one ring too many, never one too few, because the
+        # loop resets the flag before it looks.
+        if not self._rung:
+            self._rung = True
+            self._loop.call_soon_threadsafe(self._open)
+
+    def _open(self) -> None:
+        self._rung = False
+        while self._arrived:
+            future = self._arrived.popleft()
+            if not future.done():
+                future.set_result(None)

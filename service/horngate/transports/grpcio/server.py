@@ -1,0 +1,231 @@
+"""The gRPC port: any table of methods, served on one event loop.
+
+The loop decodes, encodes and moves bytes; models run on their schedulers' threads. A call waits for
+its answer without a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError, Message
+
+from horngate.engine import Call
+from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, ShuttingDown
+from horngate.protocols.method import CallObserver, Method, Status, StreamMethod, UnaryMethod
+from horngate.scheduling.ticket import Answer
+from horngate.servable import Clock
+from horngate.transports.grpcio.doorbell import Doorbell
+from horngate.transports.grpcio.reflection import add_reflection
+
+CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+MESSAGE_CHARACTERS: Final = 2000
+"""A status message travels in a header, whose size peers bound; what is longer is cut."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcOptions:
+    """Where to listen and how large a message may be, in bytes, either way."""
+
+    host: str = "127.0.0.1"
+    port: int = 8500
+    max_message_bytes: int = 64 * 1024 * 1024
+
+
+class GrpcServer:
+    """Serves ``methods`` and server reflection. Belongs to the event loop that started it."""
+
+    def __init__(
+        self,
+        methods: Sequence[Method],
+        options: GrpcOptions,
+        *,
+        observer: CallObserver,
+        report: Callable[[Method, Exception], None],
+        clock: Clock,
+        pool: DescriptorPool,
+    ) -> None:
+        self._methods = methods
+        self._options = options
+        self._observer = observer
+        self._report = report
+        self._clock = clock
+        self._pool = pool
+        self._streams: set[asyncio.Queue[Message | None]] = set()
+
+    async def start(self) -> int:
+        """Listen; returns the port.
+
+        Raises:
+            ConfigError: the port cannot be had.
+        """
+        self._doorbell = Doorbell(asyncio.get_running_loop())
+        limit = self._options.max_message_bytes
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", limit),
+                # A second server on the port must be an error, not half of the traffic.
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        add_reflection(self._server, {method.service for method in self._methods}, self._pool)
+        self._server.add_generic_rpc_handlers((_Handlers(map(self._handler, self._methods)),))
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        try:
+            port = self._server.add_insecure_port(f"{host}:{self._options.port}")
+        except RuntimeError as error:
+            raise ConfigError(
+                f"grpc_port: expected a free port on {self._options.host}, received "
+                f"{self._options.port}, which is in use or not allowed; choose another, or 0 for "
+                "any free one"
+            ) from error
+        await self._server.start()
+        return int(port)
+
+    async def stop(self, grace: float) -> None:
+        """Take no new calls, let running ones finish for ``grace`` seconds, cancel the rest."""
+        # An open stream would hold the server for all of its grace. What was sent to it before
+        # is ahead of the end mark in its queue.
+        loop = asyncio.get_running_loop()
+        for queue in self._streams:
+            loop.call_soon(queue.put_nowait, None)
+        await self._server.stop(grace)
+
+    def _handler(self, method: Method) -> tuple[str, grpc.RpcMethodHandler[Any, Any]]:
+        # Messages are parsed in the handler: grpcio answers a parse error of its own with
+        # INTERNAL, and a malformed message is the caller's mistake.
+        if isinstance(method, UnaryMethod):
+            return method.path, grpc.unary_unary_rpc_method_handler(self._unary(method))
+        return method.path, grpc.unary_stream_rpc_method_handler(self._stream(method))
+
+    def _unary(self, method: UnaryMethod) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        parse, handle = method.request.FromString, method.handler
+        clock, observer, doorbell = self._clock, self._observer, self._doorbell
+
+        async def serve(data: bytes, context: Context) -> bytes:
+            observer.started(method)
+            call = self._call(context)
+            code = Code.OK
+            try:
+                answer = handle(_parsed(method, parse, data), call)
+                if isinstance(answer, Answer):
+                    await doorbell.wait(answer)
+                    answer = answer.result()
+                return answer.SerializeToString()
+            except asyncio.CancelledError:
+                code = Code.CANCELLED
+                raise
+            except Exception as error:
+                status = self._status(method, error)
+                code = status.code
+                await _abort(context, status)
+                raise  # never reached: an abort does not return
+            finally:
+                observer.finished(method, call, code, clock() - call.started)
+
+        return serve
+
+    def _stream(self, method: StreamMethod) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        clock, observer = self._clock, self._observer
+        loop = asyncio.get_running_loop()
+
+        async def serve(data: bytes, context: Context) -> AsyncIterator[bytes]:
+            observer.started(method)
+            call = self._call(context)
+            code = Code.OK
+            queue: asyncio.Queue[Message | None] = asyncio.Queue()
+            self._streams.add(queue)
+            stop: Callable[[], None] = lambda: None  # noqa: E731 - nothing to stop as yet
+            try:
+                request = _parsed(method, method.request.FromString, data)
+                stop = method.handler(request, call, lambda reply: _post(loop, queue, reply))
+                while True:
+                    yield (await _next(queue)).SerializeToString()
+            except (asyncio.CancelledError, GeneratorExit):
+                code = Code.CANCELLED
+                raise
+            except Exception as error:
+                status = self._status(method, error)
+                code = status.code
+                await _abort(context, status)
+                raise  # never reached: an abort does not return
+            finally:
+                stop()
+                self._streams.discard(queue)
+                observer.finished(method, call, code, clock() - call.started)
+
+        return serve
+
+    def _call(self, context: Context) -> Call:
+        now = self._clock()
+        remaining: float | None = context.time_remaining()  # None where the caller set none
+        return Call(now, None if remaining is None else now + remaining)
+
+    def _status(self, method: Method, error: Exception) -> Status:
+        if isinstance(error, HorngateError):
+            return method.status(error)
+        self._report(method, error)
+        return Status(Code.INTERNAL, f"{method.name} failed inside the server; its log says why")
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds a method by its path; asked last, so that it also answers for unknown ones."""
+
+    def __init__(self, handlers: Any) -> None:
+        self._handlers = dict(handlers)
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        known = self._handlers.get(handler_call_details.method)
+        return known or grpc.stream_stream_rpc_method_handler(
+            _unserved(handler_call_details.method)
+        )
+
+
+def _unserved(path: str) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
+    async def refuse(requests: AsyncIterator[bytes], context: Context) -> None:  # noqa: ARG001
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"{path[:200]} is not served here; server reflection lists what is",
+        )
+
+    return refuse
+
+
+async def _abort(context: Context, status: Status) -> None:
+    await context.abort(CODES[status.code], status.message[:MESSAGE_CHARACTERS])
+
+
+def _parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Message:
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise InvalidRequest(
+            f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
+            "cannot be read as one"
+        ) from error
+
+
+async def _next(queue: asyncio.Queue[Message | None]) -> Message:
+    reply = await queue.get()
+    if reply is None:
+        raise ShuttingDown("the server is shutting down; ask another")
+    return reply
+
+
+def _post(
+    loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Message | None], reply: Message
+) -> None:
+    # A closed loop has closed the stream that this reply was for.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(queue.put_nowait, reply)

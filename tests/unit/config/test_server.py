@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from horngate.config.server import read_server_settings, unknown_variables
+from horngate.errors import ConfigError
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    settings = read_server_settings({}, {})
+    assert (settings.host, settings.grpc_port, settings.http_port) == ("127.0.0.1", 8500, 8501)
+    assert settings.models == Path("models")
+    assert settings.max_message_bytes == 64 * 1024 * 1024
+
+
+def test_flags_win_over_environment_and_environment_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "horngate.toml"
+    file.write_text("grpc_port = 1\nhttp_port = 2\ndrain_seconds = 3\nmodels = '/m'\n")
+    settings = read_server_settings(
+        {"config": str(file), "grpc_port": "10"},
+        {"HORNGATE_GRPC_PORT": "20", "HORNGATE_HTTP_PORT": "30"},
+    )
+    assert (settings.grpc_port, settings.http_port, settings.drain_seconds) == (10, 30, 3)
+    assert settings.models == Path("/m")
+
+
+def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "horngate.toml"
+    file.write_text("host = '::1'")
+    assert read_server_settings({}, {"HORNGATE_CONFIG": str(file)}).host == "::1"
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "said"),
+    [
+        ({"grpc_port": "x"}, {}, r"flag --grpc-port: grpc_port: expected `int`"),
+        (
+            {},
+            {"HORNGATE_HTTP_PORT": "70000"},
+            r"environment HORNGATE_HTTP_PORT: http_port: .*65535",
+        ),
+        ({"log_level": "loud"}, {}, r"flag --log-level: log_level: invalid enum value 'loud'"),
+        ({"http_port": "8500"}, {}, r"http_port: expected another port than grpc_port"),
+        ({"host": ""}, {}, r"host: expected an address"),
+        ({"config": "/nowhere.toml"}, {}, r"/nowhere.toml: expected a readable TOML file"),
+    ],
+)
+def test_a_mistake_is_named_with_its_source_and_key(
+    flags: dict[str, str], environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_server_settings(flags, environment)
+
+
+def test_a_mistake_in_the_file_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "horngate.toml"
+    file.write_text("grpc_prot = 1")
+    with pytest.raises(ConfigError, match=r"horngate.toml: grpc_prot: .*mean 'grpc_port'"):
+        read_server_settings({"config": str(file)}, {})
+
+
+def test_variables_that_are_no_settings_are_told_but_kubernetes_own_are_not() -> None:
+    environment = {
+        "HORNGATE_HOST": "x",
+        "HORNGATE_GRPC_PROT": "1",
+        "HORNGATE_PORT": "tcp://10.0.0.1:8500",
+        "HORNGATE_PORT_8500_TCP": "tcp://10.0.0.1:8500",
+        "HORNGATE_SERVICE_HOST": "10.0.0.1",
+    }
+    assert unknown_variables(environment) == ["HORNGATE_GRPC_PROT"]
