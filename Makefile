@@ -1,0 +1,56 @@
+# What a person types. `make` alone lists the targets.
+PYTHON ?= python3
+MODELS ?= models
+# Flags for the server: make run ARGS="--grpc-port 9500"
+ARGS   ?=
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+# Newer than pyproject.toml and constraints.txt once the environment holds what they say, so that `make run`
+# starts at once the second time.
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install models run test check test-deploy pins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## set up .venv with everything (needs Python 3.11 or newer; PYTHON=... chooses one)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: Python 3.11 or newer is needed, '$(PYTHON)' is older or missing; name another: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing into $(VENV); TensorFlow is large, so the first time takes some minutes"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+models: install ## build the reference models that have no version yet
+	@$(BIN)/horngate build --if-missing --models $(MODELS)
+
+# exec: the server takes the shell's place, so that Ctrl-C reaches it and it drains.
+run: models ## build what is missing, then serve on gRPC 8500 and HTTP 8501
+	@exec $(BIN)/horngate serve --models $(MODELS) $(ARGS)
+
+# With the models, so that the integration tests serve the real ones.
+test: models ## run all tests but those that need a container engine
+	@$(BIN)/python -m pytest -m 'not deploy'
+
+check: install ## lint, types, import rules, generated code, unit tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python protos/generate.py --check
+	@$(BIN)/python -m pytest -q tests/unit
+
+test-deploy: install ## build the images, run docker-compose.yml and test it from outside
+	@$(BIN)/python -m pytest -m deploy tests/deploy
+
+pins: ## write constraints.txt anew from what pyproject.toml allows today
+	@deploy/pins.sh
+
+clean: ## remove .venv and caches; trained models stay
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	@find service protos tests -name __pycache__ -type d -prune -exec rm -rf {} +
