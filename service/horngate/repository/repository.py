@@ -21,7 +21,8 @@ from horngate.errors import ConfigError, LoadError, ModelNotFound, ModelNotReady
 from horngate.repository.loader import Load
 from horngate.repository.model import Model
 from horngate.repository.observer import RepositoryObserver
-from horngate.repository.scan import SETTINGS_FILE, ModelFolder, VersionFolder, scan
+from horngate.repository.layout import SETTINGS_FILE
+from horngate.repository.scan import ModelFolder, VersionFolder, scan
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.status import State, VersionStatus

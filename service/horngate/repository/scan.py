@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from horngate.repository.layout import model_folders, version_folders
+from horngate.repository.layout import SETTINGS_FILE, model_folders, version_folders
 
 Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
 """(path within the folder, size in bytes, time of modification in ns) of every file."""
-
-SETTINGS_FILE = "model.toml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from horngate.engine import Engine
 from horngate.errors import ModelNotFound
 from horngate.observability.events import RepositoryEvents, report_fault
 from horngate.observability.metrics import Metrics
-from horngate.protocols import health
+from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.pb import POOL
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
@@ -55,7 +55,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         poll_seconds=settings.poll_seconds,
     )
     engine = Engine(repository, clock)
-    methods = [*tfserving_methods(engine), *oip_methods(engine), *health.methods(engine)]
+    methods = [*tfserving_methods(engine), *oip_methods(engine), *health_methods(engine)]
     metrics.attach(methods, lambda: _statuses(engine), events.queues)
     grpc = GrpcServer(
         methods,

@@ -12,6 +12,9 @@ from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import Refusal
 
 
+ORDER = ("model", "version", "signature", "protocol", "method", "code", "reason", "state")
+
+
 def answer(message: Message, call: Call) -> Message:
     return message
 
@@ -42,7 +45,9 @@ def attached() -> Metrics:
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
     families = text_string_to_metric_families(metrics.exposition().decode())
     return {
-        (sample.name, tuple(sample.labels.values())): sample.value
+        (sample.name, tuple(sample.labels[key] for key in ORDER if key in sample.labels)): (
+            sample.value
+        )
         for family in families
         for sample in family.samples
     }

@@ -1,0 +1,196 @@
+"""What a version carries for Horngate beside its SavedModel, under ``assets.extra/horngate/``.
+
+    goldens.json         each recorded signature: its tolerances, its tensors' dtypes
+    goldens/NAME.npz     inputs and the outputs that the publisher saw for them
+    provenance.json      who made it: versions of Keras and TensorFlow, data, seed, accuracies
+    checksums.json       SHA-256 of every other file of the version
+
+``assets.extra`` is the folder that TensorFlow Serving leaves to others. Every part may be absent:
+a version that somebody else made is served without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import numpy as np
+
+from horngate.errors import LoadError
+from horngate.tensors import Array, Arrays, DType, format_shape
+
+FOLDER: Final = Path("assets.extra", "horngate")
+GOLDENS: Final = FOLDER / "goldens.json"
+CHECKSUMS: Final = FOLDER / "checksums.json"
+PROVENANCE: Final = FOLDER / "provenance.json"
+RTOL: Final = 1e-4
+ATOL: Final = 1e-5
+"""Float tolerances of a golden: kernels differ in order of summation between processors."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Inputs of one signature and the outputs they must give, within ``atol + rtol * |y|``."""
+
+    inputs: Arrays
+    outputs: Arrays
+    rtol: float = RTOL
+    atol: float = ATOL
+
+    def mismatch(self, outputs: Arrays) -> str | None:
+        """What is wrong with ``outputs``, in words; None where nothing is."""
+        for name, expected in self.outputs.items():
+            if name not in outputs:
+                return f"expected an output {name!r}, received {', '.join(sorted(outputs))}"
+            received = outputs[name]
+            if received.shape != expected.shape:
+                return (
+                    f"output {name!r}: expected shape {format_shape(expected.shape)}, received "
+                    f"{format_shape(received.shape)}"
+                )
+            wrong = self._difference(expected, received)
+            if wrong:
+                return f"output {name!r}: {wrong}"
+        return None
+
+    def _difference(self, expected: Array, received: Array) -> str | None:
+        if expected.dtype.kind not in "fcV":
+            return None if np.array_equal(expected, received) else "values differ"
+        left, right = (_as_float(array) for array in (expected, received))
+        if np.allclose(left, right, rtol=self.rtol, atol=self.atol, equal_nan=True):
+            return None
+        largest = float(np.nanmax(np.abs(left - right)))
+        return f"differs by up to {largest:.3g}, allowed {self.atol:g} + {self.rtol:g} * |value|"
+
+
+def write_golden(version: Path, signature: str, golden: Golden) -> None:
+    """Record ``golden`` for ``signature`` of the version in the folder ``version``."""
+    index = _read_json(version / GOLDENS) or {}
+    tensors = {
+        f"{side}/{name}": array
+        for side, arrays in (("inputs", golden.inputs), ("outputs", golden.outputs))
+        for name, array in arrays.items()
+    }
+    file = FOLDER / "goldens" / f"{quote(signature, safe='')}.npz"
+    (version / file).parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(  # type: ignore[arg-type]  # its keywords beside allow_pickle are arrays
+        version / file, **{key: _storable(array) for key, array in tensors.items()}
+    )
+    index[signature] = {
+        "file": str(file.relative_to(FOLDER)),
+        "rtol": golden.rtol,
+        "atol": golden.atol,
+        "dtypes": {key: DType.of(array).value for key, array in tensors.items()},
+    }
+    _write_json(version / GOLDENS, index)
+
+
+def read_goldens(version: Path) -> dict[str, Golden]:
+    """The goldens of a version by signature; empty where it carries none.
+
+    Raises:
+        LoadError: they are there and cannot be read.
+    """
+    goldens: dict[str, Golden] = {}
+    try:
+        for signature, entry in (_read_json(version / GOLDENS) or {}).items():
+            sides: dict[str, dict[str, Array]] = {"inputs": {}, "outputs": {}}
+            with np.load(version / FOLDER / entry["file"], allow_pickle=False) as stored:
+                for key, dtype in entry["dtypes"].items():
+                    side, _, name = key.partition("/")
+                    sides[side][name] = _restored(stored[key], DType(dtype))
+            goldens[signature] = Golden(**sides, rtol=entry["rtol"], atol=entry["atol"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LoadError(f"the goldens in {FOLDER} cannot be read: {error}") from error
+    return goldens
+
+
+def write_checksums(version: Path) -> None:
+    """Record the SHA-256 of every file of the version but the record itself. Write it last."""
+    _write_json(version / CHECKSUMS, {name: _sha256(version / name) for name in _files(version)})
+
+
+def verify_checksums(version: Path) -> bool:
+    """Hold every recorded file against its checksum; False where nothing is recorded.
+
+    Raises:
+        LoadError: naming the first file that is missing or differs.
+    """
+    recorded = _read_json(version / CHECKSUMS)
+    if recorded is None:
+        return False
+    for name, expected in recorded.items():
+        path = version / name
+        if not path.is_file():
+            raise LoadError(
+                f"{name} is missing; the version may still be being copied, or was copied in part"
+            )
+        if _sha256(path) != expected:
+            raise LoadError(
+                f"{name} differs from its checksum; the version may still be being copied, or is "
+                "damaged; publish or copy it again"
+            )
+    return True
+
+
+def write_provenance(version: Path, provenance: dict[str, Any]) -> None:
+    """Record how the version was made."""
+    _write_json(version / PROVENANCE, provenance)
+
+
+def read_provenance(version: Path) -> dict[str, Any]:
+    """How the version was made; empty where it does not say."""
+    return _read_json(version / PROVENANCE) or {}
+
+
+def _files(version: Path) -> list[str]:
+    names = (
+        str(path.relative_to(version)) for path in sorted(version.rglob("*")) if path.is_file()
+    )
+    return [name for name in names if name != str(CHECKSUMS)]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _storable(array: Array) -> Array:
+    # numpy's file format knows neither bfloat16 nor objects: both are kept as plain bytes.
+    dtype = DType.of(array)
+    if dtype is DType.BFLOAT16:
+        return array.view(np.uint16)
+    if dtype is DType.STRING:
+        return array.astype(np.bytes_)
+    return array
+
+
+def _restored(array: Array, dtype: DType) -> Array:
+    if dtype is DType.BFLOAT16:
+        return array.view(dtype.numpy)
+    return array.astype(dtype.numpy) if dtype is DType.STRING else array
+
+
+def _as_float(array: Array) -> Array:
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LoadError(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise LoadError(f"{path.name}: expected a JSON object, received {type(content).__name__}")
+    return content
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
