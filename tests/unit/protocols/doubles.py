@@ -1,0 +1,129 @@
+"""An engine that answers at once with what a test put in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from horngate.engine import Call, Engine, ModelDescription
+from horngate.errors import (
+    ModelNotFound,
+    RequestError,
+    SignatureNotFound,
+    VersionNotFound,
+)
+from horngate.repository.status import State, VersionStatus
+from horngate.scheduling.admission import admit, check_outputs
+from horngate.scheduling.ticket import Answer, Ticket
+from horngate.tensors import Array, DType, Request, Response, Signature, TensorSpec
+
+SERVING = Signature(
+    "serving_default",
+    inputs={
+        "image": TensorSpec("image", DType.FLOAT32, (None, 2)),
+        "word": TensorSpec("word", DType.STRING, (None,)),
+    },
+    outputs={
+        "score": TensorSpec("score", DType.FLOAT32, (None, 1)),
+        "label": TensorSpec("label", DType.STRING, (None,)),
+    },
+)
+
+
+def new_call() -> Call:
+    return Call(0.0)
+
+
+def good_inputs() -> dict[str, Array]:
+    return {
+        "image": np.array([[1, 2], [3, 4]], np.float32),
+        "word": np.array([b"a", b"b\0"], object),
+    }
+
+
+class FakeEngine(Engine):
+    """Serves version 3 (and 2) of the model ``digits``; keeps the requests that it was sent."""
+
+    def __init__(self, *signatures: Signature) -> None:
+        self.signatures = {each.name: each for each in signatures or (SERVING,)}
+        self.requests: list[Request] = []
+        self.raises: RequestError | None = None
+        self.fails: RequestError | None = None
+        self.is_ready = True
+        self.max_request_rows = 64
+        self.listeners: list[Callable[[], None]] = []
+        self.known = ["digits"]
+
+    def predict(self, request: Request, call: Call) -> Answer[Response]:
+        self.requests.append(request)
+        if self.raises is not None:
+            raise self.raises
+        description = self.describe(request.model, request.version, call)
+        if request.signature not in description.signatures:
+            raise SignatureNotFound(
+                f"its signatures are {sorted(description.signatures)}", signature=request.signature
+            )
+        signature = description.signatures[request.signature]
+        check_outputs(signature, request.outputs)
+        rows = admit(signature, request.inputs, max_rows=self.max_request_rows)
+        ticket: Ticket[Response] = Ticket()
+        if self.fails is not None:
+            ticket.fail(self.fails)
+            return ticket
+        values: dict[str, Array] = {
+            "label": np.full(rows, b"seven", object),
+            "score": np.arange(rows, dtype=np.float32).reshape(rows, 1),
+        }
+        names = request.outputs or tuple(values)
+        outputs = {name: values[name] for name in names}
+        ticket.succeed(Response(request.model, description.version, signature, outputs))
+        return ticket
+
+    def describe(self, model: str, version: int | None, call: Call) -> ModelDescription:
+        if model not in self.known:
+            raise ModelNotFound(f"no model {model!r}", model=model, version=version)
+        if version not in {None, 2, 3}:
+            assert version is not None
+            raise VersionNotFound(f"live are 2, 3 of {model!r}", model=model, version=version)
+        return ModelDescription(
+            model=model,
+            version=version or 3,
+            live_versions=(3, 2),
+            signatures=self.signatures,
+            engine="double",
+            max_batch_size=32,
+            max_request_rows=self.max_request_rows,
+        )
+
+    def statuses(self, model: str, version: int | None = None) -> list[VersionStatus]:
+        found = [
+            VersionStatus("digits", 4, State.END, error="checksum of saved_model.pb differs"),
+            VersionStatus("digits", 3, State.AVAILABLE),
+            VersionStatus("digits", 2, State.LOADING),
+        ]
+        if model not in self.known:
+            raise ModelNotFound(f"no model {model!r}", model=model, version=version)
+        found = [each for each in found if version in {None, each.version}]
+        if not found:
+            assert version is not None
+            raise VersionNotFound("it has 2, 3, 4", model=model, version=version)
+        return found
+
+    def models(self) -> list[str]:
+        return sorted(self.known)
+
+    def knows(self, model: str) -> bool:
+        return model in self.known
+
+    def ready(self, model: str | None = None, version: int | None = None) -> bool:
+        known = model is None or model in self.known
+        return self.is_ready and known and version in {None, 2, 3}
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self.listeners.append(callback)
+        return lambda: self.listeners.remove(callback)
+
+    def change(self) -> None:
+        for listener in list(self.listeners):
+            listener()

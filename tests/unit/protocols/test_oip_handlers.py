@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+
+from horngate.errors import (
+    Cancelled,
+    Code,
+    EngineFailed,
+    Expired,
+    HorngateError,
+    ModelNotReady,
+    Overloaded,
+    RequestError,
+    ShuttingDown,
+)
+from horngate.protocols.method import Status, UnaryMethod
+from horngate.protocols.oip.methods import methods
+from horngate.protocols.oip.tensor import decode, encode
+from horngate.protocols.pb.inference import grpc_service_pb2 as pb
+from horngate.protocols.pb.inference import model_config_pb2
+from horngate.scheduling.ticket import Answer
+from horngate.tensors import DType, Signature, TensorSpec
+from tests.unit.protocols.doubles import SERVING, FakeEngine, good_inputs, new_call
+
+
+def call(engine: FakeEngine, name: str, request: Message) -> Any:
+    """What a transport does: the message, or how the call ends instead."""
+    method = next(each for each in methods(engine) if each.name == name)
+    assert isinstance(method, UnaryMethod)
+    assert type(request) is method.request
+    try:
+        answer = method.handler(request, new_call())
+        reply = answer.result() if isinstance(answer, Answer) else answer
+    except HorngateError as error:
+        return method.status(error)
+    assert type(reply) is method.response
+    return reply
+
+
+def infer_request() -> pb.ModelInferRequest:
+    request = pb.ModelInferRequest(model_name="digits", id="42")
+    for name, array in good_inputs().items():
+        request.raw_input_contents.append(encode(array, request.inputs.add(name=name)))
+    return request
+
+
+def test_the_table() -> None:
+    names = [
+        "ServerLive",
+        "ServerReady",
+        "ModelReady",
+        "ServerMetadata",
+        "ModelMetadata",
+        "ModelInfer",
+        "ModelConfig",
+    ]
+    table = methods(FakeEngine())
+    assert [each.path for each in table] == [
+        f"/inference.GRPCInferenceService/{name}" for name in names
+    ]
+    assert {each.protocol for each in table} == {"oip"}
+    predicting = [each.name for each in table if isinstance(each, UnaryMethod) and each.predicts]
+    assert predicting == ["ModelInfer"]
+
+
+def test_infer_answers_raw_in_the_signatures_order() -> None:
+    reply = call(FakeEngine(), "ModelInfer", infer_request())
+    assert (reply.model_name, reply.model_version, reply.id) == ("digits", "3", "42")
+    assert [each.name for each in reply.outputs] == ["score", "label"]
+    score, label = map(decode, reply.outputs, reply.raw_output_contents)
+    assert score.tolist() == [[0.0], [1.0]]
+    assert label.tolist() == [b"seven", b"seven"]
+
+
+def test_requested_outputs_come_in_the_order_asked_for() -> None:
+    request = infer_request()
+    request.outputs.add(name="label")
+    request.outputs.add(name="score")
+    reply = call(FakeEngine(), "ModelInfer", request)
+    assert [each.name for each in reply.outputs] == ["label", "score"]
+    del request.outputs[1]
+    reply = call(FakeEngine(), "ModelInfer", request)
+    assert [each.name for each in reply.outputs] == ["label"]
+    assert len(reply.raw_output_contents) == 1
+
+
+def test_contents_serve_as_well_as_raw() -> None:
+    request = infer_request()
+    del request.raw_input_contents[:]
+    request.inputs[0].contents.fp32_contents.extend([1, 2, 3, 4])
+    request.inputs[1].contents.bytes_contents.extend([b"a", b"b"])
+    engine = FakeEngine()
+    assert isinstance(call(engine, "ModelInfer", request), pb.ModelInferResponse)
+    assert engine.requests[0].inputs["image"].tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_version_is_a_number_in_a_string() -> None:
+    request = infer_request()
+    request.model_version = "2"
+    assert call(FakeEngine(), "ModelInfer", request).model_version == "2"
+
+
+def test_hints_are_ignored() -> None:
+    request = infer_request()
+    request.parameters["priority"].uint64_param = 3
+    request.parameters["timeout"].int64_param = 9
+    request.inputs[0].parameters["binary_data_size"].int64_param = 16
+    request.outputs.add(name="score").parameters["binary_data"].bool_param = True
+    assert isinstance(call(FakeEngine(), "ModelInfer", request), pb.ModelInferResponse)
+
+
+def named(name: str) -> Signature:
+    return replace(SERVING, name=name)
+
+
+def test_the_signature_is_the_default_the_only_one_or_the_one_named() -> None:
+    engine = FakeEngine(named("only"))
+    call(engine, "ModelInfer", infer_request())
+    assert engine.requests[-1].signature == "only"
+
+    engine = FakeEngine(SERVING, named("other"))
+    request = infer_request()
+    call(engine, "ModelInfer", request)
+    assert engine.requests[-1].signature == "serving_default"
+    request.parameters["signature_name"].string_param = "other"
+    call(engine, "ModelInfer", request)
+    assert engine.requests[-1].signature == "other"
+
+    status = call(FakeEngine(named("a"), named("b")), "ModelInfer", infer_request())
+    assert status.code == Code.INVALID_ARGUMENT
+    assert "the signatures are a, b" in status.message
+
+
+def _set(field: str, value: object) -> Callable[[pb.ModelInferRequest], None]:
+    return lambda request: setattr(request, field, value)
+
+
+def _parameter(name: str) -> Callable[[pb.ModelInferRequest], None]:
+    return lambda request: setattr(request.parameters[name], "int64_param", 1)
+
+
+def _input_parameter(request: pb.ModelInferRequest) -> None:
+    request.inputs[0].parameters["shared_memory_region"].string_param = "r"
+
+
+def _output_parameter(name: str) -> Callable[[pb.ModelInferRequest], None]:
+    return lambda request: setattr(
+        request.outputs.add(name="score").parameters[name], "int64_param", 3
+    )
+
+
+def _outputs(*names: str) -> Callable[[pb.ModelInferRequest], None]:
+    return lambda request: request.outputs.extend(
+        pb.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in names
+    )
+
+
+def _resend(name: str, array: Any) -> Callable[[pb.ModelInferRequest], None]:
+    def spoil(request: pb.ModelInferRequest) -> None:
+        for index, tensor in enumerate(request.inputs):
+            if tensor.name == name:
+                tensor.ClearField("shape")
+                request.raw_input_contents[index] = encode(array, tensor)
+
+    return spoil
+
+
+def _mixed(request: pb.ModelInferRequest) -> None:
+    request.inputs[0].contents.fp32_contents.extend([1, 2, 3, 4])
+
+
+def _one_buffer_short(request: pb.ModelInferRequest) -> None:
+    del request.raw_input_contents[1]
+
+
+def _twice(request: pb.ModelInferRequest) -> None:
+    request.inputs[1].CopyFrom(request.inputs[0])
+    request.raw_input_contents[1] = request.raw_input_contents[0]
+
+
+def _no_data(request: pb.ModelInferRequest) -> None:
+    del request.raw_input_contents[:]
+
+
+def _short_bytes(request: pb.ModelInferRequest) -> None:
+    request.raw_input_contents[0] = b"123"
+
+
+def _one_missing(request: pb.ModelInferRequest) -> None:
+    del request.inputs[1], request.raw_input_contents[1]
+
+
+def _bad_signature(request: pb.ModelInferRequest) -> None:
+    request.parameters["signature_name"].string_param = "x"
+
+
+INVALID, MISSING = Code.INVALID_ARGUMENT, Code.NOT_FOUND
+UNSUPPORTED = Code.UNIMPLEMENTED
+INFER_ERRORS: list[tuple[Callable[[pb.ModelInferRequest], None], Code, str]] = [
+    (_set("model_name", ""), INVALID, "expected a model_name"),
+    (_set("model_name", "m"), INVALID, "no model 'm'"),
+    (_set("model_version", "7"), MISSING, "live are 2, 3"),
+    (_set("model_version", "x"), INVALID, "a model version that is a number, received 'x'"),
+    (_resend("image", np.zeros((2, 2))), INVALID, "'image': expected dtype float32"),
+    (
+        _resend("image", np.zeros((2, 3), np.float32)),
+        INVALID,
+        "'image': expected shape [?, 2], received [2, 3]",
+    ),
+    (_resend("image", np.zeros((99, 2), np.float32)), INVALID, "disagree on the number of rows"),
+    (_one_missing, INVALID, "missing 'word'"),
+    (_short_bytes, INVALID, "input 'image': expected 16 bytes for FP32[2, 2], received 3"),
+    (_no_data, INVALID, "input 'image': expected 4 elements"),
+    (_mixed, INVALID, "input 'image': expected raw contents or contents, received both"),
+    (_one_buffer_short, INVALID, "expected 2 buffers in raw_input_contents"),
+    (_twice, INVALID, "input 'image' is sent twice"),
+    (_outputs("z"), INVALID, "output 'z' is not in signature"),
+    (_outputs("score", "score"), INVALID, "output 'score' is asked for twice"),
+    (_bad_signature, INVALID, "its signatures are"),
+    (_parameter("signature_name"), INVALID, "signature_name as string_param, received int64"),
+    (_parameter("sequence_id"), UNSUPPORTED, "'sequence_id' is refused: sequences"),
+    (_input_parameter, UNSUPPORTED, "input 'image': the parameter 'shared_memory_region'"),
+    (_output_parameter("classification"), UNSUPPORTED, "output 'score': the parameter 'class"),
+    (_output_parameter("shared_memory_byte_size"), UNSUPPORTED, "shared memory is not served"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "code", "message"), INFER_ERRORS)
+def test_every_error_of_infer(
+    spoil: Callable[[pb.ModelInferRequest], None], code: Code, message: str
+) -> None:
+    request = infer_request()
+    spoil(request)
+    status = call(FakeEngine(), "ModelInfer", request)
+    assert isinstance(status, Status)
+    assert status.code == code
+    assert message in status.message
+
+
+def test_more_rows_than_the_limit() -> None:
+    engine = FakeEngine()
+    engine.max_request_rows = 1
+    status = call(engine, "ModelInfer", infer_request())
+    assert status.code == Code.INVALID_ARGUMENT
+    assert "at most 1 rows in a request, received 2" in status.message
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Overloaded("full"), Code.UNAVAILABLE),
+        (Expired("late"), Code.UNAVAILABLE),
+        (ShuttingDown("going"), Code.UNAVAILABLE),
+        (ModelNotReady("loading", model="digits"), Code.UNAVAILABLE),
+        (Cancelled("gone"), Code.CANCELLED),
+        (EngineFailed("broke"), Code.INTERNAL),
+        (RequestError("a new kind"), Code.UNKNOWN),
+    ],
+)
+def test_errors_of_the_engine_at_once_and_later(error: RequestError, code: Code) -> None:
+    at_once = FakeEngine()
+    at_once.raises = error
+    later = FakeEngine()
+    later.fails = error
+    for engine in (at_once, later):
+        assert call(engine, "ModelInfer", infer_request()) == Status(code, str(error))
+
+
+def test_live_and_ready() -> None:
+    engine = FakeEngine()
+    engine.is_ready = False
+    assert call(engine, "ServerLive", pb.ServerLiveRequest()).live
+    assert not call(engine, "ServerReady", pb.ServerReadyRequest()).ready
+    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
+    engine.is_ready = True
+    assert call(engine, "ServerReady", pb.ServerReadyRequest()).ready
+    assert call(engine, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
+    assert call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="2")).ready
+    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="7")).ready
+    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="m")).ready
+    status = call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="x"))
+    assert status.code == Code.INVALID_ARGUMENT
+
+
+def test_server_metadata_lists_what_works() -> None:
+    reply = call(FakeEngine(), "ServerMetadata", pb.ServerMetadataRequest())
+    assert reply.name == "horngate"
+    assert reply.version
+    assert list(reply.extensions) == ["model_configuration"]
+
+
+def test_model_metadata_has_the_batch_dimension() -> None:
+    reply = call(FakeEngine(), "ModelMetadata", pb.ModelMetadataRequest(name="digits"))
+    assert (reply.name, reply.platform) == ("digits", "tensorflow_savedmodel")
+    assert list(reply.versions) == ["3", "2"]
+    described = [(each.name, each.datatype, list(each.shape)) for each in reply.inputs]
+    assert described == [("image", "FP32", [-1, 2]), ("word", "BYTES", [-1])]
+    described = [(each.name, each.datatype, list(each.shape)) for each in reply.outputs]
+    assert described == [("score", "FP32", [-1, 1]), ("label", "BYTES", [-1])]
+
+
+def test_the_configuration_of_a_batched_model_leaves_it_out() -> None:
+    config = call(FakeEngine(), "ModelConfig", pb.ModelConfigRequest(name="digits")).config
+    assert (config.name, config.platform, config.backend) == (
+        "digits",
+        "tensorflow_savedmodel",
+        "double",
+    )
+    assert config.max_batch_size == 64
+    assert list(config.dynamic_batching.preferred_batch_size) == [32]
+    described = [(each.name, each.data_type, list(each.dims)) for each in config.input]
+    assert described == [
+        ("image", model_config_pb2.TYPE_FP32, [2]),
+        ("word", model_config_pb2.TYPE_STRING, []),
+    ]
+    assert [list(each.dims) for each in config.output] == [[1], []]
+    assert not config.HasField("sequence_batching")
+    assert not config.model_transaction_policy.decoupled
+    assert not config.response_cache.enable
+
+
+def test_the_configuration_without_batching_is_whole() -> None:
+    unbatched = Signature(
+        "serving_default",
+        inputs={"x": TensorSpec("x", DType.FLOAT32, (3,))},
+        outputs={"y": TensorSpec("y", DType.FLOAT32, (3,))},
+    )
+    off = FakeEngine()
+    off.max_request_rows = 0
+    for engine, dims in ((FakeEngine(unbatched), [3]), (off, [-1, 2])):
+        config = call(engine, "ModelConfig", pb.ModelConfigRequest(name="digits")).config
+        assert config.max_batch_size == 0
+        assert not config.HasField("dynamic_batching")
+        assert list(config.input[0].dims) == dims
+
+
+@pytest.mark.parametrize("name", ["ModelMetadata", "ModelConfig"])
+def test_errors_of_both_descriptions(name: str) -> None:
+    request = {"ModelMetadata": pb.ModelMetadataRequest, "ModelConfig": pb.ModelConfigRequest}[name]
+    assert call(FakeEngine(), name, request(name="m")).code == Code.INVALID_ARGUMENT
+    assert call(FakeEngine(), name, request(name="digits", version="7")).code == Code.NOT_FOUND
+    assert call(FakeEngine(), name, request(name="digits", version="x")).code == INVALID
+    complex_valued = Signature(
+        "serving_default",
+        inputs={"x": TensorSpec("x", DType.COMPLEX64, (None,))},
+        outputs={"y": TensorSpec("y", DType.FLOAT32, (None,))},
+    )
+    status = call(FakeEngine(complex_valued), name, request(name="digits"))
+    assert status.code == Code.UNIMPLEMENTED
+    assert "'x'" in status.message
+
+
+def test_every_dtype_that_the_protocol_has_is_described() -> None:
+    specs = {
+        dtype.value: TensorSpec(dtype.value, dtype, (None,))
+        for dtype in DType
+        if not dtype.value.startswith("complex")
+    }
+    engine = FakeEngine(Signature("serving_default", inputs=specs, outputs=specs))
+    config = call(engine, "ModelConfig", pb.ModelConfigRequest(name="digits")).config
+    metadata = call(engine, "ModelMetadata", pb.ModelMetadataRequest(name="digits"))
+    names = [model_config_pb2.DataType.Name(each.data_type) for each in config.input]
+    datatypes = [each.datatype.replace("BYTES", "STRING") for each in metadata.inputs]
+    assert names == [f"TYPE_{each}" for each in datatypes]

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+
+from horngate.errors import (
+    Cancelled,
+    Code,
+    EngineFailed,
+    Expired,
+    HorngateError,
+    ModelNotReady,
+    Overloaded,
+    RequestError,
+    ShuttingDown,
+    Unsupported,
+)
+from horngate.protocols.method import Method, Status, UnaryMethod
+from horngate.protocols.pb.tensorflow.core.framework import types_pb2
+from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
+    PredictRequest,
+    PredictResponse,
+)
+from horngate.protocols.tfserving.methods import methods
+from horngate.protocols.tfserving.tensor import decode, encode
+from horngate.scheduling.ticket import Answer
+from horngate.tensors import DType, Signature, TensorSpec
+from tests.unit.protocols.doubles import FakeEngine, good_inputs, new_call
+
+
+def method(engine: FakeEngine, name: str) -> Method:
+    return next(each for each in methods(engine) if each.name == name)
+
+
+def call(engine: FakeEngine, name: str, request: Message) -> Message | Status:
+    """What a transport does: the message, or how the call ends instead."""
+    found = method(engine, name)
+    assert isinstance(found, UnaryMethod)
+    assert type(request) is found.request
+    try:
+        answer = found.handler(request, new_call())
+        reply = answer.result() if isinstance(answer, Answer) else answer
+    except HorngateError as error:
+        return found.status(error)
+    assert type(reply) is found.response
+    return reply
+
+
+def predict_request(model: str = "digits") -> PredictRequest:
+    request = PredictRequest()
+    request.model_spec.name = model
+    for name, array in good_inputs().items():
+        encode(array, request.inputs[name])
+    return request
+
+
+def test_the_table() -> None:
+    assert [each.path for each in methods(FakeEngine())] == [
+        "/tensorflow.serving.PredictionService/Predict",
+        "/tensorflow.serving.PredictionService/GetModelMetadata",
+        "/tensorflow.serving.ModelService/GetModelStatus",
+    ]
+    assert {each.protocol for each in methods(FakeEngine())} == {"tfserving"}
+    predicting = [
+        m.name for m in methods(FakeEngine()) if isinstance(m, UnaryMethod) and m.predicts
+    ]
+    assert predicting == ["Predict"]
+
+
+def test_predict_answers_with_what_ran() -> None:
+    engine = FakeEngine()
+    reply = call(engine, "Predict", predict_request())
+    assert isinstance(reply, PredictResponse)
+    assert reply.model_spec.name == "digits"
+    assert reply.model_spec.version.value == 3
+    assert reply.model_spec.signature_name == "serving_default"
+    assert decode(reply.outputs["score"], "score").tolist() == [[0.0], [1.0]]
+    assert decode(reply.outputs["label"], "label").tolist() == [b"seven", b"seven"]
+    (sent,) = engine.requests
+    assert sent.version is None
+    assert sent.inputs["image"].tolist() == [[1, 2], [3, 4]]
+    assert sent.inputs["word"].tolist() == [b"a", b"b\0"]
+
+
+def test_the_output_filter_picks() -> None:
+    request = predict_request()
+    request.output_filter.append("score")
+    reply = call(FakeEngine(), "Predict", request)
+    assert isinstance(reply, PredictResponse)
+    assert list(reply.outputs) == ["score"]
+
+
+def test_a_version_by_number_and_by_numeric_label() -> None:
+    by_number, by_label, by_padded_label = (predict_request() for _ in range(3))
+    by_number.model_spec.version.value = 2
+    by_label.model_spec.version_label = "2"
+    by_padded_label.model_spec.version_label = "002"
+    for request in (by_number, by_label, by_padded_label):
+        reply = call(FakeEngine(), "Predict", request)
+        assert isinstance(reply, PredictResponse)
+        assert reply.model_spec.version.value == 2
+
+
+def _unknown_model(request: PredictRequest) -> None:
+    request.model_spec.name = "m"
+
+
+def _unknown_model_version(request: PredictRequest) -> None:
+    request.model_spec.name = "m"
+    request.model_spec.version.value = 7
+
+
+def _unknown_version(request: PredictRequest) -> None:
+    request.model_spec.version.value = 7
+
+
+def _label(text: str) -> Callable[[PredictRequest], None]:
+    return lambda request: setattr(request.model_spec, "version_label", text)
+
+
+def _filter(*names: str) -> Callable[[PredictRequest], None]:
+    return lambda request: request.output_filter.extend(names)
+
+
+def _extra_input(request: PredictRequest) -> None:
+    encode(np.zeros(1), request.inputs["colour"])
+    del request.inputs["word"]
+
+
+def _wrong_dtype(request: PredictRequest) -> None:
+    request.inputs["image"].Clear()
+    encode(np.zeros((2, 2)), request.inputs["image"])
+
+
+def _wrong_shape(request: PredictRequest) -> None:
+    request.inputs["image"].Clear()
+    encode(np.zeros((2, 3), np.float32), request.inputs["image"])
+
+
+def _malformed(request: PredictRequest) -> None:
+    request.inputs["image"].tensor_content = b"123"
+
+
+def _signature(request: PredictRequest) -> None:
+    request.model_spec.signature_name = "x"
+
+
+PREDICT_ERRORS: list[tuple[Callable[[PredictRequest], None], Code, str]] = [
+    (lambda request: request.ClearField("model_spec"), Code.INVALID_ARGUMENT, "Missing ModelSpec"),
+    (
+        lambda request: request.model_spec.ClearField("name"),
+        Code.INVALID_ARGUMENT,
+        "ModelSpec has no name specified.",
+    ),
+    (_unknown_model, Code.NOT_FOUND, "Servable not found for request: Latest(m)"),
+    (_unknown_model_version, Code.NOT_FOUND, "Servable not found for request: Specific(m, 7)"),
+    (_unknown_version, Code.NOT_FOUND, "Servable not found for request: Specific(digits, 7)"),
+    (_label("7"), Code.NOT_FOUND, "Servable not found for request: Specific(digits, 7)"),
+    (_label("x"), Code.INVALID_ARGUMENT, "Unrecognized servable version label: x"),
+    (_label("-1"), Code.INVALID_ARGUMENT, "Unrecognized servable version label: -1"),
+    (_label("9" * 5000), Code.INVALID_ARGUMENT, "Unrecognized servable version label: 999"),
+    (_label(""), Code.INVALID_ARGUMENT, "Unrecognized servable version label: "),
+    (_signature, Code.FAILED_PRECONDITION, 'Serving signature key "x" not found.'),
+    (
+        _extra_input,
+        Code.INVALID_ARGUMENT,
+        "expected inputs 'image', 'word', received 'colour', 'image'; missing 'word'; not in sign",
+    ),
+    (
+        _wrong_dtype,
+        Code.INVALID_ARGUMENT,
+        "input 'image': expected dtype float32, received float64",
+    ),
+    (
+        _wrong_shape,
+        Code.INVALID_ARGUMENT,
+        "input 'image': expected shape [?, 2], received [2, 3]",
+    ),
+    (_malformed, Code.INVALID_ARGUMENT, "tensor parsing error: image: expected 16 bytes"),
+    (
+        _filter("z"),
+        Code.INVALID_ARGUMENT,
+        "output tensor alias not found in signature: z",
+    ),
+    (
+        _filter("score", "score"),
+        Code.INVALID_ARGUMENT,
+        "duplicate output tensor alias: score",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "code", "message"), PREDICT_ERRORS)
+def test_every_error_of_predict(
+    spoil: Callable[[PredictRequest], None], code: Code, message: str
+) -> None:
+    request = predict_request()
+    spoil(request)
+    status = call(FakeEngine(), "Predict", request)
+    assert isinstance(status, Status)
+    assert status.code == code
+    assert status.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Overloaded("full"), Code.UNAVAILABLE),
+        (ShuttingDown("going"), Code.UNAVAILABLE),
+        (ModelNotReady("loading", model="digits"), Code.UNAVAILABLE),
+        (Expired("late"), Code.DEADLINE_EXCEEDED),
+        (Cancelled("gone"), Code.CANCELLED),
+        (Unsupported("never"), Code.UNIMPLEMENTED),
+        (EngineFailed("broke"), Code.INTERNAL),
+        (RequestError("a new kind"), Code.UNKNOWN),
+    ],
+)
+def test_errors_of_the_engine_keep_their_code_at_once_and_later(
+    error: RequestError, code: Code
+) -> None:
+    at_once = FakeEngine()
+    at_once.raises = error
+    later = FakeEngine()
+    later.fails = error
+    for engine in (at_once, later):
+        assert call(engine, "Predict", predict_request()) == Status(code, str(error))
+
+
+def test_repeated_values_share_one_limit_over_all_inputs() -> None:
+    request = predict_request()
+    for name in ("a", "b"):
+        tensor = request.inputs[name]
+        tensor.dtype = types_pb2.DT_UINT8
+        tensor.tensor_shape.dim.add(size=10_000_000)
+    status = call(FakeEngine(), "Predict", request)
+    assert isinstance(status, Status)
+    assert "expected all 10000000 values" in status.message
+
+
+def metadata_request(*fields: str) -> GetModelMetadataRequest:
+    request = GetModelMetadataRequest(metadata_field=fields)
+    request.model_spec.name = "digits"
+    return request
+
+
+def test_metadata_holds_the_signatures() -> None:
+    other = Signature(
+        "scalar",
+        inputs={"x": TensorSpec("x", DType.BOOL, ())},
+        outputs={"y": TensorSpec("y", DType.COMPLEX64, (None, 3))},
+        method="m",
+    )
+    engine = FakeEngine(other)
+    reply = call(engine, "GetModelMetadata", metadata_request("signature_def"))
+    assert isinstance(reply, GetModelMetadataResponse)
+    assert (reply.model_spec.name, reply.model_spec.version.value) == ("digits", 3)
+    signatures = SignatureDefMap()
+    assert reply.metadata["signature_def"].Unpack(signatures)
+    found = signatures.signature_def["scalar"]
+    assert found.method_name == "m"
+    assert found.inputs["x"].dtype == types_pb2.DT_BOOL
+    assert found.inputs["x"].HasField("tensor_shape")
+    assert list(found.inputs["x"].tensor_shape.dim) == []
+    assert found.inputs["x"].name == "x:0"
+    assert [dim.size for dim in found.outputs["y"].tensor_shape.dim] == [-1, 3]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ([], "GetModelMetadataRequest must specify at least one metadata_field"),
+        (["x"], "Metadata field x is not supported"),
+        (["signature_def", "x"], "Metadata field x is not supported"),
+    ],
+)
+def test_metadata_fields_are_checked(fields: list[str], message: str) -> None:
+    status = call(FakeEngine(), "GetModelMetadata", metadata_request(*fields))
+    assert isinstance(status, Status)
+    assert status.code == Code.INVALID_ARGUMENT
+    assert status.message.startswith(message)
+
+
+def test_metadata_of_an_unknown_model() -> None:
+    request = metadata_request("signature_def")
+    request.model_spec.name = "m"
+    status = call(FakeEngine(), "GetModelMetadata", request)
+    assert isinstance(status, Status)
+    assert status.code == Code.NOT_FOUND
+    assert status.message.startswith("Servable not found for request: Latest(m)")
+
+
+def status_request(model: str, version: int | None = None) -> GetModelStatusRequest:
+    request = GetModelStatusRequest()
+    request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    return request
+
+
+def test_status_lists_all_versions_or_one() -> None:
+    reply = call(FakeEngine(), "GetModelStatus", status_request("digits"))
+    assert isinstance(reply, GetModelStatusResponse)
+    failed, live, loading = reply.model_version_status
+    assert (failed.version, failed.state) == (4, failed.END)
+    assert failed.status.error_code == error_codes_pb2.FAILED_PRECONDITION
+    assert failed.status.error_message == "checksum of saved_model.pb differs"
+    assert (live.version, live.state) == (3, live.AVAILABLE)
+    assert live.HasField("status")
+    assert live.status.error_code == error_codes_pb2.OK
+    assert (loading.version, loading.state) == (2, loading.LOADING)
+    one = call(FakeEngine(), "GetModelStatus", status_request("digits", 3))
+    assert isinstance(one, GetModelStatusResponse)
+    assert [each.version for each in one.model_version_status] == [3]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "message"),
+    [
+        (GetModelStatusRequest(), Code.INVALID_ARGUMENT, "Missing ModelSpec"),
+        (status_request("m"), Code.NOT_FOUND, "Could not find any versions of model m"),
+        (status_request("m", 7), Code.NOT_FOUND, "Could not find version 7 of model m"),
+        (status_request("digits", 7), Code.NOT_FOUND, "Could not find version 7 of model digits"),
+    ],
+)
+def test_every_error_of_status(request_: GetModelStatusRequest, code: Code, message: str) -> None:
+    status = call(FakeEngine(), "GetModelStatus", request_)
+    assert isinstance(status, Status)
+    assert status.code == code
+    assert status.message.startswith(message)
