@@ -17,6 +17,7 @@ MAX_RANK: Final = 64
 """numpy's limit. TensorFlow's own is 254."""
 
 _MAX_EXTENT: Final = 2**63 - 1
+_BY_NUMPY: Final[dict[np.dtype[Any], DType]] = {dtype.numpy: dtype for dtype in DType}
 
 
 class MalformedTensor(ValueError):
@@ -106,6 +107,10 @@ def dtype_of(array: Array) -> DType:
     Raises:
         MalformedTensor: no model takes or gives it.
     """
+    # The name by which DType.of looks up is made anew each time; the usual dtypes skip that.
+    usual = _BY_NUMPY.get(array.dtype)
+    if usual is not None:
+        return usual
     try:
         return DType.of(array)
     except ValueError:
