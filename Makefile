@@ -4,6 +4,10 @@ MODELS ?= models
 # Flags for the server: make run ARGS="--grpc-port 9500"
 ARGS   ?=
 
+# What builds and runs containers for test-deploy: a script with `build` and `compose`, or nothing for Docker.
+CONTAINER_ENGINE ?= $(abspath $(wildcard ../shared/tools/container-engine))
+export CONTAINER_ENGINE
+
 VENV  := .venv
 BIN   := $(VENV)/bin
 # Newer than pyproject.toml and constraints.txt once the environment holds what they say, so that `make run`
