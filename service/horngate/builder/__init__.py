@@ -1,1 +1,4 @@
-"""Defines, trains, exports and publishes Keras models."""
+"""Defines, trains, exports and publishes Keras models.
+
+``publish`` is for any trained model; the rest makes the two reference models.
+"""

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Final
 
+from horngate.cli.quiet import quiet_tensorflow
 from horngate.config.server import (
     FILE_KEY,
     KEYS,
@@ -53,8 +54,7 @@ def run(options: argparse.Namespace) -> int:
     logs.configure(settings.log_level, settings.log_format)
     for name in unknown_variables(os.environ):
         logs.logger("config").warning("environment variable is no setting", name=name)
-    # CPU feature notices are no news to an operator; TensorFlow reads this as it is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quiet_tensorflow()
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     asyncio.run(serve(settings, on_started=_say_how_to_call))

@@ -77,9 +77,8 @@ def write_golden(version: Path, signature: str, golden: Golden) -> None:
     }
     file = FOLDER / "goldens" / f"{quote(signature, safe='')}.npz"
     (version / file).parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(  # type: ignore[arg-type]  # its keywords beside allow_pickle are arrays
-        version / file, **{key: _storable(array) for key, array in tensors.items()}
-    )
+    stored: dict[str, Any] = {key: _storable(array) for key, array in tensors.items()}
+    np.savez_compressed(version / file, **stored)
     index[signature] = {
         "file": str(file.relative_to(FOLDER)),
         "rtol": golden.rtol,

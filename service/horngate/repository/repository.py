@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Final
 
 from horngate.errors import ConfigError, LoadError, ModelNotFound, ModelNotReady, VersionNotFound
+from horngate.repository.layout import SETTINGS_FILE
 from horngate.repository.loader import Load
 from horngate.repository.model import Model
 from horngate.repository.observer import RepositoryObserver
-from horngate.repository.layout import SETTINGS_FILE
 from horngate.repository.scan import ModelFolder, VersionFolder, scan
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings

@@ -7,6 +7,7 @@ half of what calling the restored Python function does (``benchmarks/tensorflow_
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+
+# The loader below is TensorFlow Serving's way in and is marked as deprecated in favour of one that
+# costs twice as much a call; its reminder at every load is no news.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 NAME = "tensorflow"
 TAGS = ["serve"]

@@ -1,0 +1,90 @@
+"""``horngate build``: train the reference models, judge them, publish them, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from horngate.builder import mnist_cnn, mnist_fusion
+from horngate.builder.digits import Digits, Part
+from horngate.builder.floors import hold_against, read_floors
+from horngate.builder.pictures import write_samples
+from horngate.builder.publish import Published, publish_keras
+from horngate.builder.recipe import Inputs, Recipe
+from horngate.builder.report import write_report
+from horngate.builder.training import Trained, train
+from horngate.repository.layout import SETTINGS_FILE
+
+RECIPES: Final = {recipe.name: recipe for recipe in (mnist_cnn.RECIPE, mnist_fusion.RECIPE)}
+GOLDEN_DIGITS: Final = 16
+
+
+def build(
+    recipe: Recipe,
+    repository: Path,
+    digits: Digits,
+    *,
+    seed: int,
+    epochs: int,
+    say: Callable[[str], None],
+) -> Published:
+    """Train one reference model and publish it where it is good enough.
+
+    Raises:
+        PublishError: an accuracy is below its floor; nothing is published then.
+        ConfigError: the model's settings or floors are missing.
+    """
+    folder = repository / recipe.name
+    floors = read_floors(folder / SETTINGS_FILE)
+    say(
+        f"{recipe.name}: training on {len(digits.train)} digits, {len(digits.validation)} for "
+        f"validation, {len(digits.test)} held out ({digits.source})"
+    )
+    started = time.monotonic()
+    trained = train(recipe, digits, seed, epochs)
+    seconds = time.monotonic() - started
+    for metric, accuracy in trained.accuracies.items():
+        floor = f", floor {floors[metric]}" if metric in floors else ""
+        say(f"{recipe.name}: {metric.replace('_', ' ')} {accuracy:.4f}{floor}")
+    hold_against(floors, trained.accuracies, recipe.name)
+    inputs = _judged(recipe, digits.test, seed)
+    published = publish_keras(
+        trained.model,
+        repository,
+        recipe.name,
+        inputs={name: array[:GOLDEN_DIGITS] for name, array in inputs.items()},
+        provenance={
+            "data": digits.source,
+            "seed": seed,
+            "accuracies": trained.accuracies,
+            "training_digits": len(digits.train),
+            "epochs": len(trained.history["loss"]),
+        },
+    )
+    write_samples(folder, trained.model, inputs, digits.test.labels)
+    write_report(folder, trained, _figures(trained, digits, seed))
+    say(f"{recipe.name}: version {published.version} published after {seconds:.0f} s of training")
+    return published
+
+
+def _judged(recipe: Recipe, test: Part, seed: int) -> Inputs:
+    feed = next(iter(recipe.scenarios.values()))
+    return feed(test, np.random.default_rng([seed, 3]))
+
+
+def _figures(trained: Trained, digits: Digits, seed: int) -> dict[str, str]:
+    figures: dict[str, Any] = {
+        metric.replace("_", " "): f"**{accuracy:.3f}**"
+        for metric, accuracy in trained.accuracies.items()
+    }
+    return figures | {
+        "judged on": f"{len(digits.test)} held-out test digits",
+        "trained on": f"{len(digits.train)} digits, augmented; {digits.source}",
+        "epochs": str(len(trained.history["loss"])),
+        "parameters": f"{trained.model.count_params():,}",
+        "seed": str(seed),
+    }

@@ -1,0 +1,112 @@
+"""From a Keras model to a SavedModel whose inputs and outputs have names.
+
+Keras' own export calls a single output ``output_0``, and trips over dict inputs and over several
+outputs. Here the signature is stated: inputs by the names of the ``Input`` layers or the keys of a
+dict, outputs by the names of the output layers or the keys of a dict, the batch dimension free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from horngate.errors import PublishError
+from horngate.tensors import DEFAULT_SIGNATURE
+
+Tensors = dict[str, Any]
+
+
+class NamedModel:
+    """A Keras model that is called by names, with arrays or tensors, and answers by names."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        structure = _structure(model, "input")
+        if isinstance(structure, dict):
+            self._keyed, self._inputs = True, dict(structure)
+        else:
+            self._keyed = False
+            self._inputs = _by_name(_flat(structure, "input"), [t.name for t in model.inputs])
+        outputs = _structure(model, "output")
+        if isinstance(outputs, dict):
+            _flat(list(outputs.values()), "output")
+            self._output_names = None
+        else:
+            self._output_names = list(_by_name(_flat(outputs, "output"), _output_names(model)))
+        self._alone = not isinstance(structure, dict | list | tuple)
+
+    @property
+    def input_specs(self) -> dict[str, tf.TensorSpec]:
+        """Each input's shape, None where any size goes, and dtype, by name."""
+        return {
+            name: tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
+            for name, tensor in self._inputs.items()
+        }
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        """Run the model, not in training: outputs by name."""
+        answer = self._model(self._arranged(inputs), training=False)
+        if self._output_names is None:
+            return {str(key): value for key, value in answer.items()}
+        answers = answer if isinstance(answer, list | tuple) else [answer]
+        return dict(zip(self._output_names, answers, strict=True))
+
+    def _arranged(self, inputs: Tensors) -> Any:
+        if self._keyed:
+            return inputs
+        ordered = [inputs[name] for name in self._inputs]
+        return ordered[0] if self._alone else ordered
+
+    def export(self, folder: Path) -> None:
+        """Write the SavedModel, one signature, to ``folder``."""
+        archive = keras.export.ExportArchive()
+        archive.track(self._model)
+        # One dict as the only argument: its keys become the signature's names, and need not be
+        # Python identifiers.
+        archive.add_endpoint(DEFAULT_SIGNATURE, self, input_signature=[self.input_specs])
+        archive.write_out(str(folder), verbose=False)
+
+
+def _structure(model: keras.Model, side: str) -> Any:
+    """A model's ``inputs`` or ``outputs`` as it was given them: a tensor, a list or a dict."""
+    try:
+        if isinstance(model, keras.Sequential):  # which has one of each, and only in a list
+            return getattr(model, f"{side}s")[0]
+        return getattr(model, side)
+    except (AttributeError, ValueError, IndexError, TypeError) as error:
+        raise PublishError(
+            f"expected a model with known {side}s, received {type(model).__name__} "
+            f"{model.name!r}, which was never built; give it Input layers, or call it once on data "
+            "and export it with Keras, then publish that folder"
+        ) from error
+
+
+def _output_names(model: keras.Model) -> list[str]:
+    if isinstance(model, keras.Sequential):
+        return [str(model.layers[-1].name)]
+    return [str(name) for name in model.output_names]
+
+
+def _flat(structure: Any, side: str) -> list[Any]:
+    tensors = list(structure) if isinstance(structure, list | tuple) else [structure]
+    for tensor in tensors:
+        if isinstance(tensor, dict | list | tuple):
+            raise PublishError(
+                f"expected {side}s as one tensor, a list or a dict of tensors, received a nested "
+                "structure; flatten it, so that every tensor has one name"
+            )
+    return tensors
+
+
+def _by_name(tensors: list[Any], names: list[str]) -> dict[str, Any]:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise PublishError(
+            f"expected every name once, received {twice[0]!r} {names.count(twice[0])} times; name "
+            "the layers apart, or give the model a dict"
+        )
+    return dict(zip(names, tensors, strict=True))

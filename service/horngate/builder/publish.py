@@ -1,0 +1,202 @@
+"""The one way by which a version comes into a repository.
+
+It is written into a staging folder beside the versions, checked there, and renamed into place: a
+server sees either the whole version or nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from horngate import __version__
+from horngate.builder.export import NamedModel
+from horngate.builder.samples import made_up_inputs
+from horngate.errors import HorngateError, PublishError
+from horngate.repository import extras
+from horngate.repository.layout import STAGING_PREFIX, check_model_name, next_version
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from horngate.tensors import DEFAULT_SIGNATURE, Arrays
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the version went."""
+
+    model: str
+    version: int
+    folder: Path
+
+
+def publish_keras(
+    model: keras.Model,
+    repository: Path,
+    name: str,
+    *,
+    version: int | None = None,
+    inputs: Arrays | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Published:
+    """Publish a trained Keras model.
+
+    Args:
+        model: any model with known inputs: Sequential, functional, or built.
+        repository: the models folder.
+        name: the model's name there.
+        version: a number not taken yet; None for one more than the highest.
+        inputs: what its goldens are made of, by input name; made up where None.
+        provenance: added to what is recorded of every version.
+
+    Raises:
+        PublishError: it cannot be exported, or its SavedModel answers otherwise than Keras does.
+            Nothing is left behind.
+    """
+    named = NamedModel(model)
+
+    def write(folder: Path) -> None:
+        named.export(folder)
+
+    def check(servable: Servable) -> dict[str, extras.Golden]:
+        signature = servable.signatures[DEFAULT_SIGNATURE]
+        fed = dict(inputs or made_up_inputs(signature))
+        answers = named({key: tf.constant(value) for key, value in fed.items()})
+        expected = {key: value.numpy() for key, value in answers.items()}
+        golden = extras.Golden(fed, expected)
+        wrong = golden.mismatch(servable.run(DEFAULT_SIGNATURE, fed))
+        if wrong:
+            raise PublishError(f"the SavedModel answers otherwise than Keras does: {wrong}")
+        return {DEFAULT_SIGNATURE: golden}
+
+    made_by = {"keras": keras.__version__, "class": type(model).__name__, **(provenance or {})}
+    return _publish(repository, name, version, write=write, check=check, provenance=made_by)
+
+
+def publish_saved_model(
+    source: Path, repository: Path, name: str, *, version: int | None = None
+) -> Published:
+    """Publish a SavedModel that somebody else exported, as it is.
+
+    Its goldens are its own answers to made-up inputs; a signature that refuses those gets none.
+
+    Raises:
+        PublishError: ``source`` is no SavedModel that loads. Nothing is left behind.
+    """
+    if not (source / "saved_model.pb").is_file():
+        raise PublishError(
+            f"{source}: expected a SavedModel, a folder with saved_model.pb in it, or a .keras file"
+        )
+
+    def write(folder: Path) -> None:
+        # What another server left under assets.extra/horngate is not about this copy.
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        shutil.rmtree(folder / extras.FOLDER, ignore_errors=True)
+
+    def check(servable: Servable) -> dict[str, extras.Golden]:
+        goldens: dict[str, extras.Golden] = {}
+        for key, signature in servable.signatures.items():
+            fed = made_up_inputs(signature)
+            with contextlib.suppress(Exception):  # a model may refuse made-up inputs in any way
+                goldens[key] = extras.Golden(fed, servable.run(key, fed))
+        return goldens
+
+    return _publish(
+        repository, name, version, write=write, check=check, provenance={"source": source.name}
+    )
+
+
+def load_keras(path: Path) -> keras.Model:
+    """The model in a ``.keras`` file.
+
+    Raises:
+        PublishError: it cannot be read as one.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        raise PublishError(f"{path}: expected a Keras model; Keras says: {error}") from error
+
+
+def _publish(
+    repository: Path,
+    name: str,
+    version: int | None,
+    *,
+    write: Callable[[Path], None],
+    check: Callable[[Servable], dict[str, extras.Golden]],
+    provenance: Mapping[str, Any],
+) -> Published:
+    model_folder = repository / check_model_name(name)
+    if version is not None and (version < 1 or (model_folder / str(version)).exists()):
+        raise PublishError(
+            f"version: expected a number above 0 that {name!r} does not have yet, received "
+            f"{version}; leave it out to take the next one"
+        )
+    model_folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=model_folder))
+    try:
+        write(staging)
+        servable = SavedModelRuntime().load(staging)
+        try:
+            goldens = check(servable)
+        finally:
+            servable.close()
+        for signature, golden in goldens.items():
+            extras.write_golden(staging, signature, golden)
+        extras.write_provenance(
+            staging,
+            {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
+        )
+        extras.write_checksums(staging)
+        # mkdtemp makes a folder for its owner alone; a server may run as somebody else.
+        staging.chmod(0o755)
+        _sync(staging)
+        return _move_into_place(staging, model_folder, name, version)
+    except HorngateError:
+        raise
+    except Exception as error:
+        raise PublishError(
+            f"{name}: could not be exported: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move_into_place(
+    staging: Path, model_folder: Path, name: str, version: int | None
+) -> Published:
+    """Rename ``staging`` to its number; where another publisher took that first, to the next."""
+    while True:
+        number = version or next_version(model_folder)
+        target = model_folder / str(number)
+        try:
+            # Onto an existing version this fails, because that is a folder with files in it.
+            staging.rename(target)
+        except OSError as error:
+            if not target.exists():
+                raise
+            if version is not None:
+                raise PublishError(
+                    f"version {version} of {name!r} was published by somebody else meanwhile"
+                ) from error
+            continue
+        return Published(name, number, target)
+
+
+def _sync(folder: Path) -> None:
+    """Have every byte on disk before the name that promises it is."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

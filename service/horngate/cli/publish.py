@@ -1,0 +1,38 @@
+"""``horngate publish``: bring a trained model into a repository."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from horngate.cli.quiet import quiet_tensorflow
+from horngate.errors import PublishError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("source", type=Path, help="a .keras file, or the folder of a SavedModel")
+    parser.add_argument("--name", required=True, help="the model's name in the repository")
+    parser.add_argument("--version", type=int, help="default: one more than the highest")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="the repository")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publish and say where."""
+    source: Path = options.source
+    if not source.exists():
+        raise PublishError(f"{source}: expected a .keras file or a SavedModel folder; not found")
+    quiet_tensorflow()
+    from horngate.builder import publish  # noqa: PLC0415 - takes seconds
+
+    if source.is_dir():
+        published = publish.publish_saved_model(
+            source, options.models, options.name, version=options.version
+        )
+    else:
+        published = publish.publish_keras(
+            publish.load_keras(source), options.models, options.name, version=options.version
+        )
+    print(f"{published.model}: version {published.version} published in {published.folder}")
+    return 0
