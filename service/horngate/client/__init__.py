@@ -1,1 +1,17 @@
-"""Numpy in, numpy out; never TensorFlow."""
+"""Numpy in, numpy out; never TensorFlow.
+
+>>> from horngate.client import Client
+>>> with Client("localhost:8500") as client:  # doctest: +SKIP
+...     client.predict("mnist_fusion", {"image": image, "context": context})["probabilities"]
+
+``Client`` and ``AsyncClient`` are two thin fronts over one core that does no I/O (``core``): what
+is sent, when it is sent again, and what the answers mean is decided there, once. They speak
+TensorFlow Serving's protocol and raise ``horngate.errors``.
+"""
+
+from horngate.client.answers import Metadata, Prediction
+from horngate.client.asynchronous import AsyncClient
+from horngate.client.synchronous import Client
+from horngate.repository.status import State, VersionStatus
+
+__all__ = ["AsyncClient", "Client", "Metadata", "Prediction", "State", "VersionStatus"]

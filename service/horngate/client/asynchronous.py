@@ -1,0 +1,170 @@
+"""``AsyncClient``: the same calls as coroutines, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from horngate.client.answers import Metadata, Prediction
+from horngate.client.channel import channel_options
+from horngate.client.core import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    Core,
+    Flow,
+    Send,
+    Wait,
+)
+from horngate.client.messages import METHODS, Method
+from horngate.repository.status import VersionStatus
+from horngate.tensors import DEFAULT_SIGNATURE
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """As ``Client``, in coroutines. Belongs to the event loop of its first call.
+
+    May be made outside of a loop. Any number of tasks may call it at once.
+
+    Cancelling a call cancels it on the wire, at whichever step it is, and leaves the client as
+    it was. The server drops the request if it still waits; one that the model already works on
+    is finished there and thrown away.
+
+    Args:
+        server: HOST:PORT, or any name that gRPC resolves.
+        timeout: as for ``Client``.
+        retries: as for ``Client``.
+        max_message_bytes: as for ``Client``.
+
+    Raises:
+        ValueError: an option that cannot be used.
+    """
+
+    def __init__(
+        self,
+        server: str = "localhost:8500",
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int = 2,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+    ) -> None:
+        self._core = Core(
+            server, timeout=timeout, retries=retries, max_message_bytes=max_message_bytes
+        )
+        self._options = channel_options(max_message_bytes)
+        # A channel binds itself to the loop that is there as it is made: so not before a call.
+        self._channel: grpc.aio.Channel | None = None
+        self._calls: dict[Method, Any] = {}
+        self._closed = False
+
+    async def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        *,
+        version: int | None = None,
+        signature: str = DEFAULT_SIGNATURE,
+        outputs: Iterable[str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - it travels to the server as a deadline
+    ) -> Prediction:
+        """As ``Client.predict``."""
+        return await self._run(
+            self._core.predict(
+                model,
+                inputs,
+                version=version,
+                signature=signature,
+                outputs=outputs,
+                timeout=timeout,
+            )
+        )
+
+    async def metadata(
+        self,
+        model: str,
+        version: int | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+    ) -> Metadata:
+        """As ``Client.metadata``."""
+        return await self._run(self._core.metadata(model, version, timeout))
+
+    async def status(
+        self,
+        model: str,
+        version: int | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+    ) -> list[VersionStatus]:
+        """As ``Client.status``."""
+        return await self._run(self._core.status(model, version, timeout))
+
+    async def health(
+        self,
+        model: str = "",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+    ) -> bool:
+        """As ``Client.health``."""
+        return await self._run(self._core.health(model, timeout))
+
+    async def close(self) -> None:
+        """Close the connection. Calls still running in other tasks raise ``Cancelled``.
+
+        May be called more than once.
+        """
+        self._closed = True
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        """Drive ``flow`` to its end."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    reply = await self._do(step)
+                except grpc.RpcError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _do(self, step: Send | Wait) -> Any:
+        if isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+            return None
+        if self._closed:
+            raise RuntimeError("expected an open client, received a closed one; make a new one")
+        return await self._call(step.method)(step.payload, timeout=step.timeout)
+
+    def _call(self, method: Method) -> Any:
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._core.server, options=self._options)
+            self._calls = {
+                method: self._channel.unary_unary(
+                    method.path,
+                    request_serializer=None,
+                    response_deserializer=method.response.FromString,
+                )
+                for method in METHODS
+            }
+        return self._calls[method]

@@ -1,0 +1,204 @@
+"""What a client does, without doing any I/O.
+
+Each method is a generator, a *flow*: it yields ``Send`` and ``Wait``, is given the reply or the
+error of the attempt, and returns the result. A front drives it with blocking calls, another one
+with coroutines, and a test with neither. (The pattern of httpx's authentication flows.)
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from horngate.client import messages
+from horngate.client.answers import Metadata, Prediction
+from horngate.client.arrays import as_array, own_array
+from horngate.client.failures import Failure, Subject, to_error
+from horngate.client.retry import Backoff, Deadline, check_timeout
+from horngate.errors import Code, InvalidRequest
+from horngate.protocols.tfserving.spec import Target
+from horngate.repository.status import VersionStatus
+from horngate.tensors import DEFAULT_SIGNATURE, Array
+
+DEFAULT_TIMEOUT: Final = 10.0
+DEFAULT_MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+
+T = TypeVar("T")
+
+
+class Send(NamedTuple):
+    """Make one attempt and send its reply into the flow, or throw its ``grpc.RpcError``."""
+
+    method: messages.Method
+    payload: bytes
+    timeout: float
+
+
+class Wait(NamedTuple):
+    """Let this many seconds pass."""
+
+    seconds: float
+
+
+Flow = Generator[Send | Wait, Any, T]
+
+
+class Core:
+    """The flows, and the signatures that they looked up. Thread-safe.
+
+    Args:
+        server: HOST:PORT, for errors.
+        timeout: seconds for a call that names none.
+        retries: how often an UNAVAILABLE call is tried again.
+        max_message_bytes: the largest request.
+        clock: seconds, monotonic.
+        chance: numbers in [0, 1).
+
+    Raises:
+        ValueError: an option that cannot be used.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int = 2,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        if retries < 0:
+            raise ValueError(f"retries: expected 0 or more, received {retries!r}")
+        if max_message_bytes <= 0:
+            raise ValueError(
+                f"max_message_bytes: expected a positive number, received {max_message_bytes!r}"
+            )
+        self.server = server
+        self._timeout = check_timeout(timeout)
+        self._backoff = Backoff(retries)
+        self._max_message_bytes = max_message_bytes
+        self._clock = clock
+        self._chance = chance
+        # Two threads may look the same model up at once; the same answer is then kept twice.
+        self._known: dict[tuple[str, int | None], Metadata] = {}
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        *,
+        version: int | None,
+        signature: str,
+        outputs: Iterable[str] | None,
+        timeout: float | None,
+    ) -> Flow[Prediction]:
+        """See ``Client.predict``."""
+        deadline = self._deadline(timeout)
+        target = Target(model, version, signature)
+        arrays = yield from self._arrays(target, inputs, deadline)
+        request = messages.predict_request(target, arrays, _names(outputs))
+        try:
+            reply = yield from self._exchange(messages.PREDICT, request, target, deadline)
+        except InvalidRequest:
+            # The version that was looked up may have been replaced by one that takes others.
+            self._known.pop((model, version), None)
+            raise
+        prediction = messages.read_prediction(reply, target)
+        known = self._known.get((model, version))
+        if known is not None and known.version != prediction.version:
+            self._known.pop((model, version), None)
+        return prediction
+
+    def metadata(self, model: str, version: int | None, timeout: float | None) -> Flow[Metadata]:
+        """See ``Client.metadata``."""
+        target = Target(model, version, DEFAULT_SIGNATURE)
+        return (yield from self._metadata(target, self._deadline(timeout)))
+
+    def status(
+        self, model: str, version: int | None, timeout: float | None
+    ) -> Flow[list[VersionStatus]]:
+        """See ``Client.status``."""
+        target = Target(model, version, DEFAULT_SIGNATURE)
+        request = messages.status_request(target)
+        deadline = self._deadline(timeout)
+        reply = yield from self._exchange(messages.STATUS, request, target, deadline)
+        return messages.read_statuses(reply, target)
+
+    def health(self, model: str, timeout: float | None) -> Flow[bool]:
+        """See ``Client.health``."""
+        target = Target(model, None, DEFAULT_SIGNATURE) if model else None
+        request = messages.health_request(model)
+        deadline = self._deadline(timeout)
+        reply = yield from self._exchange(messages.HEALTH, request, target, deadline)
+        return messages.read_health(reply)
+
+    def _arrays(
+        self, target: Target, inputs: Mapping[str, Any], deadline: Deadline
+    ) -> Flow[dict[str, Array]]:
+        """The inputs as arrays. Only Python numbers make it ask for the signature, once."""
+        arrays = {name: own_array(value) for name, value in inputs.items()}
+        if all(array is not None for array in arrays.values()):
+            return {name: array for name, array in arrays.items() if array is not None}
+        key = (target.model, target.version)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = yield from self._metadata(target, deadline)
+        signature = known.signatures.get(target.signature)
+        # An unknown signature or input goes to the server all the same: it judges, in one place.
+        specs = {} if signature is None else signature.inputs
+        return {
+            name: as_array(name, inputs[name], specs.get(name)) if array is None else array
+            for name, array in arrays.items()
+        }
+
+    def _metadata(self, target: Target, deadline: Deadline) -> Flow[Metadata]:
+        request = messages.metadata_request(target)
+        reply = yield from self._exchange(messages.METADATA, request, target, deadline)
+        return messages.read_metadata(reply, target)
+
+    def _exchange(
+        self, method: messages.Method, request: Message, target: Target | None, deadline: Deadline
+    ) -> Flow[Any]:
+        """One request and its reply, after as many attempts as it takes and may take."""
+        payload = messages.serialize(request, max_bytes=self._max_message_bytes)
+        for attempt in itertools.count():
+            try:
+                return (yield Send(method, payload, deadline.remaining()))
+            except grpc.RpcError as error:
+                failure = read_failure(error)
+                seconds = self._backoff.wait(
+                    attempt, failure.code, deadline.remaining(), self._chance()
+                )
+                if seconds is None:
+                    raise to_error(
+                        failure,
+                        Subject(self.server, target),
+                        timeout=deadline.timeout,
+                        attempts=attempt + 1,
+                    ) from error
+            yield Wait(seconds)
+        raise AssertionError("the loop above has no end")
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else check_timeout(timeout), self._clock)
+
+
+def read_failure(error: grpc.RpcError) -> Failure:
+    """The code and the words of gRPC, of a blocking call or of a coroutine."""
+    # Typed as the bare base class, though every error that a call raises is a ``grpc.Call`` too.
+    call: Any = error
+    return Failure(Code(call.code().value[0]), call.details() or "")
+
+
+def _names(outputs: Iterable[str] | None) -> tuple[str, ...]:
+    # A string is an iterable of its letters, which is never what was meant.
+    if isinstance(outputs, str):
+        return (outputs,)
+    return tuple(outputs or ())

@@ -1,0 +1,210 @@
+"""Requests written and replies read: TensorFlow Serving's protocol from the caller's side.
+
+Knows no transport and no retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.message import DecodeError, EncodeError, Message
+
+from horngate.client.answers import Metadata, Prediction
+from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
+from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
+    HealthCheckRequest,
+    HealthCheckResponse,
+)
+from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.model_pb2 import ModelSpec
+from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
+    PredictRequest,
+    PredictResponse,
+)
+from horngate.protocols.tfserving.spec import Target
+from horngate.protocols.tfserving.tensor import NUMBERS, decode, encode
+from horngate.repository.status import State, VersionStatus
+from horngate.tensors import Arrays, Signature, TensorSpec
+
+_FIELD: Final = "signature_def"
+_DTYPES: Final = {number: dtype for dtype, number in NUMBERS.items()}
+
+
+class Method(NamedTuple):
+    """One method of the wire: its path and the message that answers it."""
+
+    path: str
+    response: type[Message]
+
+
+PREDICT: Final = Method("/tensorflow.serving.PredictionService/Predict", PredictResponse)
+METADATA: Final = Method(
+    "/tensorflow.serving.PredictionService/GetModelMetadata", GetModelMetadataResponse
+)
+STATUS: Final = Method("/tensorflow.serving.ModelService/GetModelStatus", GetModelStatusResponse)
+HEALTH: Final = Method("/grpc.health.v1.Health/Check", HealthCheckResponse)
+
+METHODS: Final = (PREDICT, METADATA, STATUS, HEALTH)
+
+
+def serialize(message: Message, *, max_bytes: int) -> bytes:
+    """The request's bytes, made once for all attempts.
+
+    Raises:
+        InvalidRequest: more than ``max_bytes`` of them.
+    """
+    try:
+        payload = message.SerializeToString()
+    except EncodeError:
+        # protobuf's own limit of 2 GiB, at which it no longer counts.
+        payload = None
+    if payload is None or len(payload) > max_bytes:
+        received = "over 2 GiB" if payload is None else f"{len(payload)}"
+        raise InvalidRequest(
+            f"expected a request of at most {max_bytes} bytes, received {received}; send fewer "
+            "rows, or raise max_message_bytes of the client and of the server"
+        )
+    return payload
+
+
+def predict_request(target: Target, inputs: Arrays, outputs: Iterable[str]) -> PredictRequest:
+    """A prediction of ``inputs``; ``outputs`` empty means all.
+
+    Raises:
+        InvalidInput: an array of a dtype that no model takes.
+    """
+    message = PredictRequest(output_filter=outputs)
+    _write_spec(target, message.model_spec)
+    message.model_spec.signature_name = target.signature
+    for name, array in inputs.items():
+        encode(array, message.inputs[name], name=name)
+    return message
+
+
+def read_prediction(message: PredictResponse, target: Target) -> Prediction:
+    """The outputs, numeric ones sharing memory with ``message``.
+
+    Raises:
+        EngineFailed: an output whose parts contradict each other.
+    """
+    try:
+        outputs = {name: decode(tensor, name) for name, tensor in message.outputs.items()}
+    except InvalidInput as error:
+        raise EngineFailed(
+            f"{target.model}: expected outputs that can be read, received {error}; "
+            "look at the server's log"
+        ) from error
+    spec = message.model_spec
+    return Prediction(
+        outputs,
+        model=spec.name or target.model,
+        version=spec.version.value,
+        signature=spec.signature_name or target.signature,
+    )
+
+
+def metadata_request(target: Target) -> GetModelMetadataRequest:
+    """All signatures of a version."""
+    message = GetModelMetadataRequest(metadata_field=[_FIELD])
+    _write_spec(target, message.model_spec)
+    return message
+
+
+def read_metadata(message: GetModelMetadataResponse, target: Target) -> Metadata:
+    """The signatures, without those that cannot be told in numpy's terms.
+
+    TensorFlow Serving also lists a SavedModel's own ``__saved_model_init_op``, of no dtype.
+
+    Raises:
+        EngineFailed: a reply without signatures.
+    """
+    found = SignatureDefMap()
+    # The field's bytes and not ``Unpack``, which holds the type's name against the URL's and
+    # quietly answers False; what counts is whether the bytes can be read.
+    try:
+        found.ParseFromString(message.metadata[_FIELD].value)
+    except DecodeError as error:
+        raise EngineFailed(f"{target.model}: expected signatures, received {error}") from error
+    signatures = {}
+    for name, definition in found.signature_def.items():
+        signature = _read_signature(name, definition)
+        if signature is not None:
+            signatures[name] = signature
+    return Metadata(
+        message.model_spec.name or target.model, message.model_spec.version.value, signatures
+    )
+
+
+def status_request(target: Target) -> GetModelStatusRequest:
+    """Where the versions of a model stand."""
+    message = GetModelStatusRequest()
+    _write_spec(target, message.model_spec)
+    return message
+
+
+def read_statuses(message: GetModelStatusResponse, target: Target) -> list[VersionStatus]:
+    """The statuses, newest version first."""
+    statuses = [
+        VersionStatus(target.model, status.version, _state(status.state), _error(status.status))
+        for status in message.model_version_status
+    ]
+    return sorted(statuses, key=lambda status: status.version, reverse=True)
+
+
+def health_request(model: str) -> HealthCheckRequest:
+    """Whether a model, or with "" the server, is ready."""
+    return HealthCheckRequest(service=model)
+
+
+def read_health(message: HealthCheckResponse) -> bool:
+    """Whether it is."""
+    return message.status == HealthCheckResponse.SERVING
+
+
+def _write_spec(target: Target, spec: ModelSpec) -> None:
+    spec.name = target.model
+    if target.version is not None:
+        spec.version.value = target.version
+
+
+def _read_signature(name: str, message: SignatureDef) -> Signature | None:
+    inputs = _read_specs(message.inputs)
+    outputs = _read_specs(message.outputs)
+    if inputs is None or outputs is None:
+        return None
+    return Signature(name, inputs, outputs, message.method_name)
+
+
+def _read_specs(infos: Mapping[str, TensorInfo]) -> dict[str, TensorSpec] | None:
+    specs = {}
+    for name, info in infos.items():
+        dtype = _DTYPES.get(info.dtype)
+        if dtype is None or info.tensor_shape.unknown_rank:
+            return None
+        shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+        specs[name] = TensorSpec(name, dtype, shape)
+    return specs
+
+
+def _state(number: int) -> State:
+    try:
+        return State(number)
+    except ValueError:
+        # One that a newer server has.
+        return State.UNKNOWN
+
+
+def _error(status: Any) -> str:
+    if not status.error_code:
+        return ""
+    return str(status.error_message) or f"error code {status.error_code}"

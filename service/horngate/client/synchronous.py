@@ -1,0 +1,192 @@
+"""``Client``: blocking calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from horngate.client.answers import Metadata, Prediction
+from horngate.client.channel import channel_options
+from horngate.client.core import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    Core,
+    Flow,
+    Send,
+    Wait,
+)
+from horngate.client.messages import METHODS, Method
+from horngate.repository.status import VersionStatus
+from horngate.tensors import DEFAULT_SIGNATURE
+
+T = TypeVar("T")
+
+
+class Client:
+    """A connection to one server. Thread-safe: share one among all threads.
+
+    The connection is made by the first call, and again whenever it was lost. Do not carry a
+    client over a ``fork``; make one in each process.
+
+    Args:
+        server: HOST:PORT, or any name that gRPC resolves.
+        timeout: seconds that a call may take, all attempts together, unless it says otherwise.
+        retries: how many times a call is tried again that the server refused because its queue
+            is full or it drains, or that reached no server; 0 for never. The waits between
+            grow from about 0.1 to at most 2 seconds, and never outlast the deadline.
+        max_message_bytes: the largest request and reply. The server has such a limit too.
+
+    Raises:
+        ValueError: an option that cannot be used.
+    """
+
+    def __init__(
+        self,
+        server: str = "localhost:8500",
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int = 2,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+    ) -> None:
+        self._core = Core(
+            server, timeout=timeout, retries=retries, max_message_bytes=max_message_bytes
+        )
+        self._channel = grpc.insecure_channel(server, options=channel_options(max_message_bytes))
+        self._calls: dict[Method, Any] = {
+            method: self._channel.unary_unary(
+                method.path,
+                request_serializer=None,
+                response_deserializer=method.response.FromString,
+            )
+            for method in METHODS
+        }
+        self._closed = False
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        *,
+        version: int | None = None,
+        signature: str = DEFAULT_SIGNATURE,
+        outputs: Iterable[str] | None = None,
+        timeout: float | None = None,
+    ) -> Prediction:
+        """The model's outputs for ``inputs``.
+
+        Args:
+            model: its name.
+            inputs: by the signature's input names, each with its batch dimension first. Arrays
+                are sent in their own dtype, and the server refuses one that the model does not
+                take: numpy's float64 is not cast to a model's float32. Python numbers, and
+                lists of them, have no dtype; they take the model's, for which the signature is
+                asked once per model and version and kept. ``str`` and ``bytes``, alone, in
+                lists or in arrays, are strings to the model, as UTF-8.
+            version: a version's number, or None for the newest that is live.
+            signature: which way of calling the model.
+            outputs: which outputs to answer with, or None for all.
+            timeout: seconds for all attempts together, or None for the client's own.
+
+        Returns:
+            The outputs by name, a ``dict`` that also knows the version that answered. Arrays
+            are read-only.
+
+        Raises:
+            InvalidRequest: the server refuses names, dtypes or shapes, and says what it expected;
+                or the request is larger than a limit.
+            ModelNotFound, VersionNotFound, SignatureNotFound: the server has no such.
+            Overloaded, ShuttingDown, ModelNotReady: not now, and the retries are used up.
+            ConnectionFailed: no server was reached, and the retries are used up.
+            Expired: no answer in time. Whether the model ran is not known.
+            EngineFailed: the model failed.
+            RequestError: any other refusal.
+            RuntimeError: the client is closed.
+        """
+        return self._run(
+            self._core.predict(
+                model,
+                inputs,
+                version=version,
+                signature=signature,
+                outputs=outputs,
+                timeout=timeout,
+            )
+        )
+
+    def metadata(
+        self, model: str, version: int | None = None, *, timeout: float | None = None
+    ) -> Metadata:
+        """How a live version can be called, the newest where ``version`` is None.
+
+        Raises:
+            RequestError, ConnectionFailed, RuntimeError: as ``predict``.
+        """
+        return self._run(self._core.metadata(model, version, timeout))
+
+    def status(
+        self, model: str, version: int | None = None, *, timeout: float | None = None
+    ) -> list[VersionStatus]:
+        """Every version that the server knows of ``model``, newest first, failed ones included.
+
+        The protocol carries no engine name and no load time, so those stay empty.
+
+        Raises:
+            RequestError, ConnectionFailed, RuntimeError: as ``predict``.
+        """
+        return self._run(self._core.status(model, version, timeout))
+
+    def health(self, model: str = "", *, timeout: float | None = None) -> bool:
+        """Whether the server says that it, or that ``model``, is ready.
+
+        Raises:
+            ModelNotFound: the server does not know the model, which is no state of health.
+            ConnectionFailed: nobody was there to say.
+            RequestError, RuntimeError: as ``predict``.
+        """
+        return self._run(self._core.health(model, timeout))
+
+    def close(self) -> None:
+        """Close the connection. Calls still running in other threads raise ``Cancelled``.
+
+        May be called more than once.
+        """
+        self._closed = True
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, flow: Flow[T]) -> T:
+        """Drive ``flow`` to its end."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    reply = self._do(step)
+                except grpc.RpcError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _do(self, step: Send | Wait) -> Any:
+        if isinstance(step, Wait):
+            time.sleep(step.seconds)
+            return None
+        if self._closed:
+            raise RuntimeError("expected an open client, received a closed one; make a new one")
+        return self._calls[step.method](step.payload, timeout=step.timeout)
