@@ -1,0 +1,42 @@
+"""Fixtures that start a server; nothing here imports TensorFlow until a test asks for one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.serving import RunningServer
+
+if TYPE_CHECKING:
+    import keras
+
+# Read as TensorFlow is imported: a test log has no use for notices about the processor.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class Served(NamedTuple):
+    """A repository of small models, and the Keras models that were published into it."""
+
+    repository: Path
+    keras_models: dict[str, keras.Model]
+
+
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """Published once; a test that changes a repository makes its own."""
+    from tests.small_models import publish_small_models  # noqa: PLC0415 - imports TensorFlow
+
+    repository = tmp_path_factory.mktemp("models")
+    return Served(repository, publish_small_models(repository))
+
+
+@pytest.fixture(scope="session")
+def server(small_models: Served) -> Iterator[RunningServer]:
+    """Serves ``small_models`` to every test that only asks."""
+    running = RunningServer(small_models.repository)
+    yield running
+    assert running.stop() == 0

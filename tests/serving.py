@@ -1,0 +1,108 @@
+"""A real server process for tests: started on free loopback ports, ended by its process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+START_SECONDS = 60
+
+
+class RunningServer:
+    """``horngate serve`` in a process of its own. Its log lines are kept, parsed."""
+
+    def __init__(self, models: Path, *flags: str, ready: bool = True) -> None:
+        self.models = models
+        self.log: list[dict[str, Any]] = []
+        self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
+        command = [sys.executable, "-m", "horngate", "serve", "--models", str(models)]
+        ports = ["--grpc-port", "0", "--http-port", "0", "--log-format", "json"]
+        self.process = subprocess.Popen(
+            [*command, *ports, "--poll-seconds", "0.1", *flags],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        listening = self.wait_for_log("listening")
+        self.grpc_port: int = listening["grpc_port"]
+        self.http_port: int = listening["http_port"]
+        self.address = f"127.0.0.1:{self.grpc_port}"
+        if ready:
+            wait_until(lambda: self.http("/readyz")[0] == 200, "the server to be ready")
+
+    def http(self, path: str) -> tuple[int, str]:
+        """Status and body of a GET on the HTTP port."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}") as reply:
+                return reply.status, reply.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that carry ``labels``."""
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in self.http("/metrics")[1].splitlines()
+            if line.partition("{")[0].partition(" ")[0] == name
+            and all(label in line for label in wanted)
+        )
+
+    def wait_for_log(self, event: str, **fields: object) -> dict[str, Any]:
+        """The next log line of ``event`` with ``fields``, from those not yet waited for."""
+        ends = time.monotonic() + START_SECONDS
+        while time.monotonic() < ends:
+            try:
+                line = self._lines.get(timeout=0.2)
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    break
+                continue
+            if line.get("event") == event and fields.items() <= line.items():
+                return line
+        raise AssertionError(f"no log line {event!r} {fields}; the log is {self.log}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal the process and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self._reader.join(10)
+            if self.process.stderr is not None:
+                self.process.stderr.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for text in self.process.stderr:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                line = {"event": text.rstrip()}  # TensorFlow's own notices
+            self.log.append(line)
+            self._lines.put(line)
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Return once ``condition`` holds."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
