@@ -69,7 +69,7 @@ def _layout(spec: TensorSpec) -> tuple[int | None, int | None, str, bool]:
 
 
 def _has_batch(shape: Shape) -> bool:
-    return len(shape) == 4 or (len(shape) == 3 and shape[0] is None)
+    return len(shape) == 4 or shape[:1] == (None,)
 
 
 def _size(size: int | None) -> str:
