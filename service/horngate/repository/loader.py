@@ -113,12 +113,21 @@ def warm_up(servable: Servable, goldens: dict[str, Golden], max_batch_size: int)
 
     Recorded inputs are repeated to the size. Where none are recorded zeros are tried; a model
     may well refuse those, and nothing is concluded from it.
+
+    Raises:
+        LoadError: recorded inputs, repeated, failed to run.
     """
     for name, signature in servable.signatures.items():
         golden = goldens.get(name)
         for rows in (1, max_batch_size) if signature.batched else (1,):
             if golden is not None:
-                servable.run(name, _repeated(signature, golden, rows))
+                try:
+                    servable.run(name, _repeated(signature, golden, rows))
+                except Exception as error:
+                    raise LoadError(
+                        f"the goldens of signature {name!r} failed to run on {rows} rows: {error}; "
+                        "lower max_batch_size in model.toml if that is more than the model takes"
+                    ) from error
             else:
                 with contextlib.suppress(Exception):
                     servable.run(name, _zeros(signature, rows))

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from horngate.errors import LoadError
+from horngate.repository.extras import CHECKSUMS, Golden, write_checksums, write_golden
+from horngate.repository.loader import Loader
+from horngate.repository.served import ServedVersion
+from horngate.repository.settings import ModelSettings
+from horngate.repository.status import VersionStatus
+from horngate.scheduling.options import BatchingOptions
+from horngate.servable import Servable
+from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
+from tests.unit.scheduling.doubles import (
+    DOUBLING,
+    DoublingServable,
+    ManualClock,
+    ManualExecutor,
+    Recorder,
+)
+
+SETTINGS = ModelSettings(batching=BatchingOptions(max_batch_size=5))
+
+
+class DoubleRuntime:
+    """Loads whatever folder has a file ``double``."""
+
+    name = "double"
+
+    def __init__(self, servable: DoublingServable) -> None:
+        self.servable = servable
+        self.loaded: list[Path] = []
+
+    def recognises(self, folder: Path) -> bool:
+        return (folder / "double").exists()
+
+    def load(self, folder: Path) -> Servable:
+        self.loaded.append(folder)
+        return self.servable
+
+
+class Observer:
+    def __init__(self) -> None:
+        self.loaded: list[tuple[str, int, list[str]]] = []
+        self.queued_rows: Callable[[], int] = lambda: -1
+
+    def version_changed(self, status: VersionStatus) -> None:
+        raise AssertionError("the loader does not tell of states")
+
+    def version_loaded(
+        self, model: str, version: int, signatures: Iterable[str], queued_rows: Callable[[], int]
+    ) -> Recorder:
+        self.loaded.append((model, version, sorted(signatures)))
+        self.queued_rows = queued_rows
+        return Recorder()
+
+    def version_unloaded(self, model: str, version: int) -> None:
+        raise AssertionError("the loader unloads nothing")
+
+    def settings_refused(self, model: str, error: Exception) -> None:
+        raise AssertionError("the loader reads no settings")
+
+    def repository_unreadable(self, error: Exception) -> None:
+        raise AssertionError("the loader does not look for models")
+
+
+class Bench:
+    def __init__(self, folder: Path, servable: DoublingServable) -> None:
+        self.folder = folder
+        self.servable = servable
+        self.runtime = DoubleRuntime(servable)
+        self.observer = Observer()
+        self.executors: list[tuple[BatchingOptions, str]] = []
+        self.loader = Loader(
+            [self.runtime], self.executor, clock=ManualClock(), observer=self.observer
+        )
+
+    def executor(self, options: BatchingOptions, name: str) -> ManualExecutor:
+        self.executors.append((options, name))
+        return ManualExecutor()
+
+    def load(self) -> ServedVersion:
+        return self.loader("m", 3, self.folder, SETTINGS)
+
+    def refuses(self, sentence: str) -> None:
+        """The load is refused for the reason ``sentence`` and leaves nothing behind."""
+        with pytest.raises(LoadError, match=sentence):
+            self.load()
+        assert self.servable.closed or not self.runtime.loaded
+        assert not self.executors
+        assert not self.observer.loaded
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    (tmp_path / "double").touch()
+    return Bench(tmp_path, DoublingServable())
+
+
+def golden(x: list[list[float]], y: list[list[float]]) -> Golden:
+    return Golden({"x": np.array(x, np.float32)}, {"y": np.array(y, np.float32)})
+
+
+def test_a_version_that_is_right_is_served(bench: Bench) -> None:
+    write_golden(bench.folder, "serving_default", golden([[1, 2]], [[2, 4]]))
+    write_checksums(bench.folder)
+    version = bench.load()
+    assert (version.model, version.number, version.engine) == ("m", 3, "double")
+    assert version.settings is SETTINGS
+    assert bench.executors == [(SETTINGS.batching, "run-m-3")]
+    assert bench.observer.loaded == [("m", 3, ["serving_default", "whole"])]
+    assert not bench.servable.closed
+
+
+def test_the_observer_can_ask_how_many_rows_wait(bench: Bench) -> None:
+    version = bench.load()
+    assert bench.observer.queued_rows() == 0
+    version.scheduler.submit(DOUBLING, {"x": np.ones((3, 1), np.float32)}, 3, None)
+    assert bench.observer.queued_rows() == 3
+
+
+def test_wrong_goldens_are_refused_and_the_model_is_closed(bench: Bench) -> None:
+    write_golden(bench.folder, "serving_default", golden([[1]], [[3]]))
+    bench.refuses(
+        "wrong answer on the goldens of signature 'serving_default': output 'y': differs by"
+    )
+
+
+def test_goldens_for_a_signature_that_is_not_there_are_refused(bench: Bench) -> None:
+    write_golden(bench.folder, "classify", golden([[1]], [[2]]))
+    bench.refuses("goldens are recorded for signature 'classify', which is not there")
+
+
+def test_goldens_that_the_model_cannot_run_are_refused_with_its_reason(bench: Bench) -> None:
+    write_golden(bench.folder, "serving_default", golden([[np.nan]], [[2]]))
+    bench.refuses("the goldens of signature 'serving_default' failed to run: not a number")
+
+
+def test_goldens_that_cannot_be_read_are_refused(bench: Bench) -> None:
+    write_golden(bench.folder, "serving_default", golden([[1]], [[2]]))
+    (bench.folder / "assets.extra/horngate/goldens/serving_default.npz").write_bytes(b"PK\3\4")
+    bench.refuses("the goldens in .* cannot be read")
+
+
+def test_a_damaged_version_is_refused_before_the_engine_sees_it(bench: Bench) -> None:
+    write_checksums(bench.folder)
+    (bench.folder / "double").write_text("damaged")
+    bench.refuses("double differs from its checksum")
+    assert not bench.runtime.loaded
+
+
+def test_checksums_that_cannot_be_read_are_refused(bench: Bench) -> None:
+    write_checksums(bench.folder)
+    (bench.folder / CHECKSUMS).write_text("{")
+    bench.refuses(r"checksums\.json cannot be read")
+
+
+def test_the_first_runtime_that_recognises_a_folder_loads_it(bench: Bench) -> None:
+    first, second = DoubleRuntime(DoublingServable()), DoubleRuntime(DoublingServable())
+    loader = Loader([first, second], bench.executor, clock=ManualClock(), observer=bench.observer)
+    loader("m", 1, bench.folder, SETTINGS)
+    assert (first.loaded, second.loaded) == ([bench.folder], [])
+
+
+def test_a_folder_that_no_runtime_knows_is_refused_naming_what_is_there(bench: Bench) -> None:
+    (bench.folder / "double").unlink()
+    bench.refuses("expected a SavedModel .* received a folder with nothing in it; it may still")
+    for name in ("weights.h5", "config.json"):
+        (bench.folder / name).touch()
+    bench.refuses(r"received a folder with config\.json, weights\.h5; it may still be being copied")
+
+
+def test_without_goldens_one_row_and_a_full_batch_of_zeros_are_run(bench: Bench) -> None:
+    bench.load()
+    assert sorted(bench.servable.calls) == [(1, 1), (3,), (5, 1)], (
+        "a signature without a batch is run once"
+    )
+
+
+def test_goldens_are_repeated_to_one_row_and_a_full_batch(bench: Bench) -> None:
+    write_golden(bench.folder, "serving_default", golden([[1, 2], [3, 4]], [[2, 4], [6, 8]]))
+    write_golden(
+        bench.folder, "whole", Golden({"x": np.ones(3, np.float32)}, {"y": np.full(3, 2, "f4")})
+    )
+    bench.load()
+    assert sorted(bench.servable.calls) == [(1, 2), (2, 2), (3,), (3,), (5, 2)]
+
+
+def test_a_model_that_refuses_zeros_is_served_all_the_same(tmp_path: Path) -> None:
+    class Choosy(DoublingServable):
+        def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+            if not inputs["x"].any():
+                raise ValueError("zero")
+            return super().run(signature, inputs)
+
+    (tmp_path / "double").touch()
+    bench = Bench(tmp_path, Choosy())
+    assert bench.load().number == 3
+
+
+def test_a_model_that_fails_at_a_full_batch_of_its_goldens_is_refused(tmp_path: Path) -> None:
+    class Small(DoublingServable):
+        def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+            if len(inputs["x"]) == SETTINGS.batching.max_batch_size:
+                raise MemoryError("too many rows")
+            return super().run(signature, inputs)
+
+    (tmp_path / "double").touch()
+    bench = Bench(tmp_path, Small())
+    write_golden(tmp_path, "serving_default", golden([[1]], [[2]]))
+    bench.refuses("signature 'serving_default' failed to run on 5 rows: too many rows")
+
+
+def test_strings_and_free_dimensions_are_warmed_too(tmp_path: Path) -> None:
+    words = Signature(
+        "words",
+        inputs={
+            "text": TensorSpec("text", DType.STRING, (None, None, 2)),
+            "flag": TensorSpec("flag", DType.BOOL, (None,)),
+        },
+        outputs={"y": TensorSpec("y", DType.FLOAT32, (None,))},
+    )
+
+    class Reader(DoublingServable):
+        signatures = {"words": words}  # noqa: RUF012 - as the interface has it, never changed
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.texts: list[list[object]] = []
+
+        def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+            assert inputs["flag"].dtype == np.bool_
+            self.texts.append(inputs["text"].tolist())
+            return {"y": np.zeros(len(inputs["text"]), np.float32)}
+
+    (tmp_path / "double").touch()
+    servable = Reader()
+    Bench(tmp_path, servable).load()
+    assert servable.texts == [[[[b"", b""]]], [[[b"", b""]]] * 5]
