@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ import pytest
 from PIL import Image
 
 from horngate.client import Client
+from horngate.errors import Code, HorngateError
 from tests.deploy.conftest import Stack, get, get_json, wait_until
 from tests.deploy.files import ROOT
 
@@ -138,8 +141,27 @@ def test_the_health_check_holds(stack: Stack) -> None:
         wait_until("healthy", 60, lambda: stack.engine.inspect("server", health) == "healthy")
 
 
-def test_a_stop_drains(stack: Stack) -> None:
-    stack.engine.run_compose("stop", "server")
+def ask_until_refused(stack: Stack, answered: threading.Semaphore) -> Code:
+    """Predict in a loop; the code of the first error."""
+    feeds = inputs("mnist_cnn", samples("mnist_cnn")[0])
+    with Client(stack.grpc) as client:
+        while True:
+            try:
+                client.predict("mnist_cnn", feeds, timeout=30)
+            except HorngateError as error:
+                return error.code
+            answered.release()
+
+
+def test_a_stop_under_load_drains_and_loses_no_request(stack: Stack) -> None:
+    callers, answered = 4, threading.Semaphore(0)
+    with ThreadPoolExecutor(callers) as pool:
+        asking = [pool.submit(ask_until_refused, stack, answered) for _ in range(callers)]
+        for _ in range(10 * callers):
+            assert answered.acquire(timeout=60)
+        stack.engine.run_compose("stop", "server")
+        # UNAVAILABLE says that nothing ran and that another try is safe.
+        assert {caller.result() for caller in asking} == {Code.UNAVAILABLE}
     assert stack.engine.inspect("server", "{{.State.ExitCode}}") == "0"
     events = [
         json.loads(line)["event"]
