@@ -20,6 +20,7 @@ from horngate.client.core import (
     Wait,
 )
 from horngate.client.messages import METHODS, Method
+from horngate.errors import Cancelled
 from horngate.repository.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE
 
@@ -154,7 +155,23 @@ class AsyncClient:
             return None
         if self._closed:
             raise RuntimeError("expected an open client, received a closed one; make a new one")
-        return await self._call(step.method)(step.payload, timeout=step.timeout)
+        try:
+            return await self._call(step.method)(step.payload, timeout=step.timeout)
+        except asyncio.CancelledError as error:
+            if self._ended_by_close():
+                raise Cancelled(
+                    f"{self._core.server}: expected an open client until the answer, received "
+                    "close(); close it after its calls"
+                ) from error
+            raise
+
+    def _ended_by_close(self) -> bool:
+        """Whether gRPC raised ``CancelledError`` though nobody cancelled this task.
+
+        Passed on, asyncio would take it for the task's own cancellation.
+        """
+        task = asyncio.current_task()
+        return self._closed and task is not None and not task.cancelling()
 
     def _call(self, method: Method) -> Any:
         if self._channel is None:
