@@ -16,7 +16,7 @@ def architecture() -> keras.Model:
     return keras.Sequential(
         [
             keras.Input((28, 28, 1), name="image"),
-            layers.Conv2D(48, 5, activation="relu", name="convolution"),
+            layers.Conv2D(32, 5, activation="relu", name="convolution"),
             layers.MaxPooling2D(2, name="pooling"),
             layers.Flatten(name="flatten"),
             layers.Dense(128, activation="relu", name="dense"),
