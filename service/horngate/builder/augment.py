@@ -32,17 +32,18 @@ def augmented(images: Array, rng: np.random.Generator) -> Array:
 def _sampled(images: Array, y: Array, x: Array) -> Array:
     """``images`` [n, h, w] at the points ``y``, ``x`` [n, m]; what lies outside is paper."""
     count, height, width = images.shape
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
-    y, x = np.clip(y + 1, 0, height + 0.999), np.clip(x + 1, 0, width + 0.999)
+    # Of the two rows and columns at the far ends the last is only ever weighed with 0.
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
+    below = width + 3
+    y, x = np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)
     top, left = y.astype(np.int32), x.astype(np.int32)
     down, right = (y - top).astype(np.float32), (x - left).astype(np.float32)
     flat = padded.reshape(count, -1)
-    corner = top * (width + 2) + left
+    corner = top * below + left
 
     def at(offset: int) -> Array:
         return np.take_along_axis(flat, corner + offset, axis=1)
 
-    below = width + 2
     upper = at(0) * (1 - right) + at(1) * right
     lower = at(below) * (1 - right) + at(below + 1) * right
     return upper * (1 - down) + lower * down

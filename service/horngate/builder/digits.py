@@ -91,9 +91,10 @@ def _full() -> tuple[Part, Part]:
 
 def _from_file(path: Path, seed: int) -> Digits:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged archive can fail in any of numpy's and zipfile's ways
         raise DataError(f"data {path}: expected a readable .npz file; {error}") from error
     if {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
         train = _part(arrays["x_train"], arrays["y_train"], str(path))
@@ -108,9 +109,14 @@ def _from_file(path: Path, seed: int) -> Digits:
 
 
 def _part(images: Array, labels: Array, source: str) -> Part:
-    labels = np.asarray(labels).astype(np.int64).ravel()
+    if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
+        raise DataError(
+            f"data {source}: expected images of numbers and labels of integers, received "
+            f"{images.dtype} and {labels.dtype}"
+        )
+    labels = labels.astype(np.int64).ravel()
     count = len(labels)
-    if images.size != count * 28 * 28 or not count:
+    if images.shape[:1] != (count,) or images.size != count * 28 * 28 or not count:
         raise DataError(
             f"data {source}: expected 28x28 images and one label for each, received images "
             f"{list(images.shape)} and {count} labels"
@@ -119,7 +125,7 @@ def _part(images: Array, labels: Array, source: str) -> Part:
         raise DataError(
             f"data {source}: expected labels 0 to 9, received {labels.min()} to {labels.max()}"
         )
-    pixels = np.asarray(images, np.float32).reshape(count, 28, 28, 1)
+    pixels = images.astype(np.float32).reshape(count, 28, 28, 1)
     return Part(pixels / 255 if pixels.max() > 1 else pixels, labels)
 
 
@@ -137,6 +143,11 @@ def _split(whole: Part, seed: int, source: str) -> Digits:
 def _split_given(train: Part, test: Part, seed: int, source: str) -> Digits:
     order = np.random.default_rng([seed, 1]).permutation(len(train))
     validation = round(len(train) * VALIDATION_SHARE)
+    if not validation:
+        raise DataError(
+            f"data {source}: expected training digits enough to set {VALIDATION_SHARE:.1%} aside, "
+            f"received {len(train)}"
+        )
     return Digits(_take(train, order[validation:]), _take(train, order[:validation]), test, source)
 
 

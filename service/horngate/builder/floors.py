@@ -20,7 +20,8 @@ def read_floors(path: Path) -> dict[str, float]:
             f"{path}: expected the model's settings with a table [{BUILDERS_TABLE}.floors]; there "
             "is no such file"
         )
-    table = read_toml(path).get(BUILDERS_TABLE, {}).get("floors")
+    settings = read_toml(path).get(BUILDERS_TABLE)
+    table = settings.get("floors") if isinstance(settings, dict) else None
     if not isinstance(table, dict) or not table:
         raise ConfigError(f"{path}: [{BUILDERS_TABLE}.floors]: expected an accuracy for a metric")
     floors: dict[str, float] = {}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from horngate.builder.training import Trained
 from horngate.errors import PublishError
 from horngate.tensors import Array
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+
+if TYPE_CHECKING:
+    from horngate.builder.training import Trained
 
 BEGIN: Final = "<!-- figures: written by horngate build -->"
 END: Final = "<!-- /figures -->"
