@@ -1,6 +1,6 @@
 """Requests written and replies read: TensorFlow Serving's protocol from the caller's side.
 
-Knows no transport and no retry.
+Knows no transport and no retry. The wire's maps have no order, so names are sorted.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def read_prediction(message: PredictResponse, target: Target) -> Prediction:
         EngineFailed: an output whose parts contradict each other.
     """
     try:
-        outputs = {name: decode(tensor, name) for name, tensor in message.outputs.items()}
+        outputs = {name: decode(tensor, name) for name, tensor in sorted(message.outputs.items())}
     except InvalidInput as error:
         raise EngineFailed(
             f"{target.model}: expected outputs that can be read, received {error}; "
@@ -136,7 +136,7 @@ def read_metadata(message: GetModelMetadataResponse, target: Target) -> Metadata
     except DecodeError as error:
         raise EngineFailed(f"{target.model}: expected signatures, received {error}") from error
     signatures = {}
-    for name, definition in found.signature_def.items():
+    for name, definition in sorted(found.signature_def.items()):
         signature = _read_signature(name, definition)
         if signature is not None:
             signatures[name] = signature
@@ -187,7 +187,7 @@ def _read_signature(name: str, message: SignatureDef) -> Signature | None:
 
 def _read_specs(infos: Mapping[str, TensorInfo]) -> dict[str, TensorSpec] | None:
     specs = {}
-    for name, info in infos.items():
+    for name, info in sorted(infos.items()):
         dtype = _DTYPES.get(info.dtype)
         if dtype is None or info.tensor_shape.unknown_rank:
             return None
