@@ -5,7 +5,7 @@ MODELS ?= models
 ARGS   ?=
 
 # What builds and runs containers for test-deploy: a script with `build` and `compose`, or nothing for Docker.
-CONTAINER_ENGINE ?= $(abspath $(wildcard ../shared/tools/container-engine))
+CONTAINER_ENGINE ?=
 export CONTAINER_ENGINE
 
 VENV  := .venv
@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  || { echo "make: Python 3.11 or newer is needed, '$(PYTHON)' is older or missing; name another: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Installing into $(VENV); TensorFlow is large, so the first time takes some minutes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 models: install ## build the reference models that have no version yet
