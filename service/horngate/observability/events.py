@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from horngate.errors import RequestError
@@ -24,7 +25,7 @@ class RepositoryEvents:
         self._metrics = metrics
         self._log = logger("repository")
         self._queues: dict[tuple[str, int], Callable[[], int]] = {}
-        self._unreadable = ""
+        self._unreadable: dict[Path, str] = {}
 
     def queues(self) -> list[tuple[str, int, int]]:
         """(model, version, rows that wait) of every version in memory."""
@@ -62,14 +63,17 @@ class RepositoryEvents:
         self._metrics.settings_refused.labels(model).inc()
         self._log.error("settings not taken", model=model, reason=str(error))
 
-    def repository_unreadable(self, error: Exception) -> None:
+    def folder_unreadable(self, folder: Path, error: Exception) -> None:
         """Count it; log it when it is news."""
         self._metrics.scan_failures.inc()
-        if str(error) != self._unreadable:
-            self._unreadable = str(error)
-            self._log.error(
-                "models folder unreadable; what is live stays live", reason=self._unreadable
-            )
+        if self._unreadable.get(folder) != str(error):
+            self._unreadable[folder] = str(error)
+            self._log.error("folder unreadable; what is live stays live", reason=str(error))
+
+    def keeper_failed(self, error: Exception) -> None:
+        """Count it and log it with its trace: a defect of the server."""
+        self._metrics.scan_failures.inc()
+        self._log.error("keeping the repository failed", exc_info=error)
 
 
 class BatchEvents:

@@ -36,7 +36,7 @@ def check_model_name(name: str) -> str:
 
 
 def model_folders(root: Path) -> dict[str, Path]:
-    """The folders of ``root`` that hold a model: a version or a settings file.
+    """The folders of ``root`` whose names may be models', whatever they hold.
 
     Raises:
         OSError: ``root`` cannot be read.
@@ -44,7 +44,7 @@ def model_folders(root: Path) -> dict[str, Path]:
     return {
         folder.name: folder
         for folder in sorted(root.iterdir())
-        if MODEL_NAME.fullmatch(folder.name) and folder.is_dir() and _is_model(folder)
+        if MODEL_NAME.fullmatch(folder.name) and folder.is_dir()
     }
 
 
@@ -64,7 +64,3 @@ def version_folders(model: Path) -> dict[int, Path]:
 def next_version(model: Path) -> int:
     """One more than the highest version on disk; 1 where there is none."""
     return max(version_folders(model), default=0) + 1 if model.is_dir() else 1
-
-
-def _is_model(folder: Path) -> bool:
-    return (folder / SETTINGS_FILE).is_file() or bool(version_folders(folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol
 
 from horngate.repository.status import VersionStatus
@@ -30,5 +31,8 @@ class RepositoryObserver(Protocol):
     def settings_refused(self, model: str, error: Exception) -> None:
         """``model.toml`` cannot be used; what was live stays live under the old settings."""
 
-    def repository_unreadable(self, error: Exception) -> None:
-        """The models folder cannot be read; what was live stays live."""
+    def folder_unreadable(self, folder: Path, error: Exception) -> None:
+        """A model's folder or the whole repository cannot be read; what is live stays live."""
+
+    def keeper_failed(self, error: Exception) -> None:
+        """A look ended in an error that nobody designed; the next look is taken all the same."""

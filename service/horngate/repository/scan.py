@@ -34,20 +34,38 @@ class ModelFolder:
     versions: dict[int, VersionFolder]
 
 
-def scan(root: Path) -> dict[str, ModelFolder]:
-    """Every model below ``root`` that has a version or a settings file.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look found: models by name, and the folders that could not be read."""
+
+    models: dict[str, ModelFolder]
+    unreadable: dict[Path, OSError]
+
+
+def scan(root: Path) -> Seen:
+    """Look at every folder of ``root`` that may be a model's.
 
     Raises:
-        OSError: the repository cannot be read; nothing may be concluded from that.
+        OSError: ``root`` itself cannot be read; nothing may be concluded from that.
     """
-    found: dict[str, ModelFolder] = {}
+    seen = Seen({}, {})
     for name, path in model_folders(root).items():
-        versions = {
-            number: VersionFolder(folder, fingerprint(folder))
-            for number, folder in version_folders(path).items()
-        }
-        found[name] = ModelFolder(path, _file_fingerprint(path / SETTINGS_FILE), versions)
-    return found
+        try:
+            folder = _read(path)
+        except OSError as error:
+            seen.unreadable[path] = error
+            continue
+        if folder.versions or folder.settings:
+            seen.models[name] = folder
+    return seen
+
+
+def _read(path: Path) -> ModelFolder:
+    versions = {
+        number: VersionFolder(folder, fingerprint(folder))
+        for number, folder in version_folders(path).items()
+    }
+    return ModelFolder(path, _file_fingerprint(path / SETTINGS_FILE), versions)
 
 
 def fingerprint(folder: Path) -> Fingerprint:

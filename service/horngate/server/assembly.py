@@ -16,6 +16,7 @@ from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.pb import POOL
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
+from horngate.repository.keeper import Keeper
 from horngate.repository.loader import Loader
 from horngate.repository.repository import Repository
 from horngate.repository.status import VersionStatus
@@ -31,7 +32,7 @@ from horngate.transports.http import HttpOptions, HttpServer
 class Assembly:
     """A server's parts, wired; ``lifecycle`` starts and stops them."""
 
-    repository: Repository
+    keeper: Keeper
     engine: Engine
     grpc: GrpcServer
     http: HttpServer
@@ -46,7 +47,9 @@ def assemble(settings: ServerSettings) -> Assembly:
     clock = time.monotonic
     metrics = Metrics()
     events = RepositoryEvents(metrics)
-    repository = Repository(
+    repository = Repository()
+    keeper = Keeper(
+        repository,
         settings.models,
         load=Loader([tensorflow()], _executor, clock, events),
         read_settings=read_model_settings,
@@ -66,7 +69,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         pool=POOL,
     )
     http = HttpServer(pages(engine, metrics), HttpOptions(settings.host, settings.http_port))
-    return Assembly(repository, engine, grpc, http)
+    return Assembly(keeper, engine, grpc, http)
 
 
 def _executor(options: BatchingOptions, name: str) -> ThreadExecutor:

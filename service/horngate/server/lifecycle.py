@@ -45,7 +45,7 @@ async def serve(
         http_port=parts.http.port,
         models=str(settings.models),
     )
-    parts.repository.start()
+    parts.keeper.start()
     on_started(grpc_port, parts.http.port)
     received = await asked_to_stop
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
@@ -58,7 +58,7 @@ async def drain(parts: Assembly, seconds: float) -> None:
     parts.engine.begin_drain()
     await parts.grpc.stop(seconds)
     # Off the loop: versions are closed there, which may wait for a batch that is still running.
-    await asyncio.to_thread(parts.repository.stop)
+    await asyncio.to_thread(parts.keeper.stop)
     await asyncio.to_thread(parts.http.stop)
 
 

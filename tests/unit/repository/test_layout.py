@@ -44,18 +44,6 @@ def test_a_name_that_could_be_a_path_or_mistaken_for_another_is_refused(name: st
         check_model_name(name)
 
 
-def test_a_model_is_a_folder_with_a_version_or_settings(tmp_path: Path) -> None:
-    (tmp_path / "versioned" / "1").mkdir(parents=True)
-    (tmp_path / "configured").mkdir()
-    (tmp_path / "configured" / "model.toml").touch()
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "a_file").touch()
-    assert model_folders(tmp_path) == {
-        "configured": tmp_path / "configured",
-        "versioned": tmp_path / "versioned",
-    }
-
-
 @pytest.mark.parametrize("name", [".git", "lost+found", "münze"])
 def test_a_folder_whose_name_may_not_be_a_models_is_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / name / "1").mkdir(parents=True)
@@ -77,11 +65,6 @@ def test_of_two_folders_for_one_version_the_plain_number_is_taken(tmp_path: Path
     for name in ("7", "007", "07"):
         (tmp_path / name).mkdir()
     assert version_folders(tmp_path) == {7: tmp_path / "7"}
-
-
-def test_a_staging_folder_makes_no_model(tmp_path: Path) -> None:
-    (tmp_path / "m" / f"{STAGING_PREFIX}1").mkdir(parents=True)
-    assert model_folders(tmp_path) == {}
 
 
 def test_the_next_version_is_one_more_than_the_highest(tmp_path: Path) -> None:

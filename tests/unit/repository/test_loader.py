@@ -64,8 +64,11 @@ class Observer:
     def settings_refused(self, model: str, error: Exception) -> None:
         raise AssertionError("the loader reads no settings")
 
-    def repository_unreadable(self, error: Exception) -> None:
+    def folder_unreadable(self, folder: Path, error: Exception) -> None:
         raise AssertionError("the loader does not look for models")
+
+    def keeper_failed(self, error: Exception) -> None:
+        raise AssertionError("the loader keeps nothing")
 
 
 class Bench:

@@ -14,6 +14,8 @@ from horngate.errors import (
     ModelNotReady,
     VersionNotFound,
 )
+from horngate.repository.keeper import Keeper
+from horngate.repository.layout import version_folders
 from horngate.repository.policy import VersionOptions
 from horngate.repository.repository import Repository
 from horngate.repository.served import ServedVersion
@@ -51,8 +53,11 @@ class Observer:
     def settings_refused(self, model: str, error: Exception) -> None:
         self.refused.append(str(error))
 
-    def repository_unreadable(self, error: Exception) -> None:
+    def folder_unreadable(self, folder: Path, error: Exception) -> None:
         self.unreadable += 1
+
+    def keeper_failed(self, error: Exception) -> None:
+        raise error
 
 
 class House:
@@ -65,7 +70,9 @@ class House:
         self.executors: dict[tuple[str, int], ManualExecutor] = {}
         self.loads: list[tuple[str, int]] = []
         self.settings: dict[str, ModelSettings | ConfigError] = {}
-        self.repository = Repository(
+        self.repository = Repository()
+        self.keeper = Keeper(
+            self.repository,
             root,
             load=self.load,
             read_settings=self.read_settings,
@@ -110,7 +117,7 @@ class House:
     def look(self, times: int = 2) -> None:
         """Twice by default: what is new must have been quiet for one look."""
         for _ in range(times):
-            self.repository.refresh()
+            self.keeper.refresh()
 
     def live(self, model: str = "m") -> tuple[int, ...]:
         return self.repository.live_versions(model)
@@ -214,6 +221,31 @@ def test_a_vanished_disk_unloads_nothing(house: House) -> None:
     house.root.mkdir()
     house.look()
     assert house.live() == (1,), "an empty folder is a disk that is not mounted"
+
+
+def test_a_model_that_cannot_be_read_keeps_what_is_live_and_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("m", 1)
+    house.write("other", 1)
+    house.look(1)
+    house.write("m", 2)
+    house.write("other", 2)
+    read = version_folders
+
+    def refuse_m(folder: Path) -> dict[int, Path]:
+        if folder.name == "m":
+            raise PermissionError(13, "Permission denied")
+        return read(folder)
+
+    monkeypatch.setattr("horngate.repository.scan.version_folders", refuse_m)
+    house.look()
+    assert house.live("m") == (1,)
+    assert house.live("other") == (2,)
+    assert house.observer.unreadable == 2
+    monkeypatch.undo()
+    house.look()
+    assert house.live("m") == (2,)
 
 
 def test_a_model_whose_folder_is_removed_is_unloaded(house: House) -> None:
@@ -334,6 +366,6 @@ def test_the_keepers_thread_loads_and_stops(house: House) -> None:
     house.write("m", 1)
     heard: list[tuple[int, ...]] = []
     house.repository.on_change(lambda: heard.append(house.live()))
-    house.repository.start()
-    house.repository.stop()
+    house.keeper.start()
+    house.keeper.stop()
     assert house.servables.get(("m", 1)) is None or house.servables["m", 1].closed

@@ -20,7 +20,7 @@ def test_a_look_finds_models_with_their_versions_and_settings(tmp_path: Path) ->
     write(tmp_path / "m" / "0010" / "saved_model.pb")
     write(tmp_path / "m" / "model.toml")
     write(tmp_path / "bare" / "1" / "saved_model.pb")
-    found = scan(tmp_path)
+    found = scan(tmp_path).models
     assert set(found) == {"m", "bare"}
     assert {number: folder.path.name for number, folder in found["m"].versions.items()} == {
         2: "2",
@@ -28,6 +28,15 @@ def test_a_look_finds_models_with_their_versions_and_settings(tmp_path: Path) ->
     }
     assert [name for name, _, _ in found["m"].settings] == ["model.toml"]
     assert found["bare"].settings == frozenset()
+
+
+def test_a_model_is_a_folder_with_a_version_or_settings(tmp_path: Path) -> None:
+    (tmp_path / "versioned" / "1").mkdir(parents=True)
+    write(tmp_path / "configured" / "model.toml")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "staging" / ".staging-x").mkdir(parents=True)
+    write(tmp_path / "a_file")
+    assert set(scan(tmp_path).models) == {"configured", "versioned"}
 
 
 def test_what_is_being_staged_changes_nothing(tmp_path: Path) -> None:

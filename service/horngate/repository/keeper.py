@@ -1,0 +1,250 @@
+"""The keeper of all models: looks at the disk, loads what should be live, retires what should not.
+
+One thread, the keeper's, does all the moving, so that loading never runs on a request's thread and
+no two moves meet.
+
+What is live is taken away for two reasons only: another version has taken its place, or its model's
+folder has gone from a repository that is otherwise readable and not empty. A folder that cannot be
+read, or a models folder that is empty, says that a disk is away, and unloads nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from horngate.errors import ConfigError, LoadError
+from horngate.repository.layout import SETTINGS_FILE
+from horngate.repository.loader import Load
+from horngate.repository.model import Model
+from horngate.repository.observer import RepositoryObserver
+from horngate.repository.repository import Repository
+from horngate.repository.scan import ModelFolder, Seen, VersionFolder, scan
+from horngate.repository.served import ServedVersion
+from horngate.repository.settings import ModelSettings
+from horngate.repository.status import State
+from horngate.servable import Clock
+
+ReadSettings = Callable[[Path], ModelSettings]
+"""Reads a ``model.toml``; raises ``ConfigError``. A file that is absent gives the defaults."""
+
+STOP_SECONDS: Final = 10.0
+"""How long ``stop`` waits for a load that is under way; it is left behind after that."""
+
+
+class Keeper:
+    """Keeps ``repository`` as the folder ``root`` says. Only ``start`` and ``stop`` are for others.
+
+    ``refresh`` belongs to the keeper's thread; a test without that thread may call it instead.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        root: Path,
+        *,
+        load: Load,
+        read_settings: ReadSettings,
+        observer: RepositoryObserver,
+        clock: Clock,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self._repository = repository
+        self._root = root
+        self._load = load
+        self._read_settings = read_settings
+        self._observer = observer
+        self._clock = clock
+        self._poll_seconds = poll_seconds
+        self._drained: deque[ServedVersion] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep: look at the disk now and then every ``poll_seconds``."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End keeping, refuse what is still queued, and close every version."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+        for model in self._repository.held().values():
+            for version in model.live.values():
+                version.scheduler.abort()
+                self._retire(model, version)
+        self._close_drained()
+
+    def _keep(self) -> None:
+        while not self._stopping:
+            try:
+                self.refresh()
+            except Exception as error:  # noqa: BLE001 - what is live must not lose its keeper
+                self._observer.keeper_failed(error)
+            self._wake.wait(self._poll_seconds)
+            self._wake.clear()
+
+    def refresh(self) -> None:
+        """Look at the disk once and do what follows from it."""
+        self._close_drained()
+        try:
+            seen = scan(self._root)
+        except OSError as error:
+            self._observer.folder_unreadable(self._root, error)
+            return
+        for folder, reason in seen.unreadable.items():
+            self._observer.folder_unreadable(folder, reason)
+        self._follow(seen)
+        if not self._repository.settled:
+            self._repository.settle()
+
+    def _follow(self, seen: Seen) -> None:
+        essential = not self._repository.settled
+        for name in seen.models.keys() - self._repository.held().keys():
+            self._repository.add(Model(name, essential=essential))
+        for name, folder in seen.models.items():
+            if self._stopping:
+                return
+            self._follow_model(self._repository.held()[name], folder)
+        if seen.models:
+            there = {*seen.models, *(folder.name for folder in seen.unreadable)}
+            for name in self._repository.held().keys() - there:
+                self._let_go(self._repository.held()[name])
+
+    def _let_go(self, model: Model) -> None:
+        for version in list(model.live.values()):
+            self._retire(model, version)
+        self._repository.remove(model.name)
+
+    def _follow_model(self, model: Model, folder: ModelFolder) -> None:
+        self._read_model_settings(model, folder)
+        for number in list(model.failed):
+            on_disk = folder.versions.get(number)
+            if on_disk is None or on_disk.fingerprint != model.failed[number]:
+                model.forget_failure(number)
+        if model.settings is not None:
+            self._move(model, model.settings, folder)
+        model.seen = {number: each.fingerprint for number, each in folder.versions.items()}
+
+    def _read_model_settings(self, model: Model, folder: ModelFolder) -> None:
+        if folder.settings == model.settings_fingerprint:
+            return
+        model.settings_fingerprint = folder.settings
+        try:
+            model.settings = self._read_settings(folder.path / SETTINGS_FILE)
+        except ConfigError as error:
+            self._observer.settings_refused(model.name, error)
+            if model.settings is None and folder.versions:
+                self._change(model, max(folder.versions), State.END, error=str(error))
+
+    def _move(self, model: Model, settings: ModelSettings, folder: ModelFolder) -> None:
+        """Load what should be live; when it all is, retire what should not be."""
+        wanted, missing = self._wanted(model, settings, folder)
+        while not self._stopping:
+            quiet = [number for number in missing if self._quiet(model, number, folder)]
+            if not quiet:
+                break
+            self._bring_up(model, settings, quiet[0], folder.versions[quiet[0]])
+            # A failure changes what is wanted: the newest version that works.
+            wanted, missing = self._wanted(model, settings, folder)
+        # Old versions leave when all that should replace them is there, never before.
+        if wanted and not missing:
+            for number in [number for number in model.live if number not in wanted]:
+                self._retire(model, model.live[number])
+
+    def _wanted(
+        self, model: Model, settings: ModelSettings, folder: ModelFolder
+    ) -> tuple[frozenset[int], list[int]]:
+        """Which versions should be live, and which of them must be loaded for it, newest first."""
+        usable = [
+            number
+            for number in folder.versions
+            if number not in model.failed or number in model.live
+        ]
+        wanted = settings.versions.wanted(usable)
+        missing = [
+            number
+            for number in sorted(wanted, reverse=True)
+            if number not in model.failed and not _serves_under(model.live.get(number), settings)
+        ]
+        return wanted, missing
+
+    def _quiet(self, model: Model, number: int, folder: ModelFolder) -> bool:
+        """Whether nobody is writing the version any more: nothing changed since the last look.
+
+        At the start there was no last look, and what is there is taken as it is: an error is
+        reported and the version is tried again once it changes.
+        """
+        if not self._repository.settled or number in model.live:
+            return True
+        return model.seen.get(number) == folder.versions[number].fingerprint
+
+    def _bring_up(
+        self, model: Model, settings: ModelSettings, number: int, folder: VersionFolder
+    ) -> None:
+        replaced = model.live.get(number)
+        if replaced is None:
+            self._change(model, number, State.LOADING, error="")
+        started = self._clock()
+        try:
+            version = self._load(model.name, number, folder.path, settings)
+        except Exception as error:  # noqa: BLE001 - whatever a load raises, the keeper goes on
+            model.failed[number] = folder.fingerprint
+            reason = (
+                str(error) if isinstance(error, LoadError) else f"{type(error).__name__}: {error}"
+            )
+            if replaced is None:
+                self._change(model, number, State.END, error=reason)
+            else:
+                self._observer.settings_refused(model.name, error)
+            return
+        model.put_live(version)
+        self._change(
+            model,
+            number,
+            State.AVAILABLE,
+            error="",
+            engine=version.engine,
+            load_seconds=self._clock() - started,
+        )
+        if replaced is not None:
+            replaced.retire(partial(self._drained_one, replaced))
+
+    def _retire(self, model: Model, version: ServedVersion) -> None:
+        model.drop_live(version.number)
+        self._change(model, version.number, State.UNLOADING)
+        version.retire(partial(self._drained_one, version))
+
+    def _drained_one(self, version: ServedVersion) -> None:
+        # Called where the last request ended: closing is left to the keeper's thread.
+        self._drained.append(version)
+        self._wake.set()
+
+    def _close_drained(self) -> None:
+        while self._drained:
+            version = self._drained.popleft()
+            version.close()
+            model = self._repository.held().get(version.model)
+            if model is not None and version.number in model.live:
+                continue  # it was replaced by itself under new settings
+            self._observer.version_unloaded(version.model, version.number)
+            if model is not None:
+                self._change(model, version.number, State.END)
+
+    def _change(self, model: Model, number: int, state: State, **changes: object) -> None:
+        status = model.changed_status(number, state, **changes)
+        self._observer.version_changed(status)
+        self._repository.tell_change()
+
+
+def _serves_under(version: ServedVersion | None, settings: ModelSettings) -> bool:
+    return version is not None and (
+        version.settings.batching == settings.batching
+        and version.settings.limits == settings.limits
+    )
