@@ -1,0 +1,127 @@
+"""The documentation against the code: links, metrics, settings, and Python that compiles."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from horngate.config.server import ServerSettings
+from horngate.observability.metrics import Metrics
+from horngate.repository.policy import VersionOptions
+from horngate.scheduling.options import BatchingOptions, LimitOptions
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGES: Final = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("models/*/*.md"),
+        *ROOT.glob("protos/*.md"),
+    ]
+)
+LINK: Final = re.compile(r"\]\(([^()\s]+)\)")
+FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+METRIC: Final = re.compile(r"\bhorngate_[a-z_]+\b")
+SERIES: Final = ("_total", "_bucket", "_sum", "_count", "_created")
+BUILT: Final = "report"
+"""The folder of pictures in a model's card, which `horngate build` writes."""
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def catalogue() -> set[str]:
+    """Every metric family by the name that Prometheus shows."""
+    metrics = Metrics()
+    metrics.attach([], list, list)
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in metrics.registry.collect()
+    }
+
+
+def families(series: str) -> Iterator[str]:
+    yield series
+    for suffix in SERIES[1:]:
+        if series.endswith(suffix):
+            yield series.removesuffix(suffix)
+            yield series.removesuffix(suffix) + SERIES[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in LINK.findall(prose(page)):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if target.parent.name == BUILT and target.parent.parent == page.parent:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+def test_a_link_to_a_heading_is_made_as_github_makes_it() -> None:
+    assert "what-is-added-assetsextrahorngate" in anchors(ROOT / "docs" / "models.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_metric_that_is_named_exists(page: Path) -> None:
+    known = catalogue()
+    named = set(METRIC.findall(page.read_text(encoding="utf-8")))
+    assert not [each for each in sorted(named) if known.isdisjoint(families(each))]
+
+
+def test_every_metric_is_in_the_operations_page() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert not [each for each in sorted(catalogue()) if f"`{each}`" not in page]
+
+
+@pytest.mark.parametrize(
+    ("options", "pages"),
+    [
+        (ServerSettings, ("README.md", "docs/operations.md")),
+        (BatchingOptions, ("docs/models.md",)),
+        (LimitOptions, ("docs/models.md",)),
+        (VersionOptions, ("docs/models.md",)),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_every_setting_is_in_a_table(options: type[Any], pages: tuple[str, ...]) -> None:
+    for page in pages:
+        rows = re.findall(r"^\| `(\w+)` \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+        assert not {field.name for field in dataclasses.fields(options)}.difference(rows), page
+
+
+def test_every_flag_and_variable_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for field in dataclasses.fields(ServerSettings):
+        assert f"`--{field.name.replace('_', '-')}`" in text
+        assert f"`HORNGATE_{field.name.upper()}`" in text
+
+
+def test_the_python_in_the_readme_compiles() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = [code for language, code in FENCE.findall(text) if language == "python"]
+    assert len(blocks) >= 3
+    for code in blocks:
+        ast.parse(code)
