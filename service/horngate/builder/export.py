@@ -27,10 +27,11 @@ class NamedModel:
         self._model = model
         structure = _structure(model, "input")
         if isinstance(structure, dict):
+            _flat(list(structure.values()), "input")
             self._keyed, self._inputs = True, dict(structure)
         else:
             self._keyed = False
-            self._inputs = _by_name(_flat(structure, "input"), [t.name for t in model.inputs])
+            self._inputs = _by_name(_flat(structure, "input"), _input_names(model))
         outputs = _structure(model, "output")
         if isinstance(outputs, dict):
             _flat(list(outputs.values()), "output")
@@ -43,9 +44,16 @@ class NamedModel:
     def input_specs(self) -> dict[str, tf.TensorSpec]:
         """Each input's shape, None where any size goes, and dtype, by name."""
         return {
-            name: tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
+            name: tf.TensorSpec(self._shape(tensor), tensor.dtype, name=name)
             for name, tensor in self._inputs.items()
         }
+
+    def _shape(self, tensor: Any) -> list[int | None]:
+        shape = list(tensor.shape)
+        # A Sequential that was built by a call took the number of rows of that call for its own.
+        if isinstance(self._model, keras.Sequential) and not _stateful(self._model):
+            shape[0] = None
+        return shape
 
     def __call__(self, inputs: Tensors) -> Tensors:
         """Run the model, not in training: outputs by name."""
@@ -80,9 +88,20 @@ def _structure(model: keras.Model, side: str) -> Any:
     except (AttributeError, ValueError, IndexError, TypeError) as error:
         raise PublishError(
             f"expected a model with known {side}s, received {type(model).__name__} "
-            f"{model.name!r}, which was never built; give it Input layers, or call it once on data "
-            "and export it with Keras, then publish that folder"
+            f"{model.name!r}, of which Keras knows none; give it Input layers, or call it once on "
+            "data and export it with Keras, then publish that folder"
         ) from error
+
+
+def _input_names(model: keras.Model) -> list[str]:
+    # The layers' and not the tensors', which Keras numbers anew where an Input has no name and
+    # which change when the model is saved.
+    return [str(tensor._keras_history.operation.name) for tensor in model.inputs]  # noqa: SLF001
+
+
+def _stateful(model: keras.Sequential) -> bool:
+    """Whether a layer keeps a state for each row, which fixes their number."""
+    return any(getattr(layer, "stateful", False) for layer in model.layers)
 
 
 def _output_names(model: keras.Model) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from horngate import __version__
@@ -23,7 +24,13 @@ from horngate.builder.export import NamedModel
 from horngate.builder.samples import made_up_inputs
 from horngate.errors import HorngateError, PublishError
 from horngate.repository import extras
-from horngate.repository.layout import STAGING_PREFIX, check_model_name, next_version
+from horngate.repository.layout import (
+    STAGING_PREFIX,
+    VERSION_NAME,
+    check_model_name,
+    next_version,
+    version_folders,
+)
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
 from horngate.tensors import DEFAULT_SIGNATURE, Arrays
@@ -69,8 +76,13 @@ def publish_keras(
     def check(servable: Servable) -> dict[str, extras.Golden]:
         signature = servable.signatures[DEFAULT_SIGNATURE]
         fed = dict(inputs or made_up_inputs(signature))
+        if fed.keys() != signature.inputs.keys():
+            raise PublishError(
+                f"inputs: expected {', '.join(sorted(signature.inputs))}, received "
+                f"{', '.join(sorted(fed))}"
+            )
         answers = named({key: tf.constant(value) for key, value in fed.items()})
-        expected = {key: value.numpy() for key, value in answers.items()}
+        expected = {key: np.asarray(value) for key, value in answers.items()}
         golden = extras.Golden(fed, expected)
         wrong = golden.mismatch(servable.run(DEFAULT_SIGNATURE, fed))
         if wrong:
@@ -86,7 +98,8 @@ def publish_saved_model(
 ) -> Published:
     """Publish a SavedModel that somebody else exported, as it is.
 
-    Its goldens are its own answers to made-up inputs; a signature that refuses those gets none.
+    Its goldens are its own answers to made-up inputs; a signature that refuses those, or answers
+    otherwise when asked again, gets none.
 
     Raises:
         PublishError: ``source`` is no SavedModel that loads. Nothing is left behind.
@@ -106,7 +119,9 @@ def publish_saved_model(
         for key, signature in servable.signatures.items():
             fed = made_up_inputs(signature)
             with contextlib.suppress(Exception):  # a model may refuse made-up inputs in any way
-                goldens[key] = extras.Golden(fed, servable.run(key, fed))
+                golden = extras.Golden(fed, servable.run(key, fed))
+                if golden.mismatch(servable.run(key, fed)) is None:
+                    goldens[key] = golden
         return goldens
 
     return _publish(
@@ -136,7 +151,7 @@ def _publish(
     provenance: Mapping[str, Any],
 ) -> Published:
     model_folder = repository / check_model_name(name)
-    if version is not None and (version < 1 or (model_folder / str(version)).exists()):
+    if version is not None and not _free(model_folder, version):
         raise PublishError(
             f"version: expected a number above 0 that {name!r} does not have yet, received "
             f"{version}; leave it out to take the next one"
@@ -171,6 +186,13 @@ def _publish(
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def _free(model_folder: Path, version: int) -> bool:
+    """Whether ``version`` may be a version's number and none has it, under leading zeros either."""
+    if version < 1 or not VERSION_NAME.fullmatch(str(version)):
+        return False
+    return not model_folder.is_dir() or version not in version_folders(model_folder)
+
+
 def _move_into_place(
     staging: Path, model_folder: Path, name: str, version: int | None
 ) -> Published:
@@ -182,7 +204,7 @@ def _move_into_place(
             # Onto an existing version this fails, because that is a folder with files in it.
             staging.rename(target)
         except OSError as error:
-            if not target.exists():
+            if not target.is_dir():
                 raise
             if version is not None:
                 raise PublishError(

@@ -9,8 +9,9 @@ import numpy as np
 from horngate.tensors import Array, DType, Signature, TensorSpec
 
 ROWS: Final = 3
-FREE_SIZE: Final = 4
-"""Taken for a dimension that is not the batch's and may have any size."""
+FREE_SIZE: Final = 32
+"""Taken for a dimension that is not the batch's and may have any size: enough to halve five times,
+as picture models do."""
 WORDS: Final = (b"gate", b"horn", b"", b"ivory")
 
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from horngate.builder.publish import publish_saved_model
+from horngate.errors import HorngateError
+from horngate.repository.extras import (
+    FOLDER,
+    read_goldens,
+    read_provenance,
+    verify_checksums,
+    write_provenance,
+)
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.tensors import Array
+from tests.integration.builder.models import sequential
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Keras' own export writes."""
+    folder = tmp_path_factory.mktemp("source") / "classifier"
+    sequential().export(str(folder), verbose=False)
+    return folder
+
+
+def answers(folder: Path, inputs: Array) -> list[Array]:
+    servable = SavedModelRuntime().load(folder)
+    try:
+        (name,) = servable.signatures["serving_default"].inputs
+        return list(servable.run("serving_default", {name: inputs}).values())
+    finally:
+        servable.close()
+
+
+def test_what_keras_exported_is_published_as_it_is(exported: Path, tmp_path: Path) -> None:
+    published = publish_saved_model(exported, tmp_path, "m")
+    assert (published.model, published.version, published.folder) == ("m", 1, tmp_path / "m" / "1")
+    for path in exported.rglob("*"):
+        if path.is_file():
+            copied = published.folder / path.relative_to(exported)
+            assert copied.read_bytes() == path.read_bytes()
+    inputs = np.random.default_rng(1).random((5, 4)).astype(np.float32)
+    assert np.array_equal(answers(exported, inputs), answers(published.folder, inputs))
+
+
+def test_it_gets_goldens_checksums_and_its_origin(exported: Path, tmp_path: Path) -> None:
+    published = publish_saved_model(exported, tmp_path, "m")
+    assert "serving_default" in read_goldens(published.folder)
+    assert verify_checksums(published.folder)
+    assert read_provenance(published.folder)["source"] == "classifier"
+
+
+def test_what_the_source_carries_for_horngate_is_not_copied(exported: Path, tmp_path: Path) -> None:
+    first = publish_saved_model(exported, tmp_path, "m")
+    write_provenance(first.folder, {"keras": "0.1"})
+    (first.folder / FOLDER / "goldens" / "old.npz").touch()
+    second = publish_saved_model(first.folder, tmp_path, "m")
+    assert second.version == 2
+    assert read_provenance(second.folder).get("keras") is None
+    assert not (second.folder / FOLDER / "goldens" / "old.npz").exists()
+    assert verify_checksums(second.folder)
+
+
+def test_the_source_stays_as_it_was(exported: Path, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in exported.rglob("*")}
+    publish_saved_model(exported, tmp_path, "m")
+    assert {path: path.stat().st_mtime_ns for path in exported.rglob("*")} == before
+
+
+class Moody(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
+    """Three ways to be called, of which one can be recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = tf.Variable(0.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])  # type: ignore[untyped-decorator]  # the same
+    def plain(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x * 2}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])  # type: ignore[untyped-decorator]  # the same
+    def counting(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x + self.count.assign_add(1.0)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])  # type: ignore[untyped-decorator]  # the same
+    def refusing(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        tf.debugging.assert_greater(x, 10.0)
+        return {"y": x}
+
+
+def test_only_a_signature_that_answers_the_same_twice_gets_goldens(tmp_path: Path) -> None:
+    module = Moody()
+    tf.saved_model.save(
+        module,
+        str(tmp_path / "source"),
+        signatures={
+            "plain": module.plain,
+            "counting": module.counting,
+            "refusing": module.refusing,
+        },
+    )
+    published = publish_saved_model(tmp_path / "source", tmp_path, "m")
+    assert set(read_goldens(published.folder)) == {"plain"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no graph"])
+def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    if content is not None:
+        (source / "saved_model.pb").write_bytes(content)
+    with pytest.raises(HorngateError):
+        publish_saved_model(source, tmp_path / "models", "m")
+    assert not [path for path in (tmp_path / "models").rglob("*") if path.name != "m"]
