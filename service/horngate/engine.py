@@ -17,6 +17,7 @@ from horngate.repository.status import VersionStatus
 from horngate.scheduling.admission import admit, check_outputs
 from horngate.scheduling.scheduler import SchedulerClosed
 from horngate.scheduling.ticket import Answer
+from horngate.scheduling.work import deadline_passed
 from horngate.servable import Clock
 from horngate.tensors import Array, Request, Response, Signature
 
@@ -44,6 +45,10 @@ class Call:
         self.started = started
         self.deadline = deadline
         self.subject: Subject | None = None
+
+    def ran_out(self, now: float) -> bool:
+        """Whether a call that its caller gave up at ``now`` was given up for its deadline."""
+        return deadline_passed(self.deadline, now)
 
 
 @dataclass(frozen=True, slots=True)

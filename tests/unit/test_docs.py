@@ -29,8 +29,6 @@ LINK: Final = re.compile(r"\]\(([^()\s]+)\)")
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 METRIC: Final = re.compile(r"\bhorngate_[a-z_]+\b")
 SERIES: Final = ("_total", "_bucket", "_sum", "_count", "_created")
-BUILT: Final = "report"
-"""The folder of pictures in a model's card, which `horngate build` writes."""
 
 
 def name(page: Path) -> str:
@@ -73,8 +71,6 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        if target.parent.name == BUILT and target.parent.parent == page.parent:
-            continue
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from horngate.cli.quiet import quiet_tensorflow
+from horngate.errors import ConfigError
 from horngate.repository.layout import version_folders
 
 MODELS: Final = ("mnist_cnn", "mnist_fusion")
@@ -14,7 +15,9 @@ MODELS: Final = ("mnist_cnn", "mnist_fusion")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("model", nargs="*", choices=[[], *MODELS], help="which; default: both")
+    parser.add_argument(
+        "model", nargs="*", metavar="MODEL", help=f"any of {', '.join(MODELS)}; default: all"
+    )
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository")
     parser.add_argument(
         "--data",
@@ -31,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Build what was asked for."""
+    for name in options.model:
+        if name not in MODELS:
+            raise ConfigError(f"MODEL: expected any of {', '.join(MODELS)}, received {name!r}")
     names = [
         name
         for name in options.model or MODELS

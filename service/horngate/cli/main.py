@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Only the command that is asked for is imported: `predict` must not wait for TensorFlow.
     wanted = next((word for word in arguments if not word.startswith("-")), None)
-    parser = argparse.ArgumentParser(prog="horngate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="horngate", description="a model server for trained Keras models"
+    )
     parser.add_argument("--version", action="version", version=f"horngate {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
     for name, purpose in COMMANDS.items():

@@ -34,6 +34,9 @@ class RepositoryEvents:
     def version_changed(self, status: VersionStatus) -> None:
         """Log the change; count it where it is a failure."""
         log = self._log.bind(model=status.model, version=status.version)
+        # Named before anything fails, so that a rule sees a rise from 0 and not a new series.
+        failures = self._metrics.load_failures.labels(status.model)
+        self._metrics.settings_refused.labels(status.model)
         if status.state is State.LOADING:
             log.info("loading")
         elif status.state is State.AVAILABLE:
@@ -41,7 +44,7 @@ class RepositoryEvents:
                 "available", engine=status.engine, load_seconds=round(status.load_seconds or 0, 3)
             )
         elif status.error:
-            self._metrics.load_failures.labels(status.model).inc()
+            failures.inc()
             log.error("load failed", reason=status.error)
         elif status.state is State.END:
             log.info("unloaded")

@@ -3,9 +3,9 @@
 One thread, the keeper's, does all the moving, so that loading never runs on a request's thread and
 no two moves meet.
 
-What is live is taken away for two reasons only: another version has taken its place, or its model's
-folder has gone from a repository that is otherwise readable and not empty. A folder that cannot be
-read, or a models folder that is empty, says that a disk is away, and unloads nothing.
+What is live is taken away for two reasons only: another version has taken its place, or its
+model's folder has gone from a repository that is otherwise readable and not empty. A folder that
+is empty or cannot be read says that a disk is away, and unloads nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from horngate.repository.repository import Repository
 from horngate.repository.scan import ModelFolder, Seen, VersionFolder, scan
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
-from horngate.repository.status import State
+from horngate.repository.status import State, VersionStatus
 from horngate.servable import Clock
 
 ReadSettings = Callable[[Path], ModelSettings]
@@ -87,8 +87,19 @@ class Keeper:
                 self.refresh()
             except Exception as error:  # noqa: BLE001 - what is live must not lose its keeper
                 self._observer.keeper_failed(error)
-            self._wake.wait(self._poll_seconds)
-            self._wake.clear()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for the next look, closing meanwhile what falls idle.
+
+        The next look is not taken earlier for that: two looks are a poll apart, or "unchanged since
+        the last look" would mean nothing.
+        """
+        ends = self._clock() + self._poll_seconds
+        while not self._stopping and (left := ends - self._clock()) > 0:
+            if self._wake.wait(left):
+                self._wake.clear()
+                self._close_drained()
 
     def refresh(self) -> None:
         """Look at the disk once and do what follows from it."""
@@ -113,7 +124,7 @@ class Keeper:
                 return
             self._follow_model(self._repository.held()[name], folder)
         if seen.models:
-            there = {*seen.models, *(folder.name for folder in seen.unreadable)}
+            there = {*seen.models, *seen.empty, *(folder.name for folder in seen.unreadable)}
             for name in self._repository.held().keys() - there:
                 self._let_go(self._repository.held()[name])
 
@@ -236,6 +247,9 @@ class Keeper:
             self._observer.version_unloaded(version.model, version.number)
             if model is not None:
                 self._change(model, version.number, State.END)
+            else:
+                gone = VersionStatus(version.model, version.number, State.END)
+                self._observer.version_changed(gone)
 
     def _change(self, model: Model, number: int, state: State, **changes: object) -> None:
         status = model.changed_status(number, state, **changes)

@@ -36,10 +36,15 @@ class ModelFolder:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look found: models by name, and the folders that could not be read."""
+    """What one look found.
+
+    ``models`` are the folders with a version or settings, by name; ``unreadable`` those that could
+    not be read; ``empty`` the names of the rest.
+    """
 
     models: dict[str, ModelFolder]
     unreadable: dict[Path, OSError]
+    empty: set[str]
 
 
 def scan(root: Path) -> Seen:
@@ -48,7 +53,7 @@ def scan(root: Path) -> Seen:
     Raises:
         OSError: ``root`` itself cannot be read; nothing may be concluded from that.
     """
-    seen = Seen({}, {})
+    seen = Seen({}, {}, set())
     for name, path in model_folders(root).items():
         try:
             folder = _read(path)
@@ -57,6 +62,8 @@ def scan(root: Path) -> Seen:
             continue
         if folder.versions or folder.settings:
             seen.models[name] = folder
+        else:
+            seen.empty.add(name)
     return seen
 
 

@@ -1,8 +1,9 @@
 """SavedModels on TensorFlow: the only file of the server that knows TensorFlow.
 
 A version is loaded and run the way TensorFlow Serving does it: a graph, a session, the
-signature's tensors by name. That is what "loads in TensorFlow Serving" means, and it also costs
-half of what calling the restored Python function does (``benchmarks/tensorflow_call.py``).
+signature's tensors by name. That is what "loads in TensorFlow Serving" means, and for a small
+model at one row it costs half of what calling the restored Python function does
+(``benchmarks/tensorflow_call.py``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 # The loader below is TensorFlow Serving's way in and is marked as deprecated in favour of one that
-# costs twice as much a call; its reminder at every load is no news.
+# costs more a call; its reminder at every load is no news.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 NAME = "tensorflow"

@@ -15,7 +15,7 @@ from horngate.scheduling.executor import Executor
 from horngate.scheduling.observer import BatchObserver, Refusal
 from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.queue import BatchQueue
-from horngate.scheduling.work import Work
+from horngate.scheduling.work import Work, deadline_passed
 from horngate.servable import Clock, Servable
 from horngate.tensors import Arrays, Signature
 
@@ -125,7 +125,8 @@ class Scheduler:
         with self._lock:
             left = self._queue.remove(work)
         if left:
-            self._observer.refused(Refusal.CANCELLED, 1)
+            late = deadline_passed(work.deadline, self._clock())
+            self._observer.refused(Refusal.EXPIRED if late else Refusal.CANCELLED, 1)
             self._tell_if_drained()
 
     def _turn(self) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from horngate.errors import Cancelled
 from horngate.scheduling.ticket import Ticket
@@ -11,6 +11,16 @@ from horngate.tensors import Array, Arrays, Signature
 
 LaneKey: TypeAlias = tuple[object, ...]
 """What requests must have in common to share a batch."""
+
+
+EXPIRY_SLACK: Final = 0.05
+"""Seconds. A caller counts its deadline from an earlier moment than the server can, so its
+cancellation comes a little before the deadline that the server knows."""
+
+
+def deadline_passed(deadline: float | None, now: float) -> bool:
+    """Whether a call that was given up at ``now`` was given up because of its deadline."""
+    return deadline is not None and deadline <= now + EXPIRY_SLACK
 
 
 class Work(Ticket[dict[str, Array]]):

@@ -11,7 +11,6 @@ from horngate.protocols.method import Status, UnaryMethod
 from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import Refusal
 
-
 ORDER = ("model", "version", "signature", "protocol", "method", "code", "reason", "state")
 
 

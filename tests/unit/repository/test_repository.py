@@ -248,6 +248,15 @@ def test_a_model_that_cannot_be_read_keeps_what_is_live_and_holds_up_no_other(
     assert house.live("m") == (2,)
 
 
+def test_a_model_whose_folder_comes_up_empty_keeps_what_is_live(house: House) -> None:
+    version = house.write("m", 1)
+    house.write("other", 1)
+    house.look(1)
+    shutil.rmtree(version)
+    house.look()
+    assert house.live("m") == (1,)
+
+
 def test_a_model_whose_folder_is_removed_is_unloaded(house: House) -> None:
     house.write("m", 1)
     house.write("other", 1)
@@ -255,6 +264,7 @@ def test_a_model_whose_folder_is_removed_is_unloaded(house: House) -> None:
     shutil.rmtree(house.root / "m")
     house.look()
     assert house.repository.models() == ["other"]
+    assert house.observer.statuses[-1] == VersionStatus("m", 1, State.END)
     assert house.closed(1)
     with pytest.raises(ModelNotFound):
         house.repository.find("m", None)

@@ -92,6 +92,16 @@ def test_a_passed_deadline_costs_no_engine_time() -> None:
     assert bench.observer.refusals == [(Refusal.EXPIRED, 1)] * 2
 
 
+def test_giving_up_at_the_deadline_counts_as_expired_and_earlier_as_cancelled() -> None:
+    bench = Bench()
+    impatient = bench.submit([1], deadline=bench.clock.now + 10)
+    overdue = bench.submit([2], deadline=bench.clock.now + 1)
+    bench.clock.now += 0.99
+    impatient.cancel()
+    overdue.cancel()
+    assert bench.observer.refusals == [(Refusal.CANCELLED, 1), (Refusal.EXPIRED, 1)]
+
+
 def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room() -> None:
     bench = Bench(BatchingOptions(max_batch_size=2, max_queue_rows=3))
     accepted = [bench.submit([1]), bench.submit([2], [2])]

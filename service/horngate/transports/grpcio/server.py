@@ -122,7 +122,8 @@ class GrpcServer:
                     answer = answer.result()
                 return answer.SerializeToString()
             except asyncio.CancelledError:
-                code = Code.CANCELLED
+                # The caller is gone either way; figures tell the impatient from the overdue.
+                code = Code.DEADLINE_EXCEEDED if call.ran_out(clock()) else Code.CANCELLED
                 raise
             except Exception as error:
                 status = self._status(method, error)
