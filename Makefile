@@ -35,7 +35,7 @@ models: install ## build the reference models that have no version yet
 
 # exec: the server takes the shell's place, so that Ctrl-C reaches it and it drains.
 run: models ## build what is missing, then serve on gRPC 8500 and HTTP 8501
-	@exec $(BIN)/horngate serve --models $(MODELS) $(ARGS)
+	@exec $(BIN)/horngate serve --models $(MODELS) --log-format text $(ARGS)
 
 # With the models, so that the integration tests serve the real ones.
 test: models ## run all tests but those that need a container engine

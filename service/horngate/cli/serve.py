@@ -57,19 +57,22 @@ def run(options: argparse.Namespace) -> int:
     quiet_tensorflow()
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
-    asyncio.run(serve(settings, on_started=_say_how_to_call))
+    text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    asyncio.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
     return 0
 
 
 def _say_how_to_call(grpc_port: int, http_port: int) -> None:
-    if sys.stderr.isatty():
-        print(
-            f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
-            f"  HTTP   http://localhost:{http_port}/   status, /metrics, /readyz\n\n"
-            "  Try:   horngate predict mnist_fusion "
-            "--input image=@models/mnist_fusion/samples/4.png "
-            f"--input context=@models/mnist_fusion/samples/4.json"
-            + ("" if grpc_port == 8500 else f" --server localhost:{grpc_port}")
-            + "\n",
-            file=sys.stderr,
-        )
+    server = "" if grpc_port == ServerSettings().grpc_port else f" --server localhost:{grpc_port}"
+    print(
+        f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
+        f"  HTTP   http://localhost:{http_port}/   status, /metrics, /readyz\n\n"
+        "  Try:   horngate predict mnist_fusion "
+        "--input image=@models/mnist_fusion/samples/4.png "
+        f"--input context=@models/mnist_fusion/samples/4.json{server}\n",
+        flush=True,
+    )
+
+
+def _say_nothing(grpc_port: int, http_port: int) -> None:
+    """A log of JSON lines is read by machines; the line ``listening`` has the ports."""

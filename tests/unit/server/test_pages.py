@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from horngate.engine import Engine
+from horngate.observability.metrics import Metrics
+from horngate.server.pages import pages, readiness, status_page
+from tests.unit.repository.test_repository import House
+from tests.unit.scheduling.doubles import ManualClock
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+@pytest.fixture
+def engine(house: House) -> Engine:
+    return Engine(house.repository, ManualClock())
+
+
+def test_readiness_names_each_model(house: House, engine: Engine) -> None:
+    house.write("good", 1)
+    house.write("broken", 1, "bad")
+    house.look(1)
+    reply = readiness(engine)
+    assert reply.status == 503
+    assert json.loads(reply.body) == {"ready": False, "models": {"broken": False, "good": True}}
+    house.write("broken", 1)
+    house.look()
+    assert readiness(engine).status == 200
+
+
+def test_the_status_page_shows_what_is_served_and_what_failed(house: House, engine: Engine) -> None:
+    assert "repository is empty" in status_page(engine)
+    house.write("good", 3)
+    house.write("broken", 1, "bad")
+    house.look(1)
+    page = status_page(engine)
+    assert "Not ready" in page
+    for shown in ("<td>3<td>available", "float32[?, ?]", "expected a good version", "whole"):
+        assert shown in page
+
+
+def test_what_a_model_is_called_or_says_is_shown_as_text(
+    house: House, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("m", 1)
+    house.look(1)
+    status = house.state(1)
+    bad = type(status)(status.model, 1, status.state, error="<script>alert(1)</script>")
+    monkeypatch.setattr(engine, "statuses", lambda _: [bad])
+    assert "<script>" not in status_page(engine)
+
+
+def test_the_table_of_pages(engine: Engine) -> None:
+    answers = {page.path: page.answer() for page in pages(engine, Metrics())}
+    assert set(answers) == {"/", "/healthz", "/readyz", "/metrics"}
+    assert answers["/healthz"].status == 200
+    assert b"horngate_build_info" in answers["/metrics"].body
