@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from typing import Final
+
+import uvloop
 
 from horngate.cli.quiet import quiet_tensorflow
 from horngate.config.server import (
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    asyncio.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
+    uvloop.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
     return 0
 
 
