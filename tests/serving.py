@@ -79,6 +79,10 @@ class RunningServer:
         """Signal the process and return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """The exit status of a process that was told to end."""
         try:
             return self.process.wait(60)
         except subprocess.TimeoutExpired:

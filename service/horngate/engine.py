@@ -6,11 +6,13 @@ A protocol decodes a message into a ``Request``, calls ``Engine.predict`` and en
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from horngate.errors import ShuttingDown
 from horngate.repository.repository import Repository
 from horngate.repository.served import ServedVersion
 from horngate.repository.status import VersionStatus
@@ -82,18 +84,17 @@ class Engine:
 
         Raises:
             RequestError: what is known at once: no such model, version or signature, inputs
-                that do not fit, a full queue, a deadline that has passed. What becomes of the
-                request later is raised by ``Answer.result``.
+                that do not fit, a full queue, a deadline that has passed, a server that is
+                draining. What becomes of the request later is raised by ``Answer.result``.
         """
         while True:
+            if self._draining.is_set():
+                raise ShuttingDown("the server is shutting down; ask another, or again shortly")
             version = self._repository.find(request.model, request.version)
-            try:
+            # A version that was retired between look-up and submission has been replaced before
+            # that: look again. One that was asked for by number is not found then.
+            with contextlib.suppress(SchedulerClosed):
                 return _submit(version, request, call)
-            except SchedulerClosed:
-                # The version was retired between look-up and submission, after another had
-                # taken its place: look again. A version asked for by number is not found then.
-                if self._draining.is_set():
-                    raise
 
     def describe(self, model: str, version: int | None, call: Call) -> ModelDescription:
         """What is known of a live version, the newest where ``version`` is None.
@@ -156,7 +157,7 @@ class Engine:
         return stop
 
     def begin_drain(self) -> None:
-        """Say not ready from now on; requests that still arrive are served all the same."""
+        """Say not ready and take no new requests from now on; accepted ones are not touched."""
         self._draining.set()
         for listener in list(self._drain_listeners):
             listener()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -68,11 +70,19 @@ def _say_how_to_call(grpc_port: int, http_port: int) -> None:
     print(
         f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
         f"  HTTP   http://localhost:{http_port}/   status, /metrics, /readyz\n\n"
-        "  Try:   horngate predict mnist_fusion "
+        f"  Try:   {_command()} predict mnist_fusion "
         "--input image=@models/mnist_fusion/samples/4.png "
         f"--input context=@models/mnist_fusion/samples/4.json{server}\n",
         flush=True,
     )
+
+
+def _command() -> str:
+    """How this command can be typed here: a virtual environment need not be on the path."""
+    if shutil.which("horngate"):
+        return "horngate"
+    script = Path(sys.argv[0])
+    return os.path.relpath(script) if script.name == "horngate" else "python -m horngate"
 
 
 def _say_nothing(grpc_port: int, http_port: int) -> None:

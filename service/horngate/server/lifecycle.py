@@ -54,9 +54,13 @@ async def serve(
 
 
 async def drain(parts: Assembly, seconds: float) -> None:
-    """Say not ready, let running requests finish for ``seconds``, and give everything back."""
+    """Say not ready, take no new requests, let running ones finish, give everything back.
+
+    Running requests may take ``seconds``; what runs longer is cancelled.
+    """
     parts.engine.begin_drain()
-    await parts.grpc.stop(seconds)
+    await parts.grpc.drain(seconds)
+    await parts.grpc.stop()
     # Off the loop: versions are closed there, which may wait for a batch that is still running.
     await asyncio.to_thread(parts.keeper.stop)
     await asyncio.to_thread(parts.http.stop)

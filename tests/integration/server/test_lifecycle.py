@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from horngate.client import Client
-from horngate.errors import HorngateError
+from horngate.errors import HorngateError, ShuttingDown
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
 from tests.conftest import Served
 from tests.serving import RunningServer, wait_until
@@ -85,6 +85,31 @@ def test_a_signal_lets_running_requests_finish_and_turns_health_first(
     assert codes == [grpc.StatusCode.UNAVAILABLE]
     assert time.monotonic() - began < 15, "an open watch must not hold the drain"
     assert [line["event"] for line in running.log][-1] == "stopped"
+
+
+def test_while_it_drains_a_server_says_so_and_sends_new_requests_elsewhere(
+    slow_repository: Path,
+) -> None:
+    running = RunningServer(slow_repository)
+    answers: list[float] = []
+
+    def ask() -> None:
+        x = np.ones((1, 1), np.float32)
+        answers.append(Client(running.address, retries=0).predict("adder", {"x": x})["y"].item())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: running.metric("horngate_queue_rows", model="adder") == 1, "the queue")
+    running.process.send_signal(signal.SIGTERM)
+    running.wait_for_log("draining")
+    newcomer = Client(running.address, retries=0)
+    assert not newcomer.health()
+    assert running.http("/readyz")[0] == 503
+    with pytest.raises(ShuttingDown):
+        newcomer.predict("adder", {"x": np.ones((1, 1), np.float32)})
+    assert running.ended() == 0
+    thread.join()
+    assert answers == [2.0]
 
 
 def test_requests_that_outlast_the_drain_are_cut_off_and_the_server_ends(

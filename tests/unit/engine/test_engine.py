@@ -116,12 +116,13 @@ def test_a_draining_server_is_not_ready_and_says_so_to_listeners(door: Door) -> 
     assert heard == [False]
 
 
-def test_after_the_last_version_closed_a_draining_server_refuses(door: Door) -> None:
-    version = door.house.repository.find("m", None)
-    version.scheduler.close(lambda: None)
+def test_a_draining_server_finishes_what_it_accepted_and_takes_nothing_more(door: Door) -> None:
+    accepted = door.engine.predict(door.request(), door.call)
     door.engine.begin_drain()
-    with pytest.raises(ShuttingDown):
+    with pytest.raises(ShuttingDown, match="ask another"):
         door.engine.predict(door.request(), door.call)
+    door.run()
+    assert accepted.result().version == 1
 
 
 def test_a_description_tells_limits_versions_and_signatures(door: Door) -> None:

@@ -28,6 +28,9 @@ CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 MESSAGE_CHARACTERS: Final = 2000
 """A status message travels in a header, whose size peers bound; what is longer is cut."""
 
+STREAM_GRACE: Final = 0.5
+"""Seconds in which open streams may read their last messages once the port is closed."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -60,6 +63,8 @@ class GrpcServer:
         self._clock = clock
         self._pool = pool
         self._streams: set[asyncio.Queue[Message | None]] = set()
+        self._waiting = 0
+        self._none_waiting = asyncio.Event()
 
     async def start(self) -> int:
         """Listen; returns the port.
@@ -91,14 +96,25 @@ class GrpcServer:
         await self._server.start()
         return int(port)
 
-    async def stop(self, grace: float) -> None:
-        """Take no new calls, let running ones finish for ``grace`` seconds, cancel the rest."""
-        # An open stream would hold the server for all of its grace. What was sent to it before
-        # is ahead of the end mark in its queue.
+    async def drain(self, seconds: float) -> None:
+        """Return once no call waits for its answer, after ``seconds`` at the latest.
+
+        The port stays open meanwhile: health checks are answered, and what still arrives is told by
+        its handler to go elsewhere. Closing first would have gRPC cancel calls that no handler has
+        seen, with a code that does not say that retrying is safe (grpc/grpc#41785).
+        """
+        self._none_waiting.clear()
+        if self._waiting:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._none_waiting.wait(), seconds)
+
+    async def stop(self) -> None:
+        """Close the port and end every stream; a call that still runs is cancelled."""
+        # What was sent to a stream before is ahead of the end mark in its queue.
         loop = asyncio.get_running_loop()
         for queue in self._streams:
             loop.call_soon(queue.put_nowait, None)
-        await self._server.stop(grace)
+        await self._server.stop(STREAM_GRACE)
 
     def _handler(self, method: Method) -> tuple[str, grpc.RpcMethodHandler[Any, Any]]:
         # Messages are parsed in the handler: grpcio answers a parse error of its own with
@@ -109,7 +125,7 @@ class GrpcServer:
 
     def _unary(self, method: UnaryMethod) -> Callable[[bytes, Context], Awaitable[bytes]]:
         parse, handle = method.request.FromString, method.handler
-        clock, observer, doorbell = self._clock, self._observer, self._doorbell
+        clock, observer = self._clock, self._observer
 
         async def serve(data: bytes, context: Context) -> bytes:
             observer.started(method)
@@ -118,7 +134,7 @@ class GrpcServer:
             try:
                 answer = handle(_parsed(method, parse, data), call)
                 if isinstance(answer, Answer):
-                    await doorbell.wait(answer)
+                    await self._answered(answer)
                     answer = answer.result()
                 return answer.SerializeToString()
             except asyncio.CancelledError:
@@ -134,6 +150,15 @@ class GrpcServer:
                 observer.finished(method, call, code, clock() - call.started)
 
         return serve
+
+    async def _answered(self, answer: Answer[Any]) -> None:
+        self._waiting += 1
+        try:
+            await self._doorbell.wait(answer)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._none_waiting.set()
 
     def _stream(self, method: StreamMethod) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
         clock, observer = self._clock, self._observer
