@@ -28,7 +28,7 @@ def read_picture(path: Path, spec: TensorSpec) -> Array:
         OSError: no such file, or no picture in it.
     """
     # Pillow is an extra, and most inputs are none of its business.
-    from PIL import Image, ImageOps  # noqa: PLC0415
+    from PIL import Image, ImageOps  # noqa: PLC0415 - an extra's, needed for pictures alone
 
     height, width, mode, flat = _layout(spec)
     with Image.open(path) as opened:

@@ -18,7 +18,7 @@ from horngate.errors import (
 from horngate.repository.settings import ModelSettings
 from horngate.scheduling.options import BatchingOptions, LimitOptions
 from horngate.tensors import Array, Request
-from tests.unit.repository.test_repository import House
+from tests.unit.repository.house import House
 from tests.unit.scheduling.doubles import ManualClock
 
 

@@ -8,7 +8,7 @@ import pytest
 from horngate.engine import Engine
 from horngate.observability.metrics import Metrics
 from horngate.server.pages import pages, readiness, status_page
-from tests.unit.repository.test_repository import House
+from tests.unit.repository.house import House
 from tests.unit.scheduling.doubles import ManualClock
 
 
