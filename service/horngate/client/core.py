@@ -23,6 +23,7 @@ from horngate.client.failures import Failure, Subject, to_error
 from horngate.client.retry import Backoff, Deadline, check_timeout
 from horngate.errors import Code, InvalidRequest
 from horngate.protocols.tfserving.spec import Target
+from horngate.protocols.trailers import ERROR
 from horngate.repository.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE, Array
 
@@ -191,10 +192,11 @@ class Core:
 
 
 def read_failure(error: grpc.RpcError) -> Failure:
-    """The code and the words of gRPC, of a blocking call or of a coroutine."""
+    """Code, words and the error that Horngate names; of a blocking call or of a coroutine."""
     # Typed as the bare base class, though every error that a call raises is a ``grpc.Call`` too.
     call: Any = error
-    return Failure(Code(call.code().value[0]), call.details() or "")
+    trailers = dict(call.trailing_metadata() or ())
+    return Failure(Code(call.code().value[0]), call.details() or "", str(trailers.get(ERROR, "")))
 
 
 def _names(outputs: Iterable[str] | None) -> tuple[str, ...]:

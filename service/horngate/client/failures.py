@@ -49,7 +49,7 @@ caller ``Overloaded`` in place of ``ConnectionFailed``; what is retried is the s
 """
 
 _SHUTTING_DOWN: Final = ("shutting down", "shut down", "cancelling all calls")
-"""How Horngate, and gRPC as a server ends, word it."""
+"""How gRPC words it as a server ends."""
 
 _PLAIN: Final[dict[Code, type[RequestError]]] = {
     Code.INVALID_ARGUMENT: InvalidRequest,
@@ -61,10 +61,11 @@ _PLAIN: Final[dict[Code, type[RequestError]]] = {
 
 
 class Failure(NamedTuple):
-    """How one attempt ended on the wire."""
+    """How one attempt ended on the wire; ``error`` is the class that Horngate named, or ""."""
 
     code: Code
     details: str
+    error: str = ""
 
 
 class Subject(NamedTuple):
@@ -93,7 +94,6 @@ def to_error(
     """
     tried = f" ({attempts} attempts)" if attempts > 1 else ""
     message = f"{subject}: {failure.details or failure.code.name}{tried}"
-    details = failure.details.lower()
     error: HorngateError
     match failure.code:
         case Code.RESOURCE_EXHAUSTED:
@@ -107,11 +107,11 @@ def to_error(
                 "look at the server's load"
             )
         case Code.NOT_FOUND:
-            error = _not_found(message, subject)
+            error = _not_found(message, failure.error, subject)
         case Code.FAILED_PRECONDITION if subject.target is not None:
             error = SignatureNotFound(message, signature=subject.target.signature)
         case Code.UNAVAILABLE:
-            error = _unavailable(message, details, subject)
+            error = _unavailable(message, failure, subject)
         case code if code in _PLAIN:
             error = _PLAIN[code](message)
         case code:
@@ -120,23 +120,28 @@ def to_error(
     return error
 
 
-def _not_found(message: str, subject: Subject) -> HorngateError:
-    # With a version asked for, the protocol does not tell which of the two is missing.
+def _not_found(message: str, named: str, subject: Subject) -> HorngateError:
     if subject.target is None:
         return RequestError(message)
     model, version, _ = subject.target
-    if version is None:
-        return ModelNotFound(message, model=model)
+    # Another server than Horngate does not tell which of the two is missing.
+    if version is None or named == ModelNotFound.__name__:
+        return ModelNotFound(message, model=model, version=version)
     return VersionNotFound(message, model=model, version=version)
 
 
-def _unavailable(message: str, details: str, subject: Subject) -> HorngateError:
+def _unavailable(message: str, failure: Failure, subject: Subject) -> HorngateError:
+    details = failure.details.lower()
+    if failure.error == ModelNotReady.__name__ and subject.target is not None:
+        return ModelNotReady(message, model=subject.target.model)
+    if failure.error == Overloaded.__name__:
+        return Overloaded(message)
+    if failure.error == ShuttingDown.__name__:
+        return ShuttingDown(message)
     if any(words in details for words in _NOT_REACHED):
         return ConnectionFailed(
             f"{message}; expected a server at {subject.server}; start it, or correct the address"
         )
-    if subject.target is not None and "no live version" in details:
-        return ModelNotReady(message, model=subject.target.model)
     if any(words in details for words in _SHUTTING_DOWN):
         return ShuttingDown(message)
     return Overloaded(message)

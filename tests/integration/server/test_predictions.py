@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from horngate.client import Client
+from horngate.errors import ModelNotFound, VersionNotFound
 from horngate.tensors import Array
 from tests.conftest import Served
 from tests.serving import RunningServer
@@ -152,6 +153,15 @@ def test_a_value_that_the_model_refuses_fails_its_own_request_alone(
         thread.join()
     assert outcomes.pop(5) == "InvalidRequest"
     assert set(outcomes.values()) == {"answered"}
+
+
+def test_the_client_learns_which_error_it_was(server: RunningServer) -> None:
+    client = Client(server.address, retries=0)
+    fed = inputs(1, 1)
+    with pytest.raises(ModelNotFound):
+        client.predict("nobody", fed, version=3)
+    with pytest.raises(VersionNotFound):
+        client.predict("two_inputs", fed, version=3)
 
 
 def test_a_large_request_of_many_rows_is_answered_whole(

@@ -34,6 +34,9 @@ class Refusal(grpc.RpcError):
     def code(self) -> grpc.StatusCode:
         return self._code
 
+    def trailing_metadata(self) -> tuple[Any, ...]:
+        return ()
+
     def details(self) -> str | None:
         return self._details
 

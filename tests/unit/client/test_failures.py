@@ -29,6 +29,23 @@ def error(code: Code, details: str, subject: Subject = NEWEST) -> HorngateError:
     return to_error(Failure(code, details), subject, timeout=2.5)
 
 
+@pytest.mark.parametrize("expected", [ModelNotReady, Overloaded, ShuttingDown])
+def test_the_server_names_which_unavailable_it_means(expected: type[HorngateError]) -> None:
+    failure = Failure(Code.UNAVAILABLE, "in whatever words", expected.__name__)
+    assert type(to_error(failure, NEWEST, timeout=1)) is expected
+
+
+@pytest.mark.parametrize("expected", [ModelNotFound, VersionNotFound])
+def test_the_server_names_what_was_not_found(expected: type[HorngateError]) -> None:
+    failure = Failure(Code.NOT_FOUND, "in whatever words", expected.__name__)
+    assert type(to_error(failure, NUMBERED, timeout=1)) is expected
+
+
+def test_a_name_that_is_none_of_ours_changes_nothing() -> None:
+    failure = Failure(Code.UNAVAILABLE, "Socket closed", "SystemExit")
+    assert type(to_error(failure, NEWEST, timeout=1)) is ConnectionFailed
+
+
 @pytest.mark.parametrize(
     ("code", "details", "expected"),
     [
@@ -37,9 +54,8 @@ def error(code: Code, details: str, subject: Subject = NEWEST) -> HorngateError:
         (Code.NOT_FOUND, "Servable not found", ModelNotFound),
         (Code.FAILED_PRECONDITION, "signature key", SignatureNotFound),
         (Code.UNAVAILABLE, "the queue is full", Overloaded),
-        (Code.UNAVAILABLE, "model 'm' has no live version: loading", ModelNotReady),
-        (Code.UNAVAILABLE, "the server is shutting down; ask another", ShuttingDown),
-        (Code.UNAVAILABLE, "the server shut down before the request ran", ShuttingDown),
+        (Code.UNAVAILABLE, "Server shutting down", ShuttingDown),
+        (Code.UNAVAILABLE, "Cancelling all calls", ShuttingDown),
         (Code.UNAVAILABLE, "failed to connect to all addresses; last: x", ConnectionFailed),
         (Code.UNAVAILABLE, "errors resolving nowhere:1", ConnectionFailed),
         (Code.UNAVAILABLE, "Socket closed", ConnectionFailed),

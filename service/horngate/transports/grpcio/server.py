@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from horngate.engine import Call
 from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, ShuttingDown
 from horngate.protocols.method import CallObserver, Method, Status, StreamMethod, UnaryMethod
+from horngate.protocols.trailers import ERROR
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 from horngate.transports.grpcio.doorbell import Doorbell
@@ -144,7 +145,7 @@ class GrpcServer:
             except Exception as error:
                 status = self._status(method, error)
                 code = status.code
-                await _abort(context, status)
+                await _abort(context, status, error)
                 raise  # never reached: an abort does not return
             finally:
                 observer.finished(method, call, code, clock() - call.started)
@@ -182,7 +183,7 @@ class GrpcServer:
             except Exception as error:
                 status = self._status(method, error)
                 code = status.code
-                await _abort(context, status)
+                await _abort(context, status, error)
                 raise  # never reached: an abort does not return
             finally:
                 stop()
@@ -228,8 +229,9 @@ def _unserved(path: str) -> Callable[[AsyncIterator[bytes], Context], Awaitable[
     return refuse
 
 
-async def _abort(context: Context, status: Status) -> None:
-    await context.abort(CODES[status.code], status.message[:MESSAGE_CHARACTERS])
+async def _abort(context: Context, status: Status, error: Exception) -> None:
+    trailers = ((ERROR, type(error).__name__),) if isinstance(error, HorngateError) else ()
+    await context.abort(CODES[status.code], status.message[:MESSAGE_CHARACTERS], trailers)
 
 
 def _parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Message:
