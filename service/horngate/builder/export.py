@@ -7,9 +7,11 @@ dict, outputs by the names of the output layers or the keys of a dict, the batch
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import tensorflow as tf
@@ -18,6 +20,9 @@ from horngate.errors import PublishError
 from horngate.tensors import DEFAULT_SIGNATURE
 
 Tensors = dict[str, Any]
+
+INPUT_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>/\-]*")
+"""What TensorFlow makes both a graph node and a function's argument of; outputs are free."""
 
 
 class NamedModel:
@@ -32,6 +37,8 @@ class NamedModel:
         else:
             self._keyed = False
             self._inputs = _by_name(_flat(structure, "input"), _input_names(model))
+        for name in self._inputs:
+            _check_input_name(name)
         outputs = _structure(model, "output")
         if isinstance(outputs, dict):
             _flat(list(outputs.values()), "output")
@@ -91,6 +98,16 @@ def _structure(model: keras.Model, side: str) -> Any:
             f"{model.name!r}, of which Keras knows none; give it Input layers, or call it once on "
             "data and export it with Keras, then publish that folder"
         ) from error
+
+
+def _check_input_name(name: str) -> None:
+    # Said here, because TensorFlow says it in terms of its own insides.
+    if not INPUT_NAME.fullmatch(name) or keyword.iskeyword(name) or name == "self":
+        raise PublishError(
+            "input names: expected ASCII letters, digits, '_', '-', '.', '/' and '>', the first a "
+            "letter, a digit or '.', and neither a keyword of Python's nor 'self'; received "
+            f"{name!r}; wrap the model in one whose Input layer is named so: model(keras.Input(…))"
+        )
 
 
 def _input_names(model: keras.Model) -> list[str]:

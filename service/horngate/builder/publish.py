@@ -22,7 +22,7 @@ import tensorflow as tf
 from horngate import __version__
 from horngate.builder.export import NamedModel
 from horngate.builder.samples import made_up_inputs
-from horngate.errors import HorngateError, PublishError
+from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.repository import extras
 from horngate.repository.layout import (
     STAGING_PREFIX,
@@ -176,6 +176,10 @@ def _publish(
         staging.chmod(0o755)
         _sync(staging)
         return _move_into_place(staging, model_folder, name, version)
+    except LoadError as error:
+        raise PublishError(
+            f"{name}: not published: expected a SavedModel that loads; {error}"
+        ) from error
     except HorngateError:
         raise
     except Exception as error:

@@ -108,6 +108,11 @@ def odd_names() -> keras.Model:
     return keras.Model(x, layers.Dense(2, name="y.out-1")(x))
 
 
+def free_names() -> keras.Model:
+    x = keras.Input((3,), name="user.age>2")
+    return keras.Model({"user.age>2": x}, {"größe in cm": layers.Dense(2, name="y")(x)})
+
+
 def half() -> keras.Model:
     x = keras.Input((3,), dtype="bfloat16", name="x")
     return keras.Model(x, layers.Dense(2, dtype="bfloat16", name="y")(x))
@@ -147,5 +152,8 @@ CASES = {
         differs_in_training, {"x": "float32[?, 4]"}, {"dropped": "float32[?, 4]"}
     ),
     "odd names": Case(odd_names, {"x-in": "float32[?, 3]"}, {"y.out-1": "float32[?, 2]"}),
+    "free names": Case(
+        free_names, {"user.age>2": "float32[?, 3]"}, {"größe in cm": "float32[?, 2]"}, dict
+    ),
     "bfloat16": Case(half, {"x": "bfloat16[?, 3]"}, {"y": "bfloat16[?, 2]"}),
 }

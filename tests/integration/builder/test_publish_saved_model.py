@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from horngate.builder.publish import publish_saved_model
-from horngate.errors import HorngateError
+from horngate.errors import PublishError
 from horngate.repository.extras import (
     FOLDER,
     read_goldens,
@@ -114,6 +114,6 @@ def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path, content: byt
     source.mkdir()
     if content is not None:
         (source / "saved_model.pb").write_bytes(content)
-    with pytest.raises(HorngateError):
+    with pytest.raises(PublishError, match="expected a SavedModel"):
         publish_saved_model(source, tmp_path / "models", "m")
     assert not [path for path in (tmp_path / "models").rglob("*") if path.name != "m"]

@@ -112,3 +112,16 @@ def test_a_model_that_keras_cannot_export_is_refused_with_its_reason(tmp_path: P
     with pytest.raises(PublishError, match=r"m: could not be exported: ValueError: (.|\n)*größe"):
         publish_keras(model, tmp_path, "m")
     assert names_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["city id", "größe", "_x", "a:0", "x\\y", "class", "self"])
+def test_an_input_name_that_tensorflow_cannot_carry_is_refused_in_words(
+    tmp_path: Path, name: str
+) -> None:
+    x = keras.Input((2,), name=name)
+    model = keras.Model(x, layers.Dense(1, name="y")(x))
+    with pytest.raises(
+        PublishError, match=r"input names: expected ASCII letters.* received .*wrap"
+    ):
+        publish_keras(model, tmp_path, "m")
+    assert not (tmp_path / "m").exists()
