@@ -113,7 +113,8 @@ def _check_input_name(name: str) -> None:
 def _input_names(model: keras.Model) -> list[str]:
     # The layers' and not the tensors', which Keras numbers anew where an Input has no name and
     # which change when the model is saved.
-    return [str(tensor._keras_history.operation.name) for tensor in model.inputs]  # noqa: SLF001
+    origins = [tensor._keras_history for tensor in model.inputs]  # noqa: SLF001 - no public way
+    return [str(origin.operation.name) for origin in origins]
 
 
 def _stateful(model: keras.Sequential) -> bool:

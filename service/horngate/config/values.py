@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -56,11 +55,6 @@ def unknown_key(source: str, key: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(names)}"
     return ConfigError(f"{source}: {key}: unknown key; {hint}")
-
-
-def defaults(options: type[Any]) -> dict[str, object]:
-    """Each field's default."""
-    return {field.name: field.default for field in dataclasses.fields(options)}
 
 
 def _path(wanted: type[Any], raw: object) -> object:
