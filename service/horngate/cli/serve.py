@@ -27,6 +27,7 @@ HELP: Final = {
     "host": "address to listen on",
     "grpc_port": "gRPC port; 0 takes a free one and the log says which",
     "http_port": "metrics, health and status page; 0 as above",
+    "transport": "what carries gRPC: auto, grpcio or native",
     "max_message_bytes": "largest request and reply, in bytes",
     "drain_seconds": "how long running requests may take after SIGTERM",
     "poll_seconds": "time between two looks at the models folder",

@@ -16,6 +16,7 @@ from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
 from horngate.errors import ConfigError
 from horngate.observability.logs import LogFormat, LogLevel
+from horngate.transports.choice import Transport
 
 PREFIX: Final = "HORNGATE_"
 FILE_KEY: Final = "config"
@@ -30,6 +31,7 @@ class ServerSettings:
         host: address that both ports listen on.
         grpc_port: 0 takes a free one; the log says which.
         http_port: metrics, health and the status page; 0 as above.
+        transport: what carries gRPC: auto, grpcio or native; see transports/choice.py.
         max_message_bytes: the largest request and the largest reply.
         drain_seconds: how long running requests may take after SIGTERM.
         poll_seconds: time between two looks at the models folder.
@@ -41,6 +43,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     grpc_port: int = 8500
     http_port: int = 8501
+    transport: Transport = "auto"
     max_message_bytes: int = 64 * 1024 * 1024
     drain_seconds: float = 30.0
     poll_seconds: float = 1.0

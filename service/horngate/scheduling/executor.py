@@ -84,35 +84,3 @@ class ThreadExecutor:
                     return
                 self._pending = 0
             wait = self._turn()
-
-
-class InlineExecutor:
-    """Runs batches on the thread that brings the work: no hop, and the caller waits.
-
-    For transports that bring threads of their own, and for offline use. While one thread runs a
-    batch, others only queue, and the running thread goes on until nothing waits.
-    """
-
-    def __init__(self) -> None:
-        self._running = threading.Lock()
-        self._asked = False
-
-    def start(self, turn: TurnFunction) -> None:
-        self._turn = turn
-
-    def wake(self) -> None:
-        # The flag is set before the lock is tried and read again after it was given back: work
-        # that arrives as a run ends is seen by the one thread or by the other.
-        self._asked = True
-        while self._asked and self._running.acquire(blocking=False):
-            try:
-                self._asked = False
-                wait = self._turn()
-            finally:
-                self._running.release()
-            if wait is not None:
-                time.sleep(wait)
-                self._asked = True
-
-    def stop(self) -> None:
-        """Nothing to end: every batch runs within ``wake``."""

@@ -133,6 +133,8 @@ class Scheduler:
         """Run at most one batch; see ``executor.TurnFunction``."""
         now = self._clock()
         with self._lock:
+            if self._running >= self._options.instances:
+                return None  # whoever runs asks again when it has run
             turn = self._queue.take(now)
             if turn.batch:
                 self._running += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
@@ -17,15 +18,21 @@ from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.pb import POOL
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
 from horngate.repository.keeper import Keeper
-from horngate.repository.loader import Loader
+from horngate.repository.loader import Loader, MakeExecutor
 from horngate.repository.repository import Repository
 from horngate.repository.status import VersionStatus
 from horngate.runtimes.deferred import tensorflow
-from horngate.scheduling.executor import ThreadExecutor
+from horngate.scheduling.executor import Executor, ThreadExecutor
+from horngate.scheduling.gathering import Gatherer, GatheringExecutor
 from horngate.scheduling.options import BatchingOptions
+from horngate.servable import Clock
 from horngate.server.pages import pages
-from horngate.transports.grpcio.server import GrpcOptions, GrpcServer
+from horngate.transports.choice import Choice, choose
+from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.http import HttpOptions, HttpServer
+from horngate.transports.port import GrpcOptions, GrpcTransport
+
+MakeServer = Callable[..., GrpcTransport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,8 @@ class Assembly:
 
     keeper: Keeper
     engine: Engine
-    grpc: GrpcServer
+    transport: Choice
+    grpc: GrpcTransport
     http: HttpServer
 
 
@@ -42,16 +50,18 @@ def assemble(settings: ServerSettings) -> Assembly:
     """Make every part of a server.
 
     Raises:
-        ConfigError: the HTTP port cannot be had.
+        ConfigError: the HTTP port cannot be had, or a transport is not installed.
     """
     clock = time.monotonic
+    choice = choose(settings.transport, settings.host)
+    make_server, executor = _native(clock) if choice.transport == "native" else _grpcio()
     metrics = Metrics()
     events = RepositoryEvents(metrics)
     repository = Repository()
     keeper = Keeper(
         repository,
         settings.models,
-        load=Loader([tensorflow()], _executor, clock, events),
+        load=Loader([tensorflow()], executor, clock, events),
         read_settings=read_model_settings,
         observer=events,
         clock=clock,
@@ -60,7 +70,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     engine = Engine(repository, clock)
     methods = [*tfserving_methods(engine), *oip_methods(engine), *health_methods(engine)]
     metrics.attach(methods, lambda: _statuses(engine), events.queues)
-    grpc = GrpcServer(
+    grpc = make_server(
         methods,
         GrpcOptions(settings.host, settings.grpc_port, settings.max_message_bytes),
         observer=metrics,
@@ -69,12 +79,24 @@ def assemble(settings: ServerSettings) -> Assembly:
         pool=POOL,
     )
     http = HttpServer(pages(engine, metrics), HttpOptions(settings.host, settings.http_port))
-    return Assembly(keeper, engine, grpc, http)
+    return Assembly(keeper, engine, choice, grpc, http)
 
 
-def _executor(options: BatchingOptions, name: str) -> ThreadExecutor:
+def _grpcio() -> tuple[MakeServer, MakeExecutor]:
     # Threads of its own, because the asyncio transport's one thread must stay free to answer.
-    return ThreadExecutor(options.instances, name)
+    return GrpcServer, lambda options, name: ThreadExecutor(options.instances, name)
+
+
+def _native(clock: Clock) -> tuple[MakeServer, MakeExecutor]:
+    # Imported here, because the library is optional.
+    from horngate.transports.native.server import NativeServer  # noqa: PLC0415
+
+    gatherer = Gatherer()
+
+    def executor(options: BatchingOptions, name: str) -> Executor:
+        return GatheringExecutor(gatherer, ThreadExecutor(options.instances, name), clock)
+
+    return partial(NativeServer, gatherer=gatherer), executor
 
 
 def _statuses(engine: Engine) -> Iterator[VersionStatus]:

@@ -43,6 +43,8 @@ async def serve(
         host=settings.host,
         grpc_port=grpc_port,
         http_port=parts.http.port,
+        transport=parts.transport.transport,
+        transport_reason=parts.transport.reason,
         models=str(settings.models),
     )
     parts.keeper.start()

@@ -6,13 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from horngate.scheduling.executor import Executor, InlineExecutor, ThreadExecutor
+from horngate.scheduling.executor import Executor, ThreadExecutor
 from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.doubles import DOUBLING, DoublingServable, ManualClock, Recorder
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
-    "inline": InlineExecutor,
     "one thread": lambda: ThreadExecutor(1, "test"),
     "two threads": lambda: ThreadExecutor(2, "test"),
 }
@@ -41,13 +40,3 @@ def test_every_request_of_many_threads_is_answered(make: Callable[[], Executor])
         thread.join(60)
     executor.stop()
     assert wrong == []
-
-
-def test_an_idle_request_runs_on_the_thread_that_brought_it() -> None:
-    servable = DoublingServable()
-    ran_on: list[int] = []
-    servable.during = lambda: ran_on.append(threading.get_ident())
-    scheduler = Scheduler(servable, BatchingOptions(), InlineExecutor(), ManualClock(), Recorder())
-    work = scheduler.submit(DOUBLING, {"x": np.ones((1, 1), np.float32)}, 1, None)
-    assert work.done
-    assert ran_on == [threading.get_ident()]

@@ -9,43 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from horngate.engine import Call
-from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, ShuttingDown
-from horngate.protocols.method import CallObserver, Method, Status, StreamMethod, UnaryMethod
-from horngate.protocols.trailers import ERROR
+from horngate.errors import Code, ShuttingDown
+from horngate.protocols.method import CallObserver, Method, StreamMethod, UnaryMethod
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 from horngate.transports.grpcio.doorbell import Doorbell
 from horngate.transports.grpcio.reflection import add_reflection
+from horngate.transports.port import GrpcOptions, Report, failure, parsed, port_taken
 
 CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-MESSAGE_CHARACTERS: Final = 2000
-"""A status message travels in a header, whose size peers bound; what is longer is cut."""
-
 STREAM_GRACE: Final = 0.5
 """Seconds in which open streams may read their last messages once the port is closed."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class GrpcOptions:
-    """Where to listen and how large a message may be, in bytes, either way."""
-
-    host: str = "127.0.0.1"
-    port: int = 8500
-    max_message_bytes: int = 64 * 1024 * 1024
-
-
 class GrpcServer:
-    """Serves ``methods`` and server reflection. Belongs to the event loop that started it."""
+    """Serves ``methods`` and server reflection; see ``port.GrpcTransport``."""
 
     def __init__(
         self,
@@ -53,7 +40,7 @@ class GrpcServer:
         options: GrpcOptions,
         *,
         observer: CallObserver,
-        report: Callable[[Method, Exception], None],
+        report: Report,
         clock: Clock,
         pool: DescriptorPool,
     ) -> None:
@@ -68,11 +55,6 @@ class GrpcServer:
         self._none_waiting = asyncio.Event()
 
     async def start(self) -> int:
-        """Listen; returns the port.
-
-        Raises:
-            ConfigError: the port cannot be had.
-        """
         self._doorbell = Doorbell(asyncio.get_running_loop())
         limit = self._options.max_message_bytes
         self._server = grpc.aio.server(
@@ -85,32 +67,23 @@ class GrpcServer:
         )
         add_reflection(self._server, {method.service for method in self._methods}, self._pool)
         self._server.add_generic_rpc_handlers((_Handlers(map(self._handler, self._methods)),))
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        socket = self._options.socket
         try:
-            port = self._server.add_insecure_port(f"{host}:{self._options.port}")
+            port = self._server.add_insecure_port(
+                f"unix:{socket}" if socket else self._options.address
+            )
         except RuntimeError as error:
-            raise ConfigError(
-                f"grpc_port: expected a free port on {self._options.host}, received "
-                f"{self._options.port}, which is in use or not allowed; choose another, or 0 for "
-                "any free one"
-            ) from error
+            raise port_taken(self._options) from error
         await self._server.start()
-        return int(port)
+        return 0 if socket else int(port)
 
     async def drain(self, seconds: float) -> None:
-        """Return once no call waits for its answer, after ``seconds`` at the latest.
-
-        The port stays open meanwhile: health checks are answered, and what still arrives is told by
-        its handler to go elsewhere. Closing first would have gRPC cancel calls that no handler has
-        seen, with a code that does not say that retrying is safe (grpc/grpc#41785).
-        """
         self._none_waiting.clear()
         if self._waiting:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._none_waiting.wait(), seconds)
 
     async def stop(self) -> None:
-        """Close the port and end every stream; a call that still runs is cancelled."""
         # What was sent to a stream before is ahead of the end mark in its queue.
         loop = asyncio.get_running_loop()
         for queue in self._streams:
@@ -133,7 +106,7 @@ class GrpcServer:
             call = self._call(context)
             code = Code.OK
             try:
-                answer = handle(_parsed(method, parse, data), call)
+                answer = handle(parsed(method, parse, data), call)
                 if isinstance(answer, Answer):
                     await self._answered(answer)
                     answer = answer.result()
@@ -143,9 +116,9 @@ class GrpcServer:
                 code = Code.DEADLINE_EXCEEDED if call.ran_out(clock()) else Code.CANCELLED
                 raise
             except Exception as error:
-                status = self._status(method, error)
-                code = status.code
-                await _abort(context, status, error)
+                told = failure(method, error, self._report)
+                code = told.code
+                await context.abort(CODES[code], told.message, told.trailers)
                 raise  # never reached: an abort does not return
             finally:
                 observer.finished(method, call, code, clock() - call.started)
@@ -173,7 +146,7 @@ class GrpcServer:
             self._streams.add(queue)
             stop: Callable[[], None] = lambda: None  # noqa: E731 - nothing to stop as yet
             try:
-                request = _parsed(method, method.request.FromString, data)
+                request = parsed(method, method.request.FromString, data)
                 stop = method.handler(request, call, lambda reply: _post(loop, queue, reply))
                 while True:
                     yield (await _next(queue)).SerializeToString()
@@ -181,9 +154,9 @@ class GrpcServer:
                 code = Code.CANCELLED
                 raise
             except Exception as error:
-                status = self._status(method, error)
-                code = status.code
-                await _abort(context, status, error)
+                told = failure(method, error, self._report)
+                code = told.code
+                await context.abort(CODES[code], told.message, told.trailers)
                 raise  # never reached: an abort does not return
             finally:
                 stop()
@@ -196,12 +169,6 @@ class GrpcServer:
         now = self._clock()
         remaining: float | None = context.time_remaining()  # None where the caller set none
         return Call(now, None if remaining is None else now + remaining)
-
-    def _status(self, method: Method, error: Exception) -> Status:
-        if isinstance(error, HorngateError):
-            return method.status(error)
-        self._report(method, error)
-        return Status(Code.INTERNAL, f"{method.name} failed inside the server; its log says why")
 
 
 class _Handlers(grpc.GenericRpcHandler):
@@ -227,21 +194,6 @@ def _unserved(path: str) -> Callable[[AsyncIterator[bytes], Context], Awaitable[
         )
 
     return refuse
-
-
-async def _abort(context: Context, status: Status, error: Exception) -> None:
-    trailers = ((ERROR, type(error).__name__),) if isinstance(error, HorngateError) else ()
-    await context.abort(CODES[status.code], status.message[:MESSAGE_CHARACTERS], trailers)
-
-
-def _parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Message:
-    try:
-        return parse(data)
-    except DecodeError as error:
-        raise InvalidRequest(
-            f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
-            "cannot be read as one"
-        ) from error
 
 
 async def _next(queue: asyncio.Queue[Message | None]) -> Message:

@@ -1,0 +1,122 @@
+"""The gRPC port on ``pygrpc-native``: calls arrive in bursts, and a burst becomes a batch.
+
+One thread receives. It hands in every call of a burst and then runs what came of it, so that an
+idle server answers without a hop between Python threads and a busy one takes one trip across the
+GIL for many calls. Predictions come this way; all else (metadata, health, reflection, streams) goes
+through the front to a grpcio server on a Unix socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from google.protobuf.descriptor_pool import DescriptorPool
+from pygrpc_native import EVENT_CALL, NativeGrpcFront
+
+from horngate.protocols.method import CallObserver, Method, UnaryMethod
+from horngate.scheduling.gathering import Gatherer
+from horngate.servable import Clock
+from horngate.transports.grpcio.server import GrpcServer
+from horngate.transports.native.exchange import Exchanges
+from horngate.transports.port import GrpcOptions, Report, port_taken
+
+BURST: Final = 256
+"""Calls taken at once, at most; those beyond wait outside the GIL for the next turn."""
+
+JOIN_SECONDS: Final = 10.0
+
+
+class NativeServer:
+    """Serves ``methods`` and server reflection; see ``port.GrpcTransport``."""
+
+    def __init__(
+        self,
+        methods: Sequence[Method],
+        options: GrpcOptions,
+        *,
+        observer: CallObserver,
+        report: Report,
+        clock: Clock,
+        pool: DescriptorPool,
+        gatherer: Gatherer,
+    ) -> None:
+        self._options = options
+        self._make_exchanges = partial(
+            Exchanges,
+            max_message_bytes=options.max_message_bytes,
+            observer=observer,
+            report=report,
+            clock=clock,
+        )
+        self._gatherer = gatherer
+        self._folder = tempfile.mkdtemp(prefix="horngate-")
+        self._behind = GrpcServer(
+            methods,
+            dataclasses.replace(options, socket=str(Path(self._folder, "behind.sock"))),
+            observer=observer,
+            report=report,
+            clock=clock,
+            pool=pool,
+        )
+        self._methods = [
+            method for method in methods if isinstance(method, UnaryMethod) and method.predicts
+        ]
+
+    async def start(self) -> int:
+        await self._behind.start()
+        try:
+            self._front = NativeGrpcFront(
+                self._options.address,
+                [(method.path, False) for method in self._methods],
+                call_details=True,
+            )
+        except OSError as error:
+            await self._behind.stop()
+            self._remove_folder()
+            raise port_taken(self._options) from error
+        self._exchanges = self._make_exchanges(self._front)
+        self._front.set_fallback(str(Path(self._folder, "behind.sock")))
+        self._front.start()
+        self._thread = threading.Thread(target=self._receive, name="front", daemon=True)
+        self._thread.start()
+        return self._front.bound_port
+
+    async def drain(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        drained = asyncio.Event()
+        self._exchanges.on_empty(lambda: loop.call_soon_threadsafe(drained.set))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await drained.wait()
+                await self._behind.drain(seconds)
+        self._exchanges.on_empty(None)
+
+    async def stop(self) -> None:
+        await self._behind.stop()
+        self._front.close()
+        await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _receive(self) -> None:
+        front, gatherer = self._front, self._gatherer
+        calls, methods = self._exchanges, self._methods
+        while (events := front.recv_batch_details(BURST)) is not None:
+            gatherer.begin()
+            for kind, number, index, payload, _, details in events:
+                if kind == EVENT_CALL and payload is not None and details is not None:
+                    calls.begin(number, methods[index], payload, details[2])
+                else:
+                    calls.cancel(number)
+            gatherer.run()

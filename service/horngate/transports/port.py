@@ -1,0 +1,102 @@
+"""What every transport of the gRPC port is given and does: where to listen, how a call fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from google.protobuf.message import DecodeError, Message
+
+from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest
+from horngate.protocols.method import Method
+from horngate.protocols.trailers import ERROR
+
+MESSAGE_CHARACTERS: Final = 2000
+"""A status message travels in a header, whose size peers bound; what is longer is cut."""
+
+Report = Callable[[Method, Exception], None]
+"""Told of an error that nobody designed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcOptions:
+    """Where to listen and how large a message may be, in bytes, either way.
+
+    ``socket``, the path of a Unix socket, takes the place of ``host`` and ``port`` where it is set.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8500
+    max_message_bytes: int = 64 * 1024 * 1024
+    socket: str = ""
+
+    @property
+    def address(self) -> str:
+        """Host and port as one text, an IPv6 host in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class GrpcTransport(Protocol):
+    """Serves a table of methods on the gRPC port. Belongs to the event loop that starts it."""
+
+    async def start(self) -> int:
+        """Listen; returns the port, 0 on a Unix socket.
+
+        Raises:
+            ConfigError: the port cannot be had.
+        """
+
+    async def drain(self, seconds: float) -> None:
+        """Return once no call waits for its answer, after ``seconds`` at the latest.
+
+        The port stays open meanwhile: health checks are answered, and what still arrives is told by
+        its handler to go elsewhere. Closing first would have gRPC cancel calls that no handler has
+        seen, with a code that does not say that retrying is safe (grpc/grpc#41785).
+        """
+
+    async def stop(self) -> None:
+        """Close the port and end every stream; a call that still runs is cancelled."""
+
+
+class Failure(NamedTuple):
+    """How a failed call ends on the wire."""
+
+    code: Code
+    message: str
+    trailers: tuple[tuple[str, str], ...]
+
+
+def failure(method: Method, error: Exception, report: Report) -> Failure:
+    """What a caller is told of ``error``; ``report`` is told of one that nobody designed."""
+    if isinstance(error, HorngateError):
+        status = method.status(error)
+        trailers = ((ERROR, type(error).__name__),)
+        return Failure(status.code, status.message[:MESSAGE_CHARACTERS], trailers)
+    report(method, error)
+    message = f"{method.name} failed inside the server; its log says why"
+    return Failure(Code.INTERNAL, message, ())
+
+
+def parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Message:
+    """``data`` as the method's request.
+
+    Raises:
+        InvalidRequest: it cannot be read as one.
+    """
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise InvalidRequest(
+            f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
+            "cannot be read as one"
+        ) from error
+
+
+def port_taken(options: GrpcOptions) -> ConfigError:
+    """The error for a port that cannot be had."""
+    return ConfigError(
+        f"grpc_port: expected a free port on {options.host}, received {options.port}, which is in "
+        "use or not allowed; choose another, or 0 for any free one"
+    )
