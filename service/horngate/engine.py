@@ -59,6 +59,7 @@ class ModelDescription:
 
     ``max_batch_size`` is the rows up to which requests are glued together, and
     ``max_request_rows`` what one request may carry; both 0 where nothing is batched.
+    ``engine_reason`` says why no engine of earlier choice serves it, "" where none would be.
     """
 
     model: str
@@ -66,6 +67,7 @@ class ModelDescription:
     live_versions: tuple[int, ...]
     signatures: Mapping[str, Signature]
     engine: str
+    engine_reason: str
     max_batch_size: int
     max_request_rows: int
 
@@ -112,7 +114,8 @@ class Engine:
             live_versions=self._repository.live_versions(model),
             signatures=served.signatures,
             engine=served.engine,
-            max_batch_size=settings.batching.max_batch_size if batched else 0,
+            engine_reason=served.engine_reason,
+            max_batch_size=(served.batching.max_batch_size or 0) if batched else 0,
             max_request_rows=settings.limits.max_request_rows if batched else 0,
         )
 

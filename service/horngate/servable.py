@@ -50,8 +50,12 @@ class Servable(Protocol):
 class Loads(Protocol):
     """What an engine's module provides."""
 
-    def load(self, folder: Path) -> Servable:
+    def load(self, folder: Path, threads: int = 0) -> Servable:
         """Load the version in ``folder``; slow, and safe to call beside running servables.
+
+        Args:
+            folder: the version's.
+            threads: threads within one run; 0 for the engine's default here.
 
         Raises:
             LoadError: the folder is incomplete, damaged, or holds what the engine refuses.
@@ -64,6 +68,14 @@ class Runtime(Loads, Protocol):
     @property
     def name(self) -> str:
         """The engine's name, as logs and metrics show it."""
+
+    @property
+    def wants(self) -> str:
+        """What it recognises, in words."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a folder that it does not recognise."""
 
     def recognises(self, folder: Path) -> bool:
         """Whether ``folder`` looks like a version that this engine loads. Reads names only."""

@@ -9,11 +9,12 @@ from typing import Any, Final
 from horngate.config.values import Value, construct, unknown_key
 from horngate.errors import ConfigError
 from horngate.repository.policy import VersionOptions
-from horngate.repository.settings import ModelSettings
+from horngate.repository.settings import ModelSettings, RuntimeOptions
 from horngate.scheduling.options import BatchingOptions, LimitOptions
 
 TABLES: Final[dict[str, type[Any]]] = {
     "versions": VersionOptions,
+    "runtime": RuntimeOptions,
     "batching": BatchingOptions,
     "limits": LimitOptions,
 }

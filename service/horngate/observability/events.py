@@ -40,9 +40,10 @@ class RepositoryEvents:
         if status.state is State.LOADING:
             log.info("loading")
         elif status.state is State.AVAILABLE:
-            log.info(
-                "available", engine=status.engine, load_seconds=round(status.load_seconds or 0, 3)
-            )
+            seconds = round(status.load_seconds or 0, 3)
+            log.info("available", engine=status.engine, load_seconds=seconds)
+            if status.engine_reason:
+                log.warning("not on the fastest engine", reason=status.engine_reason)
         elif status.error:
             failures.inc()
             log.error("load failed", reason=status.error)

@@ -22,7 +22,7 @@ from horngate import __version__
 from horngate.engine import Call, Subject
 from horngate.errors import Code
 from horngate.protocols.method import Method, UnaryMethod
-from horngate.repository.status import VersionStatus
+from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -265,14 +265,28 @@ class _StateCollector(Collector):
             "How long loading, checking and warming a version took.",
             labels=("model", "version"),
         )
+        engine = GaugeMetricFamily(
+            "horngate_version_engine",
+            "1 for the engine that runs a version.",
+            labels=("model", "version", "engine"),
+        )
+        fallback = GaugeMetricFamily(
+            "horngate_version_fallback",
+            "1 where an engine of earlier choice could not be used; the log and `horngate status` "
+            "say why.",
+            labels=("model", "version"),
+        )
         for status in self._statuses():
             names = (status.model, str(status.version))
             state.add_metric((*names, status.state.name.lower()), 1)
             if status.load_seconds is not None:
                 load_seconds.add_metric(names, status.load_seconds)
+            if status.state is State.AVAILABLE:
+                engine.add_metric((*names, status.engine), 1)
+                fallback.add_metric(names, float(bool(status.engine_reason)))
         queue_rows = GaugeMetricFamily(
             "horngate_queue_rows", "Rows that wait for a batch.", labels=("model", "version")
         )
         for model, version, rows in self._queues():
             queue_rows.add_metric((model, str(version)), rows)
-        yield from (state, load_seconds, queue_rows)
+        yield from (state, load_seconds, engine, fallback, queue_rows)

@@ -222,6 +222,7 @@ class Keeper:
             State.AVAILABLE,
             error="",
             engine=version.engine,
+            engine_reason=version.engine_reason,
             load_seconds=self._clock() - started,
         )
         if replaced is not None:
@@ -261,4 +262,5 @@ def _serves_under(version: ServedVersion | None, settings: ModelSettings) -> boo
     return version is not None and (
         version.settings.batching == settings.batching
         and version.settings.limits == settings.limits
+        and version.settings.runtime == settings.runtime
     )

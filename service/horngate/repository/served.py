@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from horngate.errors import SignatureNotFound
+from horngate.repository.curve import Curve
 from horngate.repository.settings import ModelSettings
 from horngate.scheduling.executor import Executor
+from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.scheduler import Scheduler
 from horngate.servable import Servable
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
@@ -14,6 +16,9 @@ from horngate.tensors import DEFAULT_SIGNATURE, Signature
 
 class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
+
+    ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
+    engine of earlier choice serves it, "" where none would be.
 
     The work that its scheduler has accepted is what holds it in memory: ``retire`` lets that
     finish, and ``close`` is called afterwards.
@@ -28,11 +33,17 @@ class ServedVersion:
         settings: ModelSettings,
         scheduler: Scheduler,
         executor: Executor,
+        batching: BatchingOptions,
+        curve: Curve | None = None,
+        engine_reason: str = "",
     ) -> None:
         self.model = model
         self.number = number
         self.settings = settings
         self.scheduler = scheduler
+        self.batching = batching
+        self.curve = curve
+        self.engine_reason = engine_reason
         self._servable = servable
         self._executor = executor
 

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from horngate.errors import ConfigError
 from horngate.repository.policy import VersionOptions
 from horngate.scheduling.options import BatchingOptions, LimitOptions
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """Table ``[runtime]`` of ``model.toml``.
+
+    Attributes:
+        engine: ``auto`` takes the compiled form where there is one that answers as TensorFlow
+            does, and TensorFlow else; ``onnx`` and ``tensorflow`` insist.
+        threads: threads within one run of the model; 0 leaves the number to the engine's default
+            here, which docs/benchmarks.md gives the reasons for.
+    """
+
+    engine: Literal["auto", "onnx", "tensorflow"] = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threads <= 1024:
+            raise ConfigError(f"threads: expected 0 to 1024, received {self.threads}")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Tables ``[versions]``, ``[batching]``, ``[limits]``; the defaults where no file is."""
+    """The tables of ``model.toml``; the defaults where no file is."""
 
     versions: VersionOptions = field(default_factory=VersionOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     batching: BatchingOptions = field(default_factory=BatchingOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)

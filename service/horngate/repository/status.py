@@ -22,7 +22,8 @@ class VersionStatus:
     """One version of a model: its state, and what went wrong where something did.
 
     ``error`` is "" unless the version failed to load; such a version is in state END.
-    ``engine`` is "" until it is loaded; ``load_seconds`` is None until then.
+    ``engine`` is "" until it is loaded; ``load_seconds`` is None until then. ``engine_reason`` says
+    why no engine of earlier choice serves it, "" where none would be.
     """
 
     model: str
@@ -30,4 +31,5 @@ class VersionStatus:
     state: State
     error: str = ""
     engine: str = ""
+    engine_reason: str = ""
     load_seconds: float | None = None

@@ -7,37 +7,54 @@ meanwhile, and one that never needs the engine never pays for it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from horngate.servable import Loads, Servable
 
 
+@dataclass(frozen=True)
 class DeferredRuntime:
     """Stands for ``module``'s runtime class ``factory``; knows only its file names.
 
-    A folder is recognised by any of ``markers``, names of files within it.
+    A folder is recognised by any of ``markers``, names of files within it; see
+    ``servable.Runtime`` for the rest.
     """
 
-    def __init__(self, name: str, module: str, factory: str, markers: Sequence[str]) -> None:
-        self.name = name
-        self._module = module
-        self._factory = factory
-        self._markers = markers
+    name: str
+    module: str
+    factory: str
+    markers: tuple[str, ...]
+    wants: str
+    remedy: str
 
     def recognises(self, folder: Path) -> bool:
-        return any((folder / marker).is_file() for marker in self._markers)
+        return any((folder / marker).is_file() for marker in self.markers)
 
-    def load(self, folder: Path) -> Servable:
-        engine: Loads = getattr(importlib.import_module(self._module), self._factory)()
-        return engine.load(folder)
+    def load(self, folder: Path, threads: int = 0) -> Servable:
+        engine: Loads = getattr(importlib.import_module(self.module), self.factory)()
+        return engine.load(folder, threads)
 
 
 def tensorflow() -> DeferredRuntime:
     """SavedModels on TensorFlow."""
     return DeferredRuntime(
-        "tensorflow",
-        "horngate.runtimes.savedmodel",
-        "SavedModelRuntime",
-        ("saved_model.pb", "saved_model.pbtxt"),
+        name="tensorflow",
+        module="horngate.runtimes.savedmodel",
+        factory="SavedModelRuntime",
+        markers=("saved_model.pb", "saved_model.pbtxt"),
+        wants="a SavedModel (a folder with saved_model.pb)",
+        remedy="it may still be being copied",
+    )
+
+
+def onnx() -> DeferredRuntime:
+    """Compiled forms on ONNX Runtime."""
+    return DeferredRuntime(
+        name="onnx",
+        module="horngate.runtimes.onnx",
+        factory="OnnxRuntime",
+        markers=("assets.extra/horngate/compiled.json",),
+        wants="a compiled form",
+        remedy="`horngate compile` makes one",
     )

@@ -37,9 +37,10 @@ RunFunction = Callable[..., list[Any]]
 class SavedModelRuntime:
     """Loads SavedModels; see ``servable.Runtime``. ``runtimes.deferred`` stands before it."""
 
-    def load(self, folder: Path) -> SavedModelServable:
+    def load(self, folder: Path, threads: int = 0) -> SavedModelServable:
         graph = tf.Graph()
-        session = tf.compat.v1.Session(graph=graph)
+        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
+        session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.loader.load(session, TAGS, str(folder))

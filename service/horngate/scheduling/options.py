@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from horngate.errors import ConfigError
+
+DEFAULT_BATCH_SIZE: Final = 64
+"""Rows of a batch where nothing could be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +18,8 @@ class BatchingOptions:
     Attributes:
         enabled: whether rows of several requests may share one run of the model. Switch it
             off for a model that mixes rows (a mean over the batch, say).
-        max_batch_size: rows up to which requests are glued together. One larger request is
-            not cut: it runs alone.
+        max_batch_size: rows up to which requests are glued together; left out, what measuring
+            the model finds best. One larger request is not cut: it runs alone.
         max_queue_rows: rows that may wait; a request beyond is refused at once, UNAVAILABLE.
         max_queue_delay: seconds that a batch may wait to fill up. 0: whatever is queued when
             the engine comes free is the next batch.
@@ -23,27 +27,35 @@ class BatchingOptions:
     """
 
     enabled: bool = True
-    max_batch_size: int = 64
+    max_batch_size: int | None = None
     max_queue_rows: int = 4096
     max_queue_delay: float = 0.0
     instances: int = 1
 
     def __post_init__(self) -> None:
         for key in ("max_batch_size", "max_queue_rows", "instances"):
-            if getattr(self, key) < 1:
+            value = getattr(self, key)
+            if value is not None and value < 1:
                 raise ConfigError(
-                    f"{key}: expected at least 1, received {getattr(self, key)}; "
+                    f"{key}: expected at least 1, received {value}; "
                     "to switch batching off set enabled = false"
                 )
         if not 0 <= self.max_queue_delay <= 10:
             raise ConfigError(
                 f"max_queue_delay: expected 0 to 10 seconds, received {self.max_queue_delay}"
             )
-        if self.max_queue_rows < self.max_batch_size:
+        if self.max_queue_rows < (self.max_batch_size or 1):
             raise ConfigError(
                 f"max_queue_rows: expected at least max_batch_size ({self.max_batch_size}), "
                 f"received {self.max_queue_rows}"
             )
+
+    def decided(self, best: int | None) -> BatchingOptions:
+        """These options with ``max_batch_size`` set: to ``best`` where they leave it open."""
+        if self.max_batch_size is not None:
+            return self
+        rows = DEFAULT_BATCH_SIZE if best is None else best
+        return replace(self, max_batch_size=min(rows, self.max_queue_rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from horngate.errors import EngineFailed, Expired, Overloaded, RequestError, Shu
 from horngate.scheduling.batch import cut, join
 from horngate.scheduling.executor import Executor
 from horngate.scheduling.observer import BatchObserver, Refusal
-from horngate.scheduling.options import BatchingOptions
+from horngate.scheduling.options import DEFAULT_BATCH_SIZE, BatchingOptions
 from horngate.scheduling.queue import BatchQueue
 from horngate.scheduling.work import Work, deadline_passed
 from horngate.servable import Clock, Servable
@@ -46,7 +46,7 @@ class Scheduler:
         self._observer = observer
         self._lock = threading.Lock()
         self._queue = BatchQueue(
-            max_batch_size=options.max_batch_size,
+            max_batch_size=options.max_batch_size or DEFAULT_BATCH_SIZE,
             max_queue_rows=options.max_queue_rows,
             max_queue_delay=options.max_queue_delay,
         )

@@ -21,7 +21,7 @@ from horngate.repository.keeper import Keeper
 from horngate.repository.loader import Loader, MakeExecutor
 from horngate.repository.repository import Repository
 from horngate.repository.status import VersionStatus
-from horngate.runtimes.deferred import tensorflow
+from horngate.runtimes.deferred import onnx, tensorflow
 from horngate.scheduling.executor import Executor, ThreadExecutor
 from horngate.scheduling.gathering import Gatherer, GatheringExecutor
 from horngate.scheduling.options import BatchingOptions
@@ -61,7 +61,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     keeper = Keeper(
         repository,
         settings.models,
-        load=Loader([tensorflow()], executor, clock, events),
+        load=Loader([onnx(), tensorflow()], executor, clock, events),
         read_settings=read_model_settings,
         observer=events,
         clock=clock,

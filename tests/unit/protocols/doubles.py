@@ -92,6 +92,7 @@ class FakeEngine(Engine):
             live_versions=(3, 2),
             signatures=self.signatures,
             engine="double",
+            engine_reason="",
             max_batch_size=32,
             max_request_rows=self.max_request_rows,
         )

@@ -82,6 +82,7 @@ class House:
             settings=settings,
             scheduler=scheduler,
             executor=executor,
+            batching=settings.batching.decided(None),
         )
 
     def read_settings(self, path: Path) -> ModelSettings:

@@ -29,17 +29,21 @@ SETTINGS = ModelSettings(batching=BatchingOptions(max_batch_size=5))
 class DoubleRuntime:
     """Loads whatever folder has a file ``double``."""
 
-    name = "double"
+    wants = "a double"
+    remedy = "touch one"
 
-    def __init__(self, servable: DoublingServable) -> None:
+    def __init__(self, servable: DoublingServable, name: str = "double") -> None:
+        self.name = name
         self.servable = servable
         self.loaded: list[Path] = []
+        self.threads: list[int] = []
 
     def recognises(self, folder: Path) -> bool:
-        return (folder / "double").exists()
+        return (folder / self.name).exists()
 
-    def load(self, folder: Path) -> Servable:
+    def load(self, folder: Path, threads: int = 0) -> Servable:
         self.loaded.append(folder)
+        self.threads.append(threads)
         return self.servable
 
 
@@ -171,10 +175,10 @@ def test_the_first_runtime_that_recognises_a_folder_loads_it(bench: Bench) -> No
 
 def test_a_folder_that_no_runtime_knows_is_refused_naming_what_is_there(bench: Bench) -> None:
     (bench.folder / "double").unlink()
-    bench.refuses("expected a SavedModel .* received a folder with nothing in it; it may still")
+    bench.refuses("expected a double, received a folder with nothing in it; touch one")
     for name in ("weights.h5", "config.json"):
         (bench.folder / name).touch()
-    bench.refuses(r"received a folder with config\.json, weights\.h5; it may still be being copied")
+    bench.refuses(r"received a folder with config\.json, weights\.h5; touch one")
 
 
 def test_without_goldens_one_row_and_a_full_batch_of_zeros_are_run(bench: Bench) -> None:

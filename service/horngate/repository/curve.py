@@ -1,0 +1,148 @@
+"""How long an engine takes by the rows of a batch, and which batch is the best.
+
+Up to some number of rows a batch is cheaper by the row; past it every engine slows down again, as
+its data outgrow the processor's caches. Where that is depends on the model, the engine and the
+processor, so it is measured, within a bounded time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from horngate.repository.extras import FOLDER
+from horngate.servable import Clock
+
+CURVES: Final = FOLDER / "curves.json"
+BUDGET_SECONDS: Final = 0.25
+"""How long a measurement may take, but for one run under way."""
+
+LARGEST: Final = 1024
+RUNS: Final = 5
+"""Runs of each size; the fastest counts, because whatever disturbs a run makes it slower."""
+
+NEAR_ENOUGH: Final = 1.1
+"""A smaller batch that costs up to this much more a row is better: its callers wait less."""
+
+PAST_THE_BEST: Final = 1.25
+"""Measuring ends where a row costs this much more than in the best batch so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Seconds of one run by rows, ascending, as measured with ``threads`` on ``machine``."""
+
+    points: tuple[tuple[int, float], ...]
+    threads: int
+    machine: str
+
+    @property
+    def best(self) -> int:
+        """The smallest number of rows whose cost by the row is near the lowest."""
+        lowest = min(seconds / rows for rows, seconds in self.points)
+        return next(rows for rows, seconds in self.points if seconds / rows <= lowest * NEAR_ENOUGH)
+
+    def document(self) -> dict[str, Any]:
+        """The curve as JSON has it; ``from_document`` reads it back."""
+        return {
+            "machine": self.machine,
+            "threads": self.threads,
+            "seconds": {str(rows): seconds for rows, seconds in self.points},
+        }
+
+
+def write_curve(version: Path, engine: str, curve: Curve) -> None:
+    """Record ``curve`` of ``engine`` beside the others in the version's folder."""
+    path = version / CURVES
+    document = _recorded(path)
+    document[engine] = curve.document()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_curve(version: Path, engine: str) -> Curve | None:
+    """The curve recorded for ``engine``.
+
+    None where there is none that can be read: a measurement can be made again.
+    """
+    try:
+        return from_document(_recorded(version / CURVES)[engine])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _recorded(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def from_document(document: Any) -> Curve:
+    """What ``Curve.document`` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else.
+    """
+    points = sorted((int(rows), float(seconds)) for rows, seconds in document["seconds"].items())
+    if not points or points[0][0] < 1 or min(seconds for _, seconds in points) <= 0:
+        raise ValueError("expected rows and seconds above 0")
+    return Curve(tuple(points), int(document["threads"]), str(document["machine"]))
+
+
+def measure(run: Callable[[int], object], clock: Clock, threads: int, *, largest: int) -> Curve:
+    """Time ``run``, given a number of rows, at powers of two up to ``largest``.
+
+    Raises:
+        Exception: what ``run`` raises at one row. A larger batch that fails ends the measurement.
+    """
+    ends = clock() + BUDGET_SECONDS
+    run(1)  # what is made at the first run is not what a run costs
+    points = [(1, _fastest(run, 1, clock, ends))]
+    lowest = points[0][1]
+    rows = 2
+    while rows <= min(largest, LARGEST) and clock() < ends:
+        try:
+            run(rows)
+            seconds = _fastest(run, rows, clock, ends)
+        except Exception:  # noqa: BLE001 - an engine may raise anything; smaller batches ran
+            break
+        points.append((rows, seconds))
+        if seconds / rows > lowest * PAST_THE_BEST:
+            break
+        lowest = min(lowest, seconds / rows)
+        rows *= 2
+    return Curve(tuple(points), threads, this_machine())
+
+
+def _fastest(run: Callable[[int], object], rows: int, clock: Clock, ends: float) -> float:
+    fastest = float("inf")
+    for _ in range(RUNS):
+        started = clock()
+        run(rows)
+        now = clock()
+        fastest = min(fastest, now - started)
+        if now >= ends:
+            break
+    return max(fastest, 1e-9)
+
+
+def this_machine() -> str:
+    """What a measurement depends on: the processor's name and the number of cores."""
+    return f"{_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from horngate.errors import LoadError
+from horngate.repository.extras import write_golden
+from horngate.repository.loader import Loader
+from horngate.repository.served import ServedVersion
+from horngate.repository.settings import ModelSettings, RuntimeOptions
+from horngate.tensors import Array, Arrays
+from tests.unit.repository.test_loader import DoubleRuntime, Observer, golden
+from tests.unit.scheduling.doubles import DoublingServable, ManualClock, ManualExecutor
+
+
+class Wrong(DoublingServable):
+    engine = "fast"
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+        return {"y": inputs["x"] * np.float32(2.1)}
+
+
+class Failing(DoubleRuntime):
+    def load(self, folder: Path, threads: int = 0) -> DoublingServable:
+        raise LoadError("its source has changed")
+
+
+class Bench:
+    """A folder that two engines know, ``fast`` before ``sure``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fast = DoubleRuntime(DoublingServable(), "fast")
+        self.sure = DoubleRuntime(DoublingServable(), "sure")
+        for name in ("fast", "sure"):
+            (folder / name).touch()
+
+    def load(self, options: RuntimeOptions | None = None) -> ServedVersion:
+        loader = Loader(
+            [self.fast, self.sure],
+            lambda options, name: ManualExecutor(),
+            clock=ManualClock(),
+            observer=Observer(),
+        )
+        return loader("m", 1, self.folder, ModelSettings(runtime=options or RuntimeOptions()))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def options(engine: str) -> RuntimeOptions:
+    # The doubles have names of their own, so that no test rests on the real engines'.
+    return RuntimeOptions(engine=engine)  # type: ignore[arg-type]
+
+
+def test_the_first_engine_that_knows_the_folder_serves_it(bench: Bench) -> None:
+    version = bench.load()
+    assert (bench.fast.loaded, bench.sure.loaded) == ([bench.folder], [])
+    assert version.engine_reason == ""
+
+
+def test_a_folder_that_the_first_engine_does_not_know_goes_to_the_next(bench: Bench) -> None:
+    (bench.folder / "fast").unlink()
+    version = bench.load()
+    assert bench.sure.loaded == [bench.folder]
+    assert version.engine_reason == (
+        "not served by fast: expected a double, received a folder with sure; touch one"
+    )
+
+
+def test_an_engine_that_fails_to_load_gives_way_with_its_reason(bench: Bench) -> None:
+    bench.fast = Failing(DoublingServable(), "fast")
+    version = bench.load()
+    assert bench.sure.loaded == [bench.folder]
+    assert version.engine_reason == "not served by fast: its source has changed"
+
+
+def test_an_engine_that_is_wrong_on_the_goldens_gives_way_and_is_closed(bench: Bench) -> None:
+    write_golden(bench.folder, "serving_default", golden([[1]], [[2]]))
+    bench.fast.servable = wrong = Wrong()
+    version = bench.load()
+    assert wrong.closed
+    assert bench.sure.loaded == [bench.folder]
+    assert "not served by fast: wrong answer on the goldens" in version.engine_reason
+    assert not bench.sure.servable.closed
+
+
+def test_an_engine_that_is_insisted_on_does_not_give_way(bench: Bench) -> None:
+    bench.fast = Failing(DoublingServable(), "fast")
+    with pytest.raises(LoadError, match="its source has changed"):
+        bench.load(options("fast"))
+    assert not bench.sure.loaded
+
+
+def test_another_engine_than_the_first_can_be_asked_for(bench: Bench) -> None:
+    version = bench.load(options("sure"))
+    assert not bench.fast.loaded
+    assert version.engine_reason == ""
+
+
+def test_an_engine_that_is_not_there_is_named(bench: Bench) -> None:
+    with pytest.raises(LoadError, match="no engine 'tensorflow' is installed here"):
+        bench.load(options("tensorflow"))
+
+
+def test_where_all_fail_the_last_one_says_why(bench: Bench) -> None:
+    (bench.folder / "sure").unlink()
+    bench.fast = Failing(DoublingServable(), "fast")
+    with pytest.raises(LoadError, match="expected a double, received a folder with fast"):
+        bench.load()
+
+
+def test_the_number_of_threads_reaches_the_engine(bench: Bench) -> None:
+    bench.load(RuntimeOptions(threads=3))
+    assert bench.fast.threads == [3]
