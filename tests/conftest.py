@@ -34,9 +34,15 @@ def small_models(tmp_path_factory: pytest.TempPathFactory) -> Served:
     return Served(repository, publish_small_models(repository))
 
 
+@pytest.fixture(scope="session", params=["grpcio", "native"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """What carries gRPC: what holds on the wire holds over both."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def server(small_models: Served) -> Iterator[RunningServer]:
+def server(small_models: Served, transport: str) -> Iterator[RunningServer]:
     """Serves ``small_models`` to every test that only asks."""
-    running = RunningServer(small_models.repository)
+    running = RunningServer(small_models.repository, "--transport", transport)
     yield running
     assert running.stop() == 0

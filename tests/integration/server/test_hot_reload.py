@@ -28,8 +28,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def running(repository: Path) -> Iterator[RunningServer]:
-    server = RunningServer(repository)
+def running(repository: Path, transport: str) -> Iterator[RunningServer]:
+    server = RunningServer(repository, "--transport", transport)
     yield server
     assert server.stop() == 0
 

@@ -47,9 +47,9 @@ def slow_repository(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_running_requests_finish_and_turns_health_first(
-    slow_repository: Path, number: signal.Signals
+    slow_repository: Path, transport: str, number: signal.Signals
 ) -> None:
-    running = RunningServer(slow_repository)
+    running = RunningServer(slow_repository, "--transport", transport)
     answers: list[float] = []
     health: list[int] = []
     codes: list[grpc.StatusCode] = []
@@ -88,9 +88,9 @@ def test_a_signal_lets_running_requests_finish_and_turns_health_first(
 
 
 def test_while_it_drains_a_server_says_so_and_sends_new_requests_elsewhere(
-    slow_repository: Path,
+    slow_repository: Path, transport: str
 ) -> None:
-    running = RunningServer(slow_repository)
+    running = RunningServer(slow_repository, "--transport", transport)
     answers: list[float] = []
 
     def ask() -> None:
@@ -113,9 +113,9 @@ def test_while_it_drains_a_server_says_so_and_sends_new_requests_elsewhere(
 
 
 def test_requests_that_outlast_the_drain_are_cut_off_and_the_server_ends(
-    slow_repository: Path,
+    slow_repository: Path, transport: str
 ) -> None:
-    running = RunningServer(slow_repository, "--drain-seconds", "0.2")
+    running = RunningServer(slow_repository, "--transport", transport, "--drain-seconds", "0.2")
     outcome: list[str] = []
 
     def ask() -> None:
@@ -132,8 +132,8 @@ def test_requests_that_outlast_the_drain_are_cut_off_and_the_server_ends(
     assert outcome, "it must be told"
 
 
-def test_a_second_signal_ends_at_once(slow_repository: Path) -> None:
-    running = RunningServer(slow_repository)
+def test_a_second_signal_ends_at_once(slow_repository: Path, transport: str) -> None:
+    running = RunningServer(slow_repository, "--transport", transport)
     outcome: list[Exception] = []
 
     def ask() -> None:
@@ -153,9 +153,9 @@ def test_a_second_signal_ends_at_once(slow_repository: Path) -> None:
 
 
 def test_ports_answer_before_models_are_loaded_and_readiness_follows(
-    small_models: Served,
+    small_models: Served, transport: str
 ) -> None:
-    running = RunningServer(small_models.repository, ready=False)
+    running = RunningServer(small_models.repository, "--transport", transport, ready=False)
     try:
         assert running.http("/healthz") == (200, "alive\n")
         status, body = running.http("/readyz")
@@ -168,13 +168,15 @@ def test_ports_answer_before_models_are_loaded_and_readiness_follows(
 
 
 @pytest.mark.parametrize("flag", ["--grpc-port", "--http-port"])
-def test_a_port_in_use_is_a_clear_error(tmp_path: Path, flag: str) -> None:
+def test_a_port_in_use_is_a_clear_error(tmp_path: Path, transport: str, flag: str) -> None:
     other = {"--grpc-port": "--http-port", "--http-port": "--grpc-port"}[flag]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = serve("--models", str(tmp_path), flag, str(port), other, "0")
+        ended = serve(
+            "--models", str(tmp_path), flag, str(port), other, "0", "--transport", transport
+        )
     assert ended.returncode == 1
     key = flag.removeprefix("--").replace("-", "_")
     assert f"{key}: expected a free port on 127.0.0.1, received {port}" in ended.stderr
