@@ -10,11 +10,10 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from horngate.errors import ShuttingDown
 from horngate.repository.repository import Repository
-from horngate.repository.served import ServedVersion
+from horngate.repository.served import ServedVersion, Subject
 from horngate.repository.status import VersionStatus
 from horngate.scheduling.admission import admit, check_outputs
 from horngate.scheduling.scheduler import SchedulerClosed
@@ -22,14 +21,6 @@ from horngate.scheduling.ticket import Answer
 from horngate.scheduling.work import deadline_passed
 from horngate.servable import Clock
 from horngate.tensors import Array, Request, Response, Signature
-
-
-class Subject(NamedTuple):
-    """Whom a call is accounted to. Its values come from loaded models, never from a client."""
-
-    model: str
-    version: int
-    signature: str
 
 
 class Call:
@@ -105,7 +96,7 @@ class Engine:
             ModelNotFound, ModelNotReady, VersionNotFound: no such live version.
         """
         served = self._repository.find(model, version)
-        call.subject = Subject(served.model, served.number, "")
+        call.subject = served.subject
         settings = served.settings
         batched = any(signature.batched for signature in served.signatures.values())
         return ModelDescription(
@@ -167,9 +158,9 @@ class Engine:
 
 
 def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Response]:
-    call.subject = Subject(version.model, version.number, "")
+    call.subject = version.subject
     signature = version.signature(request.signature)
-    call.subject = Subject(version.model, version.number, signature.name)
+    call.subject = version.subjects[signature.name]
     wanted = request.outputs
     check_outputs(signature, wanted)
     rows = admit(signature, request.inputs, max_rows=version.settings.limits.max_request_rows)

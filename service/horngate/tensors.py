@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -76,6 +76,13 @@ class TensorSpec:
     name: str
     dtype: DType
     shape: Shape
+    row: tuple[int, ...] | None = field(init=False, repr=False, compare=False)
+    """The shape of one row; None where a dimension after the first is free."""
+
+    def __post_init__(self) -> None:
+        sizes = [size for size in self.shape[1:] if size is not None]
+        fixed = len(sizes) == len(self.shape[1:])
+        object.__setattr__(self, "row", tuple(sizes) if fixed else None)
 
     @property
     def batched(self) -> bool:
@@ -84,6 +91,9 @@ class TensorSpec:
 
     def accepts_shape(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of ``shape`` fits: same rank, equal wherever a size is fixed."""
+        if self.row is not None and len(shape) == len(self.shape) > 0:
+            first = self.shape[0]
+            return shape[1:] == self.row and (first is None or first == shape[0])
         return len(shape) == len(self.shape) and all(
             expected is None or expected == size
             for expected, size in zip(self.shape, shape, strict=True)
@@ -112,9 +122,13 @@ class Signature:
         specs = [*self.inputs.values(), *self.outputs.values()]
         return bool(self.inputs) and all(spec.batched for spec in specs)
 
+    @cached_property
+    def free(self) -> tuple[str, ...]:
+        """The inputs whose rows may differ in shape from one request to the next."""
+        return tuple(name for name, spec in self.inputs.items() if spec.row is None)
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(NamedTuple):
     """One prediction as a protocol decoded it, not yet held against any signature.
 
     ``version`` None means the newest live one; ``outputs`` empty means all of them.
@@ -127,8 +141,7 @@ class Request:
     outputs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """The answer to one ``Request``: which version and signature ran, and its outputs."""
 
     model: str

@@ -19,9 +19,10 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from horngate import __version__
-from horngate.engine import Call, Subject
+from horngate.engine import Call
 from horngate.errors import Code
 from horngate.protocols.method import Method, UnaryMethod
+from horngate.repository.served import Subject
 from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import Refusal
 

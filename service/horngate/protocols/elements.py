@@ -50,16 +50,17 @@ def element_count(shape: tuple[int, ...], dtype: DType) -> int:
     return count
 
 
-def from_buffer(buffer: bytes, dtype: DType) -> Array:
-    """The numbers in ``buffer`` (row-major, little-endian), without a copy, of shape (n,).
+def from_buffer(buffer: bytes, dtype: DType, shape: tuple[int, ...]) -> Array:
+    """The numbers in ``buffer`` (row-major, little-endian), without a copy.
 
-    The caller has checked that the buffer's length is a multiple of the element's.
+    The caller has checked that the buffer's length is that of ``shape``.
     """
     if dtype is DType.BOOL:
         # Any byte but 0 is true; numpy would take a 2 for a third truth value.
-        truths: Array = np.frombuffer(buffer, np.uint8) != 0
+        truths: Array = np.ndarray(shape, np.uint8, buffer) != 0
         return truths
-    return np.frombuffer(buffer, dtype.numpy)
+    # One call where frombuffer and reshape would be two.
+    return np.ndarray(shape, dtype.numpy, buffer)
 
 
 def from_integers(values: Sequence[int], dtype: DType) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from horngate.errors import SignatureNotFound
 from horngate.repository.curve import Curve
@@ -14,11 +15,20 @@ from horngate.servable import Servable
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 
 
+class Subject(NamedTuple):
+    """Whom a call is accounted to. Its values come from loaded models, never from a client."""
+
+    model: str
+    version: int
+    signature: str
+
+
 class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
 
     ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
-    engine of earlier choice serves it, "" where none would be.
+    engine of earlier choice serves it, "" where none would be. ``subjects`` are whom calls are
+    accounted to, by signature, and ``subject`` whom where the signature is not known.
 
     The work that its scheduler has accepted is what holds it in memory: ``retire`` lets that
     finish, and ``close`` is called afterwards.
@@ -44,6 +54,8 @@ class ServedVersion:
         self.batching = batching
         self.curve = curve
         self.engine_reason = engine_reason
+        self.subject = Subject(model, number, "")
+        self.subjects = {name: Subject(model, number, name) for name in servable.signatures}
         self._servable = servable
         self._executor = executor
 

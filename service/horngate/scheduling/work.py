@@ -26,8 +26,9 @@ def deadline_passed(deadline: float | None, now: float) -> bool:
 class Work(Ticket[dict[str, Array]]):
     """A ticket for every output of the signature, by name, that knows what to run.
 
-    ``inputs`` have passed ``admission``. ``key`` is the signature's name and the non-batch
-    shapes; work of a signature without a batch dimension has a key that nothing shares.
+    ``inputs`` have passed ``admission``. ``key`` is the signature's name and those non-batch
+    shapes that it leaves open; work of a signature without a batch dimension has a key that
+    nothing shares.
     """
 
     __slots__ = ("deadline", "enqueued", "inputs", "key", "on_cancel", "rows", "signature")
@@ -51,7 +52,7 @@ class Work(Ticket[dict[str, Array]]):
         self.key: LaneKey = (
             (id(self),)
             if alone
-            else (signature.name, *(inputs[name].shape[1:] for name in signature.inputs))
+            else (signature.name, *[inputs[name].shape[1:] for name in signature.free])
         )
 
     def cancel(self) -> None:

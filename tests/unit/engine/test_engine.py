@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from horngate.engine import Call, Engine, Subject
+from horngate.engine import Call, Engine
 from horngate.errors import (
     InvalidInput,
     InvalidOutputName,
@@ -15,6 +15,7 @@ from horngate.errors import (
     TooManyRows,
     VersionNotFound,
 )
+from horngate.repository.served import Subject
 from horngate.repository.settings import ModelSettings
 from horngate.scheduling.options import BatchingOptions, LimitOptions
 from horngate.tensors import Array, Request

@@ -4,10 +4,11 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from prometheus_client.parser import text_string_to_metric_families
 
-from horngate.engine import Call, Subject
+from horngate.engine import Call
 from horngate.errors import Code, HorngateError
 from horngate.observability.metrics import UNLOADED_KEPT, Metrics
 from horngate.protocols.method import Status, UnaryMethod
+from horngate.repository.served import Subject
 from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import Refusal
 

@@ -8,7 +8,6 @@ question; all others (``priority``, ``timeout``, ``binary_data``, …) are hints
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -52,7 +51,7 @@ def infer(engine: Engine, request: ModelInferRequest, call: Call) -> Answer[Mess
             raise
         # Asked for afterwards and not before, so that the usual model pays nothing for it.
         signatures = engine.describe(prediction.model, prediction.version, call).signatures
-        prediction = replace(prediction, signature=default_signature(signatures).name)
+        prediction = prediction._replace(signature=default_signature(signatures).name)
         answer = engine.predict(prediction, call)
     return answer.then(partial(encode_response, request.id, prediction.outputs))
 
@@ -67,13 +66,17 @@ def decode_request(request: ModelInferRequest) -> Request:
     """
     if not request.model_name:
         raise InvalidRequest("expected a model_name, received none; set it to the model's name")
-    _refuse_unsupported(request.parameters, "the request")
+    # Looked at before they are read: a message makes an object for every part that it is asked for.
+    signature = DEFAULT_SIGNATURE
+    if request.parameters:
+        _refuse_unsupported(request.parameters, "the request")
+        signature = _signature(request.parameters)
     return Request(
         request.model_name,
         _inputs(request),
         read_version(request.model_version),
-        _signature(request.parameters),
-        _outputs(request.outputs),
+        signature,
+        _outputs(request.outputs) if request.outputs else (),
     )
 
 
@@ -102,7 +105,8 @@ def _inputs(request: ModelInferRequest) -> dict[str, Array]:
         name = tensor.name
         if name in inputs:
             raise InvalidInput(f"input {name!r} is sent twice; send it once", name=name)
-        _refuse_unsupported(tensor.parameters, f"input {name!r}")
+        if tensor.parameters:
+            _refuse_unsupported(tensor.parameters, f"input {name!r}")
         inputs[name] = decode(tensor, buffers[index] if buffers else None)
     return inputs
 
@@ -110,7 +114,8 @@ def _inputs(request: ModelInferRequest) -> dict[str, Array]:
 def _outputs(outputs: Iterable[ModelInferRequest.InferRequestedOutputTensor]) -> tuple[str, ...]:
     names = []
     for output in outputs:
-        _refuse_unsupported(output.parameters, f"output {output.name!r}")
+        if output.parameters:
+            _refuse_unsupported(output.parameters, f"output {output.name!r}")
         names.append(output.name)
     return tuple(names)
 

@@ -121,7 +121,7 @@ def _decode(tensor: Tensor, raw: bytes | None) -> Array:
             raise MalformedTensor(
                 "expected raw contents or contents, received both; send one of them"
             )
-        return _from_raw(raw, dtype, count, shape).reshape(shape)
+        return _from_raw(raw, dtype, count, shape)
     if not has_contents and count:
         raise MalformedTensor(
             f"expected {count} elements for shape {format_shape(shape)}, received no data; "
@@ -132,14 +132,14 @@ def _decode(tensor: Tensor, raw: bytes | None) -> Array:
 
 def _from_raw(raw: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> Array:
     if dtype is DType.STRING:
-        return _split(raw, count)
+        return _split(raw, count).reshape(shape)
     expected = count * dtype.numpy.itemsize
     if len(raw) != expected:
         raise MalformedTensor(
             f"expected {expected} bytes for {DATATYPES[dtype]}{format_shape(shape)}, received "
             f"{len(raw)}; send every element once, row-major and without padding"
         )
-    return from_buffer(raw, dtype)
+    return from_buffer(raw, dtype, shape)
 
 
 def _split(raw: bytes, count: int) -> Array:
@@ -197,7 +197,7 @@ def _from_contents(
 
 def _packed(contents: InferTensorContents, field: str, dtype: DType) -> Array:
     buffer: bytes = getattr(PackedContents.FromString(contents.SerializeToString()), field)
-    return from_buffer(buffer, dtype)
+    return from_buffer(buffer, dtype, (len(buffer) // dtype.numpy.itemsize,))
 
 
 def _integers(contents: InferTensorContents, field: str, dtype: DType) -> Array:

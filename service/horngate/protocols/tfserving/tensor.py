@@ -133,7 +133,7 @@ def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ..
             f"expected {expected} bytes of tensor_content for {dtype.value}"
             f"{format_shape(shape)}, received {len(content)}; send every element once"
         )
-    return from_buffer(content, dtype).reshape(shape)
+    return from_buffer(content, dtype, shape)
 
 
 def _spread(values: Array, count: int, shape: tuple[int, ...], max_elements: int) -> Array:
@@ -169,7 +169,7 @@ def _packed(field: str) -> Callable[[TensorProto, DType], Array]:
                 f"expected two numbers for each {dtype.value} in {field}, received an odd number; "
                 "send real and imaginary parts in turns"
             )
-        return from_buffer(buffer, dtype)
+        return from_buffer(buffer, dtype, (len(buffer) // dtype.numpy.itemsize,))
 
     return read
 

@@ -58,20 +58,17 @@ class NativeServer:
             clock=clock,
         )
         self._gatherer = gatherer
-        self._folder = tempfile.mkdtemp(prefix="horngate-")
-        self._behind = GrpcServer(
-            methods,
-            dataclasses.replace(options, socket=str(Path(self._folder, "behind.sock"))),
-            observer=observer,
-            report=report,
-            clock=clock,
-            pool=pool,
+        self._make_behind = partial(
+            GrpcServer, methods, observer=observer, report=report, clock=clock, pool=pool
         )
         self._methods = [
             method for method in methods if isinstance(method, UnaryMethod) and method.predicts
         ]
 
     async def start(self) -> int:
+        self._folder = tempfile.mkdtemp(prefix="horngate-")
+        socket = str(Path(self._folder, "behind.sock"))
+        self._behind = self._make_behind(dataclasses.replace(self._options, socket=socket))
         await self._behind.start()
         try:
             self._front = NativeGrpcFront(
@@ -84,7 +81,7 @@ class NativeServer:
             self._remove_folder()
             raise port_taken(self._options) from error
         self._exchanges = self._make_exchanges(self._front)
-        self._front.set_fallback(str(Path(self._folder, "behind.sock")))
+        self._front.set_fallback(socket)
         self._front.start()
         self._thread = threading.Thread(target=self._receive, name="front", daemon=True)
         self._thread.start()

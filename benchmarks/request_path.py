@@ -1,0 +1,192 @@
+"""The Python of one request, without network and without a model: microseconds by step.
+
+    python benchmarks/request_path.py [--burst 16] [--calls 20000]
+
+Bytes of a request go in and bytes of a reply come out, through the protocol, the engine, the
+scheduler and the figures, on the native front's own path. The front is a stand-in that keeps
+nothing, and the model one that returns zeros; what is left is what Horngate itself costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from horngate.engine import Engine
+from horngate.observability.events import RepositoryEvents
+from horngate.observability.metrics import Metrics
+from horngate.protocols.method import UnaryMethod
+from horngate.protocols.oip.methods import methods as oip_methods
+from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
+from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
+from horngate.protocols.tfserving.methods import methods as tfserving_methods
+from horngate.protocols.tfserving.tensor import encode
+from horngate.repository.loader import Loader
+from horngate.repository.model import Model
+from horngate.repository.repository import Repository
+from horngate.repository.settings import ModelSettings
+from horngate.scheduling.executor import ThreadExecutor
+from horngate.scheduling.gathering import Gatherer, GatheringExecutor
+from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
+from horngate.transports.native.exchange import Exchanges
+
+SIGNATURE = Signature(
+    "serving_default",
+    inputs={
+        "image": TensorSpec("image", DType.FLOAT32, (None, 28, 28, 1)),
+        "context": TensorSpec("context", DType.FLOAT32, (None, 10)),
+    },
+    outputs={"probabilities": TensorSpec("probabilities", DType.FLOAT32, (None, 10))},
+)
+ROUNDS = 5
+
+
+class Zeros:
+    """A model that costs next to nothing."""
+
+    engine = "zeros"
+    signatures: Mapping[str, Signature] = {SIGNATURE.name: SIGNATURE}
+
+    def __init__(self) -> None:
+        self._answers: dict[int, Array] = {}
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:  # noqa: ARG002
+        rows = len(inputs["image"])
+        answer = self._answers.get(rows)
+        if answer is None:
+            answer = self._answers[rows] = np.zeros((rows, 10), np.float32)
+        return {"probabilities": answer}
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+class ZerosRuntime:
+    """Loads any folder as ``Zeros``."""
+
+    name, wants, remedy = "zeros", "", ""
+
+    def recognises(self, folder: Path) -> bool:  # noqa: ARG002
+        return True
+
+    def load(self, folder: Path, threads: int = 0) -> Zeros:  # noqa: ARG002
+        return Zeros()
+
+
+class Front:
+    """Takes replies as ``NativeGrpcFront`` does, and counts them."""
+
+    def __init__(self) -> None:
+        self.replies = 0
+
+    def respond(self, number: int, payload: bytes) -> bool:  # noqa: ARG002
+        self.replies += 1
+        return True
+
+    def fail(self, number: int, code: int, message: str, trailers: object) -> bool:
+        raise AssertionError(f"call {number} failed with {code}: {message} {trailers}")
+
+
+class RequestPath:
+    """Everything that a request goes through between the front and the model."""
+
+    def __init__(self) -> None:
+        clock = time.monotonic
+        self.metrics, self.gatherer, self.front = Metrics(), Gatherer(), Front()
+        repository = Repository()
+        engine = Engine(repository, clock)
+        self.methods = {
+            method.name: method
+            for method in [*oip_methods(engine), *tfserving_methods(engine)]
+            if isinstance(method, UnaryMethod)
+        }
+        self.metrics.attach(self.methods.values(), list, list)
+        load = Loader(
+            [ZerosRuntime()],
+            lambda options, name: GatheringExecutor(
+                self.gatherer, ThreadExecutor(options.instances, name), clock
+            ),
+            clock,
+            RepositoryEvents(self.metrics),
+        )
+        model = Model("mnist_fusion", essential=True)
+        model.put_live(load("mnist_fusion", 1, Path(), ModelSettings()))
+        repository.add(model)
+        front: Any = self.front
+        self.exchanges = Exchanges(
+            front, max_message_bytes=1 << 26, observer=self.metrics, report=_fault, clock=clock
+        )
+
+    def burst(self, method: UnaryMethod, data: bytes, calls: int) -> None:
+        """``calls`` requests that arrived together."""
+        self.gatherer.begin()
+        for number in range(calls):
+            self.exchanges.begin(number, method, data, None)
+        self.gatherer.run()
+
+
+def _fault(method: object, error: Exception) -> None:
+    raise AssertionError(f"{method} failed") from error
+
+
+def requests() -> dict[str, tuple[str, bytes]]:
+    """One row in each form: (method, bytes) by what it is called."""
+    image, context = np.zeros((1, 28, 28, 1), np.float32), np.zeros((1, 10), np.float32)
+    infer = ModelInferRequest(model_name="mnist_fusion")
+    for name, array in (("image", image), ("context", context)):
+        infer.inputs.add(name=name, datatype="FP32", shape=array.shape)
+        infer.raw_input_contents.append(array.tobytes())
+    content, values = PredictRequest(), PredictRequest()
+    for request in (content, values):
+        request.model_spec.name = "mnist_fusion"
+    for name, array in (("image", image), ("context", context)):
+        encode(array, content.inputs[name])
+        encode(array, values.inputs[name])
+        values.inputs[name].ClearField("tensor_content")
+        values.inputs[name].float_val.extend(array.ravel().tolist())
+    return {
+        "ModelInfer, raw": ("ModelInfer", infer.SerializeToString()),
+        "Predict, tensor_content": ("Predict", content.SerializeToString()),
+        "Predict, float_val": ("Predict", values.SerializeToString()),
+    }
+
+
+def fastest(run: Callable[[], None], calls: int) -> float:
+    """Microseconds of one call, in the fastest of ``ROUNDS`` rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        run()
+        best = min(best, (time.perf_counter() - started) / calls)
+    return best * 1e6
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="the Python of one request")
+    parser.add_argument("--burst", type=int, default=16)
+    parser.add_argument("--calls", type=int, default=20000)
+    options = parser.parse_args()
+    path = RequestPath()
+    print(f"{'':28} bursts of {options.burst}   one by one   (us a request, fastest of {ROUNDS})")
+    for title, (name, data) in requests().items():
+        method = path.methods[name]
+
+        def ask(calls: int, method: UnaryMethod = method, data: bytes = data) -> None:
+            for _ in range(options.calls // calls):
+                path.burst(method, data, calls)
+
+        times = [fastest(partial(ask, calls), options.calls) for calls in (options.burst, 1)]
+        print(f"{title:28} {times[0]:13.1f} {times[1]:12.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
