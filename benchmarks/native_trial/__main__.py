@@ -22,12 +22,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.native_trial import calls, crowds, hostile, lifecycle
+from benchmarks.native_trial import calls, crowds, fallback, hostile, lifecycle
 from benchmarks.native_trial.child import Child, Usage
 from benchmarks.native_trial.trial import CASES, Case, Finding, Trial
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "native_trial.json"
-ROOMS: Final = (hostile, crowds, calls, lifecycle)  # importing them registers their cases
+ROOMS: Final = (hostile, crowds, calls, fallback, lifecycle)  # importing them registers their cases
 GROWTH_MB: Final = 64
 """What the last round may add to the resident memory of the round before."""
 
@@ -45,7 +45,7 @@ def machine() -> dict[str, str | int]:
     return {
         "cpu": cpu,
         "cores": os.cpu_count() or 0,
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-", maxsplit=1)[0],
         "python": platform.python_version(),
         "pygrpc-native": metadata.version("pygrpc-native"),
         "grpcio": metadata.version("grpcio"),

@@ -147,3 +147,61 @@ def limited_address_space(_: Trial) -> Finding:
         time.sleep(0.3)
         alive = child.alive
     return Finding(alive, f"{answer}; alive: {alive} ({child.process.poll()})")
+
+
+@wish
+def close_after_respond(trial: Trial) -> Finding:
+    """respond(), and close() in the next line: does the reply still go out?"""
+    kept = {}
+    for size in (1, 8 << 20):
+        kept[size] = 0
+        for _ in range(trial.scale(50)):
+            front = _front()
+            front.start()
+            with Wire(front.bound_port) as raw:
+                raw.call(1, ECHO, b"x")
+                for _kind, call, *_ in front.recv_batch_details(1) or ():
+                    front.respond(call, bytes(size))
+                front.close()
+                kept[size] += raw.answer().grpc == 0
+    tries = trial.scale(50)
+    text = f"1 byte: {kept[1]} of {tries} arrive; 8 MiB: {kept[8 << 20]} of {tries}"
+    return Finding(min(kept.values()) == tries, text)
+
+
+@case
+def metrics_tell_when_replies_left(_: Trial) -> Finding:
+    """A reply that is not read: is its status counted at respond(), or when it has left?"""
+    front = NativeGrpcFront("127.0.0.1:0", [(ECHO, False)], call_details=True, metrics=True)
+    front.start()
+
+    def ended() -> int:
+        methods = (front.metrics() or {"methods": {}})["methods"]
+        return sum(each["count"] for each in methods.get(ECHO, {"status": {}})["status"].values())
+
+    with Wire(front.bound_port, receive_window=65535) as raw:
+        raw.call(1, ECHO, b"x")
+        for _kind, call, *_rest in front.recv_batch_details(1) or ():
+            front.respond(call, bytes(8 << 20))
+        time.sleep(0.3)
+        unread = ended()
+    time.sleep(0.3)
+    gone, events = ended(), front.recv_batch_details(1, 100)
+    front.close()
+    return Finding(
+        unread == 0 and gone == 1,
+        f"{unread} counted while unread, {gone} once the client is gone; events then: {events}",
+    )
+
+
+@case
+def bearer_before_body(_: Trial) -> Finding:
+    """A bearer token that is missing: is the call refused before its body is read?"""
+    digests = [bytes(32)]
+    front = NativeGrpcFront("127.0.0.1:0", [(ECHO, False)], bearer_token_sha256=digests)
+    front.start()
+    with Wire(front.bound_port) as raw:
+        raw.begin_message(1, ECHO, 200 << 20)
+        answer = raw.answer()
+    front.close()
+    return Finding(answer.grpc == 16, f"{answer} after the first 5 bytes of 200 MiB")

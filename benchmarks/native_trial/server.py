@@ -126,9 +126,9 @@ class EchoServer:
 class Fallback:
     """The grpcio server behind the front: one method of each kind."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: int = -1) -> None:
         self.counts: Counter[str] = Counter()
-        big = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        big = [("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", -1)]
         self._server = grpc.server(futures.ThreadPoolExecutor(8), options=big)
         handlers: dict[str, Any] = {
             "Bidi": grpc.stream_stream_rpc_method_handler(self.bidi),
@@ -187,6 +187,7 @@ def main() -> None:
     """Serve, and take orders from stdin until it ends."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--no-fallback", action="store_true", help="its socket does not exist")
+    parser.add_argument("--fallback-limit", type=int, default=-1, help="bytes of a request")
     parser.add_argument("--address-space-mb", type=int, default=0, help="RLIMIT_AS")
     options = parser.parse_args()
     folder = tempfile.TemporaryDirectory()
@@ -194,7 +195,7 @@ def main() -> None:
     methods = [(PREFIX + name, name == "Stream") for name in METHODS]
     front = NativeGrpcFront("127.0.0.1:0", methods, call_details=True)
     front.set_fallback(str(socket))
-    fallback = None if options.no_fallback else Fallback(socket)
+    fallback = None if options.no_fallback else Fallback(socket, options.fallback_limit)
     if options.address_space_mb:
         limit = options.address_space_mb * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
