@@ -12,15 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from horngate import __version__
-from horngate.engine import Call
-from horngate.errors import Code
+from horngate.observability.calls import SUBJECT, CallFigures
+from horngate.observability.samples import SampleHistogram
 from horngate.protocols.method import Method, UnaryMethod
 from horngate.repository.served import Subject
 from horngate.repository.status import State, VersionStatus
@@ -29,12 +29,8 @@ from horngate.scheduling.observer import Refusal
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-NOBODY: Final = ("", "", "")
-"""The model, version and signature of a call that concerns no loaded model."""
 UNLOADED_KEPT: Final = 4
 """Series of so many unloaded versions stay, so that a last scrape can see how they ended."""
-
-Labels = tuple[str, ...]
 
 
 class Metrics:
@@ -42,32 +38,16 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        call, subject = ("protocol", "method"), ("model", "version", "signature")
-        self.requests = self._counter(
-            "horngate_requests",
-            "Calls answered, by canonical status code.",
-            *subject,
-            *call,
-            "code",
-        )
-        self.request_seconds = self._histogram(
-            "horngate_request_seconds",
-            "From a call's arrival to its reply, decoding and encoding included.",
-            SECONDS,
-            *subject,
-            *call,
-        )
-        self.in_flight = Gauge(
-            "horngate_requests_in_flight", "Calls being served.", call, registry=self.registry
-        )
+        self.calls = CallFigures(SECONDS)
+        self.registry.register(self.calls)
         self.queue_seconds = self._histogram(
-            "horngate_queue_seconds", "A request's wait for its batch to run.", SECONDS, *subject
+            "horngate_queue_seconds", "A request's wait for its batch to run.", SECONDS
         )
         self.inference_seconds = self._histogram(
-            "horngate_inference_seconds", "One run of the model.", SECONDS, *subject
+            "horngate_inference_seconds", "One run of the model.", SECONDS
         )
         self.batch_rows = self._histogram(
-            "horngate_batch_rows", "Rows in one run of the model.", ROWS, *subject
+            "horngate_batch_rows", "Rows in one run of the model.", ROWS
         )
         self.refused = self._counter(
             "horngate_requests_refused",
@@ -92,9 +72,7 @@ class Metrics:
             registry=self.registry,
         ).labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
-        self._methods: dict[str, Method] = {}
-        self._in_flight: dict[str, Gauge] = {}
-        self._calls: dict[tuple[Subject | None, str], _BoundCall] = {}
+        self._predicting: list[str] = []
         self._versions: dict[tuple[str, int], VersionMetrics] = {}
         self._unloaded: deque[tuple[str, int]] = deque()
 
@@ -111,52 +89,25 @@ class Metrics:
             statuses: asked at each scrape, so that states and load times cannot lag.
             queues: asked at each scrape for the rows that wait.
         """
-        for method in methods:
-            self._methods[method.path] = method
-            self._in_flight[method.path] = self.in_flight.labels(method.protocol, method.name)
+        known = list(methods)
+        self.calls.attach(known)
+        self._predicting = [
+            method.path for method in known if isinstance(method, UnaryMethod) and method.predicts
+        ]
         self.registry.register(_StateCollector(statuses, queues))
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format, to be sent as ``CONTENT_TYPE``."""
         return generate_latest(self.registry)
 
-    # Calls: protocols.method.CallObserver ------------------------------------------------------
-
-    def started(self, method: Method) -> None:
-        """A call arrived."""
-        self._in_flight[method.path].inc()
-
-    def finished(self, method: Method, call: Call, code: Code, seconds: float) -> None:
-        """A call ended with ``code`` after ``seconds``."""
-        self._in_flight[method.path].dec()
-        key = (call.subject, method.path)
-        bound = self._calls.get(key)
-        if bound is None:
-            bound = self._bind(key)
-        bound.finished(code, seconds)
-
-    def _bind(self, key: tuple[Subject | None, str]) -> _BoundCall:
-        subject, path = key
-        method = self._methods[path]
-        if subject is None:
-            names: Labels = NOBODY
-        else:
-            names = (subject.model, str(subject.version), subject.signature)
-        labels = (*names, method.protocol, method.name)
-        bound = self._calls[key] = _BoundCall(self.requests, self.request_seconds, labels)
-        return bound
-
-    # Versions ----------------------------------------------------------------------------------
-
     def version_loaded(self, model: str, version: int, signatures: Iterable[str]) -> VersionMetrics:
         """Bind the figures of a version that is about to go live."""
         names = tuple(signatures)
         if (model, version) in self._unloaded:
             self._unloaded.remove((model, version))
-        for path, method in self._methods.items():
-            if isinstance(method, UnaryMethod) and method.predicts:
-                for name in names:
-                    self._bind((Subject(model, version, name), path))
+        for path in self._predicting:
+            for name in names:
+                self.calls.bind(Subject(model, version, name), path)
         bound = self._versions[model, version] = VersionMetrics(self, model, str(version), names)
         return bound
 
@@ -170,16 +121,15 @@ class Metrics:
         bound = self._versions.pop(key, None)
         if bound is not None:
             bound.remove()
-        for call in [call for call in self._calls if call[0] and call[0][:2] == key]:
-            self._calls.pop(call).remove()
+        self.calls.remove(lambda subject: subject[:2] == key)
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(name, help_text, labels, registry=self.registry)
 
-    def _histogram(
-        self, name: str, help_text: str, buckets: Sequence[float], *labels: str
-    ) -> Histogram:
-        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, help_text: str, bounds: Sequence[float]) -> SampleHistogram:
+        made = SampleHistogram(name, help_text, SUBJECT, bounds)
+        self.registry.register(made)
+        return made
 
 
 Queues = Iterable[tuple[str, int, int]]
@@ -207,8 +157,7 @@ class VersionMetrics:
     def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
         """One run of the model."""
         queue_seconds, inference_seconds, batch_rows = self._bound[signature]
-        for wait in waits:
-            queue_seconds.observe(wait)
+        queue_seconds.extend(waits)
         inference_seconds.observe(seconds)
         batch_rows.observe(rows)
 
@@ -223,28 +172,6 @@ class VersionMetrics:
                 histogram.remove(*labels)
         for labels in self._refusal_labels:
             self._refused.remove(*labels)
-
-
-class _BoundCall:
-    """The counters and the histogram of one subject and one method."""
-
-    def __init__(self, requests: Counter, seconds: Histogram, labels: Labels) -> None:
-        self._requests, self._seconds, self._labels = requests, seconds, labels
-        self._latency = seconds.labels(*labels)
-        self._codes = {Code.OK: requests.labels(*labels, Code.OK.name)}
-
-    def finished(self, code: Code, seconds: float) -> None:
-        self._latency.observe(seconds)
-        counter = self._codes.get(code)
-        if counter is None:
-            # There are seventeen codes, so this happens at most sixteen times.
-            counter = self._codes[code] = self._requests.labels(*self._labels, code.name)
-        counter.inc()
-
-    def remove(self) -> None:
-        self._seconds.remove(*self._labels)
-        for code in list(self._codes):
-            self._requests.remove(*self._labels, code.name)
 
 
 class _StateCollector(Collector):

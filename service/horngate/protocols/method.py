@@ -74,7 +74,7 @@ Method = UnaryMethod | StreamMethod
 class CallObserver(Protocol):
     """Told of every call by the transport that carries it. Must not raise or block."""
 
-    def started(self, method: Method) -> None:
+    def started(self, method: Method, call: Call) -> None:
         """A call arrived."""
 
     def finished(self, method: Method, call: Call, code: Code, seconds: float) -> None:

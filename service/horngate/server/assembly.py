@@ -73,7 +73,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     grpc = make_server(
         methods,
         GrpcOptions(settings.host, settings.grpc_port, settings.max_message_bytes),
-        observer=metrics,
+        observer=metrics.calls,
         report=report_fault,
         clock=clock,
         pool=POOL,

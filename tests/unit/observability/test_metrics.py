@@ -62,9 +62,10 @@ def call(subject: Subject | None) -> Call:
 def test_a_call_is_counted_under_its_subject_and_code() -> None:
     metrics = attached()
     metrics.version_loaded("m", 1, ["serving_default"])
-    metrics.started(PREDICT)
+    one = call(Subject("m", 1, "serving_default"))
+    metrics.calls.started(PREDICT, one)
     assert samples(metrics)["horngate_requests_in_flight", ("tfserving", "Predict")] == 1
-    metrics.finished(PREDICT, call(Subject("m", 1, "serving_default")), Code.OK, 0.003)
+    metrics.calls.finished(PREDICT, one, Code.OK, 0.003)
     labels = ("m", "1", "serving_default", "tfserving", "Predict")
     found = samples(metrics)
     assert found["horngate_requests_total", (*labels, "OK")] == 1
@@ -77,8 +78,8 @@ def test_names_that_no_loaded_model_has_make_no_series() -> None:
     metrics = attached()
     before = len(samples(metrics))
     for _ in range(1000):
-        metrics.started(PREDICT)
-        metrics.finished(PREDICT, call(None), Code.NOT_FOUND, 0.001)
+        metrics.calls.started(PREDICT, call(None))
+        metrics.calls.finished(PREDICT, call(None), Code.NOT_FOUND, 0.001)
     found = samples(metrics)
     assert (
         found["horngate_requests_total", ("", "", "", "tfserving", "Predict", "NOT_FOUND")] == 1000
@@ -110,8 +111,10 @@ def test_a_thousand_swaps_leave_the_series_of_a_few_versions() -> None:
     metrics = attached()
     for number in range(1000):
         metrics.version_loaded("m", number, ["serving_default"])
-        metrics.started(PREDICT)
-        metrics.finished(PREDICT, call(Subject("m", number, "serving_default")), Code.OK, 0.001)
+        metrics.calls.started(PREDICT, call(None))
+        metrics.calls.finished(
+            PREDICT, call(Subject("m", number, "serving_default")), Code.OK, 0.001
+        )
         metrics.version_unloaded("m", number)
     versions = {
         labels[1] for (name, labels) in samples(metrics) if name == "horngate_requests_total"

@@ -102,8 +102,8 @@ class GrpcServer:
         clock, observer = self._clock, self._observer
 
         async def serve(data: bytes, context: Context) -> bytes:
-            observer.started(method)
             call = self._call(context)
+            observer.started(method, call)
             code = Code.OK
             try:
                 answer = handle(parsed(method, parse, data), call)
@@ -139,8 +139,8 @@ class GrpcServer:
         loop = asyncio.get_running_loop()
 
         async def serve(data: bytes, context: Context) -> AsyncIterator[bytes]:
-            observer.started(method)
             call = self._call(context)
+            observer.started(method, call)
             code = Code.OK
             queue: asyncio.Queue[Message | None] = asyncio.Queue()
             self._streams.add(queue)

@@ -68,8 +68,8 @@ class Exchanges:
 
     def begin(self, number: int, method: UnaryMethod, data: bytes, remaining: float | None) -> None:
         """Serve the call ``number``, whose caller waits ``remaining`` seconds, None for ever."""
-        self._observer.started(method)
         exchange = Exchange(self, number, method, self._clock(), remaining)
+        self._observer.started(method, exchange)
         self._waiting[number] = exchange
         if len(data) > self._limit:
             self._end(

@@ -1,0 +1,114 @@
+"""The figures of calls: how many by code, how long, and how many right now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from horngate.engine import Call
+from horngate.errors import Code
+from horngate.observability.samples import Samples, Totals, histogram
+from horngate.protocols.method import Method
+from horngate.repository.served import Subject
+
+NOBODY: Final = ("", "", "")
+"""The model, version and signature of a call that concerns no loaded model."""
+
+SUBJECT: Final = ("model", "version", "signature")
+CALL: Final = ("protocol", "method")
+
+Key = tuple[Subject | None, str, Code]
+"""Whom a call is accounted to, its method's path, and how it ended."""
+
+
+class CallFigures(Collector):
+    """Counts calls by subject, method and code. Thread-safe.
+
+    Series come from loaded models and from fixed sets: a call finds its own by one look-up.
+    """
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = tuple(bounds)
+        self._methods: dict[str, Method] = {}
+        self._open: dict[str, set[Call]] = {}
+        self._series: dict[Key, Samples] = {}
+
+    def attach(self, methods: Iterable[Method]) -> None:
+        """Tell which methods will be called. Once, before the first call."""
+        for method in methods:
+            self._methods[method.path] = method
+            self._open[method.path] = set()
+
+    def bind(self, subject: Subject | None, path: str) -> None:
+        """Make the series of successful calls, so that a scrape finds them at 0."""
+        self._made((subject, path, Code.OK))
+
+    def started(self, method: Method, call: Call) -> None:
+        """A call arrived."""
+        self._open[method.path].add(call)
+
+    def finished(self, method: Method, call: Call, code: Code, seconds: float) -> None:
+        """A call ended with ``code`` after ``seconds``."""
+        path = method.path
+        self._open[path].discard(call)
+        key = (call.subject, path, code)
+        series = self._series.get(key)
+        if series is None:
+            series = self._made(key)
+        series.observe(seconds)
+
+    def remove(self, gone: Callable[[Subject], bool]) -> None:
+        """Take away the series of every subject that is ``gone``."""
+        for key in list(self._series):
+            if key[0] is not None and gone(key[0]):
+                self._series.pop(key, None)
+
+    def collect(self) -> Iterator[Metric]:
+        in_flight = GaugeMetricFamily(
+            "horngate_requests_in_flight", "Calls being served.", labels=CALL
+        )
+        for path, calls in self._open.items():
+            in_flight.add_metric(self._call_labels(path), len(calls))
+        requests = CounterMetricFamily(
+            "horngate_requests",
+            "Calls answered, by canonical status code.",
+            labels=(*SUBJECT, *CALL, "code"),
+        )
+        merged: dict[tuple[str, ...], Totals] = {}
+        for (subject, path, code), series in list(self._series.items()):
+            labels = (*_subject_labels(subject), *self._call_labels(path))
+            totals = series.totals()
+            requests.add_metric((*labels, code.name), totals.number)
+            merged[labels] = _plus(merged.get(labels), totals)
+        yield in_flight
+        yield requests
+        yield histogram(
+            "horngate_request_seconds",
+            "From a call's arrival to its reply, decoding and encoding included.",
+            (*SUBJECT, *CALL),
+            self._bounds,
+            merged.items(),
+        )
+
+    def _made(self, key: Key) -> Samples:
+        return self._series.setdefault(key, Samples(self._bounds))
+
+    def _call_labels(self, path: str) -> tuple[str, str]:
+        method = self._methods[path]
+        return (method.protocol, method.name)
+
+
+def _subject_labels(subject: Subject | None) -> tuple[str, str, str]:
+    if subject is None:
+        return NOBODY
+    return (subject.model, str(subject.version), subject.signature)
+
+
+def _plus(one: Totals | None, other: Totals) -> Totals:
+    if one is None:
+        return other
+    counts = tuple(a + b for a, b in zip(one.counts, other.counts, strict=True))
+    return Totals(counts, one.sum + other.sum)
