@@ -68,6 +68,7 @@ def build(
     write_samples(folder, trained.model, inputs, digits.test.labels)
     write_report(folder, trained, _figures(trained, digits, seed))
     say(f"{recipe.name}: version {published.version} published after {seconds:.0f} s of training")
+    say(f"{recipe.name}: version {published.version} {published.compiled}")
     return published
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ import numpy as np
 import tensorflow as tf
 
 from horngate import __version__
+from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
 from horngate.builder.samples import made_up_inputs
 from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.repository import extras
+from horngate.repository.compiled import CompiledRecord
 from horngate.repository.layout import (
     STAGING_PREFIX,
     VERSION_NAME,
@@ -38,11 +40,12 @@ from horngate.tensors import DEFAULT_SIGNATURE, Arrays
 
 @dataclass(frozen=True)
 class Published:
-    """Where the version went."""
+    """Where the version went, and what became of compiling it; None where that was left out."""
 
     model: str
     version: int
     folder: Path
+    compiled: CompiledRecord | None = None
 
 
 def publish_keras(
@@ -53,6 +56,7 @@ def publish_keras(
     version: int | None = None,
     inputs: Arrays | None = None,
     provenance: Mapping[str, Any] | None = None,
+    compiled: bool = True,
 ) -> Published:
     """Publish a trained Keras model.
 
@@ -63,6 +67,8 @@ def publish_keras(
         version: a number not taken yet; None for one more than the highest.
         inputs: what its goldens are made of, by input name; made up where None.
         provenance: added to what is recorded of every version.
+        compiled: whether to compile it as well. A model that cannot be compiled is published all
+            the same.
 
     Raises:
         PublishError: it cannot be exported, or its SavedModel answers otherwise than Keras does.
@@ -90,11 +96,18 @@ def publish_keras(
         return {DEFAULT_SIGNATURE: golden}
 
     made_by = {"keras": keras.__version__, "class": type(model).__name__, **(provenance or {})}
-    return _publish(repository, name, version, write=write, check=check, provenance=made_by)
+    return _publish(
+        repository, name, version, write=write, check=check, provenance=made_by, compiled=compiled
+    )
 
 
 def publish_saved_model(
-    source: Path, repository: Path, name: str, *, version: int | None = None
+    source: Path,
+    repository: Path,
+    name: str,
+    *,
+    version: int | None = None,
+    compiled: bool = True,
 ) -> Published:
     """Publish a SavedModel that somebody else exported, as it is.
 
@@ -125,7 +138,13 @@ def publish_saved_model(
         return goldens
 
     return _publish(
-        repository, name, version, write=write, check=check, provenance={"source": source.name}
+        repository,
+        name,
+        version,
+        write=write,
+        check=check,
+        provenance={"source": source.name},
+        compiled=compiled,
     )
 
 
@@ -149,6 +168,7 @@ def _publish(
     write: Callable[[Path], None],
     check: Callable[[Servable], dict[str, extras.Golden]],
     provenance: Mapping[str, Any],
+    compiled: bool,
 ) -> Published:
     model_folder = repository / check_model_name(name)
     if version is not None and not _free(model_folder, version):
@@ -171,11 +191,13 @@ def _publish(
             staging,
             {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
         )
+        record = compile_version(staging) if compiled else None
         extras.write_checksums(staging)
         # mkdtemp makes a folder for its owner alone; a server may run as somebody else.
         staging.chmod(0o755)
         _sync(staging)
-        return _move_into_place(staging, model_folder, name, version)
+        published = _move_into_place(staging, model_folder, name, version)
+        return replace(published, compiled=record)
     except LoadError as error:
         raise PublishError(
             f"{name}: not published: expected a SavedModel that loads; {error}"

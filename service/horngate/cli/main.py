@@ -17,6 +17,7 @@ from horngate.errors import HorngateError
 COMMANDS: Final = {
     "build": "define, train, export and publish the reference models",
     "publish": "publish a trained Keras model or a SavedModel into a repository",
+    "compile": "compile a version to ONNX, and keep what answers as TensorFlow does",
     "serve": "serve the models of a repository",
     "predict": "ask a running server for a prediction",
     "status": "show what a running server serves",
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def missing_extra(command: str, error: ModuleNotFoundError) -> str:
     """What to install when a command's libraries are absent."""
-    extra = {"build": "builder", "publish": "builder", "serve": "server"}.get(command, "client")
+    extras = {"build": "builder", "publish": "builder", "compile": "builder", "serve": "server"}
+    extra = extras.get(command, "client")
     return (
         f"horngate {command}: needs the Python module {error.name!r}, which is not installed; "
         f"install it with: pip install 'horngate[{extra}]'"

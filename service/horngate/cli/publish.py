@@ -15,6 +15,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="the model's name in the repository")
     parser.add_argument("--version", type=int, help="default: one more than the highest")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="leave the model to TensorFlow alone"
+    )
     parser.set_defaults(run=run)
 
 
@@ -26,13 +29,20 @@ def run(options: argparse.Namespace) -> int:
     quiet_tensorflow()
     from horngate.builder import publish  # noqa: PLC0415 - takes seconds
 
+    compiled = not options.no_compile
     if source.is_dir():
         published = publish.publish_saved_model(
-            source, options.models, options.name, version=options.version
+            source, options.models, options.name, version=options.version, compiled=compiled
         )
     else:
         published = publish.publish_keras(
-            publish.load_keras(source), options.models, options.name, version=options.version
+            publish.load_keras(source),
+            options.models,
+            options.name,
+            version=options.version,
+            compiled=compiled,
         )
     print(f"{published.model}: version {published.version} published in {published.folder}")
+    if published.compiled is not None:
+        print(f"{published.model}: version {published.version} {published.compiled}")
     return 0

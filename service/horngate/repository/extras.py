@@ -4,6 +4,8 @@
     goldens/NAME.npz     inputs and the outputs that the publisher saw for them
     provenance.json      who made it: versions of Keras and TensorFlow, data, seed, accuracies
     checksums.json       SHA-256 of every other file of the version
+    compiled.json        the compiled form of each signature, or why there is none (compiled.py)
+    compiled/NAME.onnx   the form itself
 
 ``assets.extra`` is the folder that TensorFlow Serving leaves to others. Every part may be absent:
 a version that somebody else made is served without.
@@ -21,6 +23,7 @@ from urllib.parse import quote
 import numpy as np
 
 from horngate.errors import LoadError
+from horngate.repository.layout import STAGING_PREFIX
 from horngate.tensors import Array, Arrays, DType, format_shape
 
 FOLDER: Final = Path("assets.extra", "horngate")
@@ -73,7 +76,7 @@ class Golden:
 
 def write_golden(version: Path, signature: str, golden: Golden) -> None:
     """Record ``golden`` for ``signature`` of the version in the folder ``version``."""
-    index = _read_json(version / GOLDENS) or {}
+    index = read_json(version / GOLDENS) or {}
     tensors = {
         f"{side}/{name}": array
         for side, arrays in (("inputs", golden.inputs), ("outputs", golden.outputs))
@@ -89,7 +92,7 @@ def write_golden(version: Path, signature: str, golden: Golden) -> None:
         "atol": golden.atol,
         "dtypes": {key: DType.of(array).value for key, array in tensors.items()},
     }
-    _write_json(version / GOLDENS, index)
+    write_json(version / GOLDENS, index)
 
 
 def read_goldens(version: Path) -> dict[str, Golden]:
@@ -100,7 +103,7 @@ def read_goldens(version: Path) -> dict[str, Golden]:
     """
     goldens: dict[str, Golden] = {}
     try:
-        for signature, entry in (_read_json(version / GOLDENS) or {}).items():
+        for signature, entry in (read_json(version / GOLDENS) or {}).items():
             sides: dict[str, dict[str, Array]] = {"inputs": {}, "outputs": {}}
             # Opened here: numpy leaves a file open that turns out to be no archive.
             with (
@@ -118,27 +121,60 @@ def read_goldens(version: Path) -> dict[str, Golden]:
     return goldens
 
 
+class Hashes:
+    """The SHA-256 of a version's files by name, in hexadecimal; each file is read once.
+
+    Two checks of one version share it, so that a large model is not read twice.
+    """
+
+    def __init__(self, version: Path) -> None:
+        self._version = version
+        self._known: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        """Raises: OSError: the file is not there or cannot be read."""
+        if name not in self._known:
+            with (self._version / name).open("rb") as file:
+                self._known[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._known[name]
+
+
 def write_checksums(version: Path) -> None:
     """Record the SHA-256 of every file of the version but the record itself. Write it last."""
-    _write_json(version / CHECKSUMS, {name: _sha256(version / name) for name in _files(version)})
+    hashes = Hashes(version)
+    replace_checksums(version, {name: hashes(name) for name in file_names(version)})
 
 
-def verify_checksums(version: Path) -> bool:
+def replace_checksums(version: Path, checksums: dict[str, str]) -> None:
+    """Record ``checksums`` in place of those recorded: a reader finds the old or the new."""
+    write_json(version / CHECKSUMS, checksums)
+
+
+def read_checksums(version: Path) -> dict[str, str] | None:
+    """The recorded checksums by file name; None where none are recorded.
+
+    Raises:
+        LoadError: they are there and cannot be read.
+    """
+    return read_json(version / CHECKSUMS)
+
+
+def verify_checksums(version: Path, hashes: Hashes | None = None) -> bool:
     """Hold every recorded file against its checksum; False where nothing is recorded.
 
     Raises:
         LoadError: naming the first file that is missing or differs.
     """
-    recorded = _read_json(version / CHECKSUMS)
+    recorded = read_checksums(version)
     if recorded is None:
         return False
+    hashes = hashes or Hashes(version)
     for name, expected in recorded.items():
-        path = version / name
-        if not path.is_file():
+        if not (version / name).is_file():
             raise LoadError(
                 f"{name} is missing; the version may still be being copied, or was copied in part"
             )
-        if _sha256(path) != expected:
+        if hashes(name) != expected:
             raise LoadError(
                 f"{name} differs from its checksum; the version may still be being copied, or is "
                 "damaged; publish or copy it again"
@@ -148,24 +184,22 @@ def verify_checksums(version: Path) -> bool:
 
 def write_provenance(version: Path, provenance: dict[str, Any]) -> None:
     """Record how the version was made."""
-    _write_json(version / PROVENANCE, provenance)
+    write_json(version / PROVENANCE, provenance)
 
 
 def read_provenance(version: Path) -> dict[str, Any]:
     """How the version was made; empty where it does not say."""
-    return _read_json(version / PROVENANCE) or {}
+    return read_json(version / PROVENANCE) or {}
 
 
-def _files(version: Path) -> list[str]:
-    names = (
-        str(path.relative_to(version)) for path in sorted(version.rglob("*")) if path.is_file()
-    )
-    return [name for name in names if name != str(CHECKSUMS)]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_names(version: Path) -> list[str]:
+    """Every file of the version but the checksums and what is being written beside them."""
+    paths = (path.relative_to(version) for path in sorted(version.rglob("*")) if path.is_file())
+    return [
+        str(path)
+        for path in paths
+        if path != CHECKSUMS and not any(part.startswith(STAGING_PREFIX) for part in path.parts)
+    ]
 
 
 def _storable(array: Array) -> Array:
@@ -198,7 +232,12 @@ def _as_float(array: Array) -> Array:
     return np.atleast_1d(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in the file; None where there is no file.
+
+    Raises:
+        LoadError: it is something else.
+    """
     if not path.is_file():
         return None
     try:
@@ -210,6 +249,9 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write the file, or replace it whole: no reader finds a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    staging = path.with_name(f"{STAGING_PREFIX}{path.name}")
+    staging.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    staging.replace(path)

@@ -1,0 +1,240 @@
+"""A version's compiled form: made, held against TensorFlow, and kept only where it is equal."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from horngate.builder import convert
+from horngate.builder.samples import trial_inputs
+from horngate.errors import HorngateError, InvalidRequest, PublishError
+from horngate.repository import extras
+from horngate.repository.compiled import (
+    CompiledRecord,
+    CompiledSignature,
+    form_name,
+    install,
+    source_names,
+)
+from horngate.repository.layout import STAGING_PREFIX
+from horngate.runtimes.onnx import ELEMENTS, OnnxServable
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from horngate.tensors import Arrays, DType, Signature
+
+ROWS: Final = (1, 2, 7, 32)
+"""The batches compared; a signature without a batch is compared as often."""
+
+RTOL: Final = extras.RTOL
+ATOL: Final = extras.ATOL
+"""How far a float32 or float64 output may be from TensorFlow's: ``atol + rtol * |value|``. Kernels
+differ in the order of summation, which costs a few units in the seventh digit a layer. All that is
+no float must be equal."""
+
+HALF_RTOL: Final = 1e-2
+HALF_ATOL: Final = 1e-3
+"""The same for a signature with a float16 output, which has three digits."""
+
+
+class _Trial(NamedTuple):
+    """Inputs that TensorFlow was asked with, and its answers; None where it refused the values."""
+
+    inputs: Arrays
+    answers: Arrays | None
+
+
+def compile_version(folder: Path) -> CompiledRecord:
+    """Compile every served signature of the version in ``folder``, and record what became of it.
+
+    Either all signatures are compiled, each equal to TensorFlow's on its golden and on seeded
+    inputs, or none and the record says why. An earlier compiled form is replaced.
+
+    Raises:
+        LoadError: TensorFlow cannot load the version, or a file differs from its checksum.
+        PublishError: the folder cannot be written to.
+    """
+    hashes = extras.Hashes(folder)
+    extras.verify_checksums(folder, hashes)
+    goldens = extras.read_goldens(folder)
+    record = CompiledRecord(
+        source={name: hashes(name) for name in source_names(folder)}, made_with=convert.made_with()
+    )
+    staging: Path | None = None
+    try:
+        (folder / extras.FOLDER).mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder / extras.FOLDER))
+        staging.chmod(0o755)  # a server may run as somebody else
+        try:
+            record = replace(record, signatures=_compile(folder, staging, goldens))
+        except PublishError as error:
+            record = replace(record, refused=str(error))
+        install(folder, staging, record)
+    except OSError as error:
+        raise PublishError(
+            f"{folder}: expected a folder that can be written to: {error.strerror or error}"
+        ) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+    return record
+
+
+def _compile(
+    folder: Path, staging: Path, goldens: Mapping[str, extras.Golden]
+) -> dict[str, CompiledSignature]:
+    forms: dict[str, CompiledSignature] = {}
+    tensorflow = SavedModelRuntime().load(folder)
+    try:
+        for name, signature in tensorflow.signatures.items():
+            _check_dtypes(signature)
+            golden = goldens.get(name)
+            trials = _trials(tensorflow, signature, golden)
+            try:
+                content = convert.convert(folder, name)
+            except PublishError as error:
+                raise PublishError(f"signature {name!r}: {error}") from error
+            forms[name] = _held(staging, content, signature, trials)
+    finally:
+        tensorflow.close()
+    return forms
+
+
+def _check_dtypes(signature: Signature) -> None:
+    for spec in [*signature.inputs.values(), *signature.outputs.values()]:
+        if spec.dtype not in ELEMENTS:
+            raise PublishError(
+                f"signature {signature.name!r}: ONNX Runtime takes no {spec.dtype.value} from "
+                f"Python, and {spec.name!r} is {spec}"
+            )
+
+
+def _trials(
+    tensorflow: Servable, signature: Signature, golden: extras.Golden | None
+) -> list[_Trial]:
+    """What TensorFlow answers to each of the inputs.
+
+    Raises:
+        PublishError: it answers otherwise when asked again, or answers nothing at all.
+    """
+    trials: list[_Trial] = []
+    for inputs in _inputs(signature, golden):
+        try:
+            answers = tensorflow.run(signature.name, inputs)
+            again = tensorflow.run(signature.name, inputs)
+        except InvalidRequest:
+            trials.append(_Trial(inputs, None))
+            continue
+        except Exception:  # noqa: BLE001, S112 - what it cannot run proves nothing
+            continue
+        wrong = _golden(signature, inputs, answers).mismatch(again)
+        if wrong:
+            raise PublishError(
+                f"signature {signature.name!r}: TensorFlow answers otherwise when it is asked "
+                f"again, so that nothing can be compared: {wrong}"
+            )
+        trials.append(_Trial(inputs, answers))
+    if all(trial.answers is None for trial in trials):
+        raise PublishError(
+            f"signature {signature.name!r}: TensorFlow refuses every input that was tried, so that "
+            "nothing can be compared"
+        )
+    return trials
+
+
+def _inputs(signature: Signature, golden: extras.Golden | None) -> Iterator[Arrays]:
+    if golden is not None:
+        yield golden.inputs
+    for seed, rows in enumerate(ROWS):
+        known = golden.inputs if golden is not None else {}
+        yield trial_inputs(signature, known, rows=rows, seed=seed)
+        yield trial_inputs(signature, known, rows=rows, seed=seed, strange=True)
+
+
+def _held(
+    staging: Path, content: bytes, signature: Signature, trials: list[_Trial]
+) -> CompiledSignature:
+    """Write the form, and hold it against TensorFlow's answers.
+
+    Raises:
+        PublishError: it does not load, or answers otherwise.
+    """
+    file = staging / Path(form_name(signature.name)).name
+    file.write_bytes(content)
+    rtol, atol = _tolerances(signature)
+    form = CompiledSignature(
+        signature=signature,
+        file=str(file.relative_to(staging)),
+        sha256=extras.Hashes(staging)(file.name),
+        rtol=rtol,
+        atol=atol,
+        largest_difference=0.0,
+        rows=(),
+    )
+    try:
+        servable = OnnxServable.of(staging, {signature.name: form})
+    except HorngateError as error:
+        raise PublishError(str(error)) from error
+    try:
+        differences = [_difference(servable, signature, trial) for trial in trials]
+    finally:
+        servable.close()
+    rows = {
+        next(iter(trial.inputs.values())).shape[0]
+        for trial in trials
+        if signature.batched and trial.answers is not None
+    }
+    return replace(
+        form,
+        file=form_name(signature.name),
+        largest_difference=max(differences),
+        rows=tuple(sorted(rows)),
+    )
+
+
+def _difference(servable: Servable, signature: Signature, trial: _Trial) -> float:
+    """How far the answers are from TensorFlow's.
+
+    Raises:
+        PublishError: too far, or one of the two takes what the other refuses.
+    """
+    where = f"signature {signature.name!r}"
+    try:
+        received = servable.run(signature.name, trial.inputs)
+    except Exception as error:
+        if trial.answers is None:
+            return 0.0
+        raise PublishError(
+            f"{where}: ONNX Runtime fails on inputs that TensorFlow takes: {error}"
+        ) from error
+    if trial.answers is None:
+        raise PublishError(f"{where}: ONNX Runtime takes values that TensorFlow refuses")
+    wrong = _golden(signature, trial.inputs, trial.answers).mismatch(received)
+    if wrong:
+        raise PublishError(f"{where}: answers otherwise than TensorFlow: {wrong}")
+    return max(
+        (_largest(trial.answers[name], received[name]) for name in trial.answers), default=0.0
+    )
+
+
+def _largest(expected: np.ndarray, received: np.ndarray) -> float:
+    if expected.dtype.kind != "f" or not expected.size:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(expected.astype(np.float64) - received.astype(np.float64))
+    return float(np.nan_to_num(difference, nan=0.0).max())
+
+
+def _golden(signature: Signature, inputs: Arrays, answers: Arrays) -> extras.Golden:
+    rtol, atol = _tolerances(signature)
+    return extras.Golden(inputs, answers, rtol=rtol, atol=atol)
+
+
+def _tolerances(signature: Signature) -> tuple[float, float]:
+    half = any(spec.dtype is DType.FLOAT16 for spec in signature.outputs.values())
+    return (HALF_RTOL, HALF_ATOL) if half else (RTOL, ATOL)
