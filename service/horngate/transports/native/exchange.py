@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from pygrpc_native import NativeGrpcFront
 
 from horngate.engine import Call
-from horngate.errors import Code
+from horngate.errors import Code, ShuttingDown
 from horngate.protocols.method import CallObserver, UnaryMethod
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
@@ -98,6 +98,13 @@ class Exchanges:
         code = Code.DEADLINE_EXCEEDED if exchange.ran_out(now) else Code.CANCELLED
         self._observer.finished(exchange.method, exchange, code, now - exchange.started)
         self._tell_if_empty()
+
+    def end_all(self) -> None:
+        """Tell every caller that still waits to ask elsewhere."""
+        for exchange in list(self._waiting.values()):
+            error = ShuttingDown("the server shut down before the answer was ready; ask another")
+            self._fail(exchange, error)
+            exchange.cancel()
 
     def on_empty(self, callback: Callable[[], object] | None) -> None:
         """Call ``callback`` whenever no call waits, now included; None ends it."""

@@ -27,11 +27,13 @@ from horngate.scheduling.gathering import Gatherer
 from horngate.servable import Clock
 from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.native.exchange import Exchanges
+from horngate.transports.native.receiver import Receiver
 from horngate.transports.port import GrpcOptions, Report, port_taken
 
-BURST: Final = 256
-"""Calls taken at once, at most; those beyond wait outside the GIL for the next turn."""
+DELIVERY_SECONDS: Final = 2.0
+"""How long the last answers may take to leave; a caller that does not read is not waited for."""
 
+DELIVERY_POLL_SECONDS: Final = 0.005
 JOIN_SECONDS: Final = 10.0
 
 
@@ -58,6 +60,7 @@ class NativeServer:
             clock=clock,
         )
         self._gatherer = gatherer
+        self._clock = clock
         self._make_behind = partial(
             GrpcServer, methods, observer=observer, report=report, clock=clock, pool=pool
         )
@@ -75,6 +78,7 @@ class NativeServer:
                 self._options.address,
                 [(method.path, False) for method in self._methods],
                 call_details=True,
+                metrics=True,
             )
         except OSError as error:
             await self._behind.stop()
@@ -98,18 +102,32 @@ class NativeServer:
         self._exchanges.on_empty(None)
 
     async def stop(self) -> None:
+        self._exchanges.end_all()
         await self._behind.stop()
+        await self._delivered()
         self._front.close()
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
         self._remove_folder()
+
+    async def _delivered(self) -> None:
+        """Return once every answer has left: closing the front would drop those on their way."""
+        ends = self._clock() + DELIVERY_SECONDS
+        while self._clock() < ends and (figures := self._front.metrics()):
+            calls = [figures["methods"][method.path] for method in self._methods]
+            if all(
+                each["started"] <= sum(ended["count"] for ended in each["status"].values())
+                for each in calls
+            ):
+                return
+            await asyncio.sleep(DELIVERY_POLL_SECONDS)
 
     def _remove_folder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _receive(self) -> None:
-        front, gatherer = self._front, self._gatherer
-        calls, methods = self._exchanges, self._methods
-        while (events := front.recv_batch_details(BURST)) is not None:
+        gatherer, calls, methods = self._gatherer, self._exchanges, self._methods
+        receiver = Receiver(self._front, self._clock)
+        while (events := receiver.next()) is not None:
             gatherer.begin()
             for kind, number, index, payload, _, details in events:
                 if kind == EVENT_CALL and payload is not None and details is not None:
@@ -117,3 +135,4 @@ class NativeServer:
                 else:
                     calls.cancel(number)
             gatherer.run()
+            receiver.answered()
