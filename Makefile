@@ -15,7 +15,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test check test-deploy pins clean
+.PHONY: help install models run test check test-deploy bench pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ check: install ## lint, types, import rules, generated code, unit tests
 
 test-deploy: install ## build the images, run docker-compose.yml and test it from outside
 	@$(BIN)/python -m pytest -m deploy tests/deploy
+
+# Twenty-five minutes on two cores; ARGS="--quick" tries everything in three.
+bench: models ## measure Horngate beside bare gRPC and C++; docs/benchmarks.md says how
+	@$(BIN)/python -m benchmarks --models $(MODELS) $(ARGS)
 
 pins: ## write constraints.txt anew from what pyproject.toml allows today
 	@deploy/pins.sh

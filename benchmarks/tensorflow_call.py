@@ -12,8 +12,6 @@ medians of the blocks are printed: wall time, and CPU time of the whole process 
 threads), in microseconds a call. Both answers are compared before anything is timed.
 """
 
-# ruff: noqa: T201 - a benchmark prints
-
 from __future__ import annotations
 
 import argparse

@@ -1,0 +1,148 @@
+"""One measurement: one subject under one load, once."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from benchmarks.analyzer import PASS, LoadFailed, Report, parse
+from benchmarks.load import Load
+from benchmarks.processes import Usage, usage
+from benchmarks.subject import Counts, Subject
+
+GIVE_UP_SECONDS = 60.0
+"""For a run of perf_analyzer beyond its windows."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What was measured.
+
+    Attributes:
+        requests_per_second, rows_per_second: as the client saw them after its first window.
+        p50_us, p99_us: as the client saw them.
+        cpu_us: the server's CPU microseconds a request.
+        cores: the server's CPU seconds a second.
+        batch_rows: the mean number of rows in a run of the model, None where none is counted.
+        counted_per_second: requests a second by the server's own counter, None where it has none.
+        peak_mib: the server's peak of memory since its start.
+        errors: failed requests by the server's own counter.
+    """
+
+    round: int
+    subject: str
+    load: str
+    requests_per_second: float
+    rows_per_second: float
+    p50_us: float
+    p99_us: float
+    cpu_us: float
+    cores: float
+    batch_rows: float | None
+    counted_per_second: float | None
+    peak_mib: float
+    errors: float
+
+
+class Sample(NamedTuple):
+    """The server's counters and its CPU time, each with the moment it was read."""
+
+    counts: Counts | None
+    counted_at: float
+    usage: Usage
+    used_at: float
+
+
+def measure(
+    subject: Subject, load: Load, command: Sequence[str], window: float, number: int
+) -> Cell:
+    """Run ``command`` against ``subject``; sample the server while the load is steady.
+
+    The first window is warm-up for what is counted here. Counters and CPU time are sampled when it
+    ends and two windows later, while the client still sends.
+
+    Raises:
+        LoadFailed: perf_analyzer gave up.
+        OSError, ChildFailed: the server has ended.
+    """
+    lines: list[str] = []
+    before = after = None
+    client = subprocess.Popen(  # noqa: S603 - the program that was named
+        list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        for line in client.stdout or ():
+            lines.append(line)
+            seen = PASS.search(line)
+            if seen and before is None:
+                # perf_analyzer's windows last a fifth longer than they are told to, so that two of
+                # the length asked for end while the load is still on.
+                before = sample(subject, counters_first=True)
+                time.sleep(2 * window)
+                after = sample(subject, counters_first=False)
+        client.wait(GIVE_UP_SECONDS)
+    finally:
+        if client.poll() is None:
+            client.kill()
+            client.wait()
+        if client.stdout is not None:
+            client.stdout.close()
+    report = parse(lines, load)
+    if before is None or after is None:
+        raise LoadFailed("perf_analyzer: no window ended")
+    return cell(subject.name, load, number, report, before=before, after=after)
+
+
+def sample(subject: Subject, *, counters_first: bool) -> Sample:
+    """Read both. ``counters_first`` where an interval begins, so that asking is outside of it."""
+    if counters_first:
+        counts, counted_at = _counts(subject)
+        used, used_at = usage(subject.child.pid), time.perf_counter()
+    else:
+        used, used_at = usage(subject.child.pid), time.perf_counter()
+        counts, counted_at = _counts(subject)
+    return Sample(counts, counted_at, used, used_at)
+
+
+def _counts(subject: Subject) -> tuple[Counts | None, float]:
+    asked = time.perf_counter()
+    counts = subject.counts()
+    return counts, (asked + time.perf_counter()) / 2
+
+
+def cell(
+    subject: str, load: Load, number: int, report: Report, *, before: Sample, after: Sample
+) -> Cell:
+    """The figures of two samples and the client's report.
+
+    Both are turned into rates by their own clocks: CPU seconds a second over requests a second.
+    """
+    later = report.passes[1:]
+    rate = sum(later) / len(later)
+    cores = (after.usage.cpu_seconds - before.usage.cpu_seconds) / (after.used_at - before.used_at)
+    counted = batch_rows = None
+    errors = 0.0
+    if before.counts is not None and after.counts is not None:
+        seconds = after.counted_at - before.counted_at
+        counted = (after.counts.requests - before.counts.requests) / seconds
+        errors = after.counts.errors - before.counts.errors
+        if batches := after.counts.batches - before.counts.batches:
+            batch_rows = (after.counts.rows - before.counts.rows) / batches
+    return Cell(
+        round=number,
+        subject=subject,
+        load=load.name,
+        requests_per_second=rate,
+        rows_per_second=rate * load.rows,
+        p50_us=report.p50_us,
+        p99_us=report.p99_us,
+        cpu_us=cores / (counted or rate) * 1e6,
+        cores=cores,
+        batch_rows=batch_rows,
+        counted_per_second=counted,
+        peak_mib=after.usage.peak_mib,
+        errors=errors,
+    )

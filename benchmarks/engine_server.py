@@ -1,0 +1,66 @@
+"""The engine alone, in a process of its own: what one call of the model costs.
+
+    python -m benchmarks.engine_server tensorflow|onnx FOLDER SECONDS
+
+It prints a line of JSON when the model is loaded, and for every line on stdin, a number of rows,
+one with the wall and the CPU microseconds of a call at that size. CPU is that of the whole process,
+all threads of the engine included. ``SECONDS`` is how long each size is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+
+from benchmarks.model import inputs
+from horngate.protocols.oip.select import default_signature
+from horngate.runtimes.deferred import DeferredRuntime, onnx, tensorflow
+from horngate.servable import Servable
+
+RUNTIMES: Final = {"tensorflow": tensorflow, "onnx": onnx}
+BLOCK_SECONDS: Final = 0.1
+WARM_UP: Final = 5
+
+
+def cost(servable: Servable, rows: int, seconds: float) -> dict[str, float]:
+    """The medians of blocks, microseconds a call."""
+    signature = default_signature(servable.signatures)
+    arrays = inputs(signature, rows)
+    for _ in range(WARM_UP):
+        servable.run(signature.name, arrays)
+    walls, cpus = [], []
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        calls, wall, cpu = 0, time.perf_counter(), time.process_time()
+        while time.perf_counter() < wall + BLOCK_SECONDS:
+            servable.run(signature.name, arrays)
+            calls += 1
+        walls.append((time.perf_counter() - wall) / calls * 1e6)
+        cpus.append((time.process_time() - cpu) / calls * 1e6)
+    return {"rows": rows, "wall_us": statistics.median(walls), "cpu_us": statistics.median(cpus)}
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("engine", choices=RUNTIMES)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seconds", type=float)
+    options = parser.parse_args()
+    runtime: DeferredRuntime = RUNTIMES[options.engine]()
+    servable = runtime.load(options.folder)
+    print(json.dumps({"engine": servable.engine}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(cost(servable, int(line), options.seconds)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What a run brought: every round, and the medians."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks.cell import Cell
+from benchmarks.engine import Cost
+from benchmarks.load import Load
+
+LATEST: Final = Path(__file__).resolve().parent / "results" / "latest.json"
+FIGURES: Final = (
+    "requests_per_second",
+    "rows_per_second",
+    "p50_us",
+    "p99_us",
+    "cpu_us",
+    "batch_rows",
+    "peak_mib",
+)
+
+
+class Spread(NamedTuple):
+    """A figure over the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of ``values``, at least one."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class EngineCost(NamedTuple):
+    """What a call of an engine cost in a round, without a network."""
+
+    round: int
+    engine: str
+    cost: Cost
+
+
+class Failure(NamedTuple):
+    """A measurement that did not come about."""
+
+    round: int
+    subject: str
+    load: str
+    reason: str
+
+
+@dataclass
+class Results:
+    """All rounds of one run."""
+
+    about: dict[str, Any] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    costs: list[EngineCost] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    def values(self, subject: str, load: Load | str, figure: str) -> list[float]:
+        """A figure in every round that has it."""
+        name = load if isinstance(load, str) else load.name
+        found = (
+            getattr(cell, figure)
+            for cell in self.cells
+            if (cell.subject, cell.load) == (subject, name)
+        )
+        return [value for value in found if value is not None]
+
+    def spread(self, subject: str, load: Load | str, figure: str) -> Spread | None:
+        """A figure over the rounds, None where none was measured."""
+        values = self.values(subject, load, figure)
+        return Spread.of(values) if values else None
+
+    def engine(self, name: str, rows: int, figure: str) -> Spread | None:
+        """``wall_us`` or ``cpu_us`` of an engine's call over the rounds."""
+        values = [
+            float(getattr(each.cost, figure))
+            for each in self.costs
+            if (each.engine, each.cost.rows) == (name, rows)
+        ]
+        return Spread.of(values) if values else None
+
+    def subjects(self) -> list[str]:
+        """Those measured, in the order they came."""
+        return list(dict.fromkeys(cell.subject for cell in self.cells))
+
+    def document(self, ratios: Iterable[Any] = ()) -> dict[str, Any]:
+        """All of it as JSON."""
+        keys = sorted({(cell.subject, cell.load) for cell in self.cells})
+        return {
+            **self.about,
+            "skipped": self.skipped,
+            "failures": [each._asdict() for each in self.failures],
+            "medians": [
+                {"subject": subject, "load": load}
+                | {
+                    figure: spread._asdict()
+                    for figure in FIGURES
+                    if (spread := self.spread(subject, load, figure)) is not None
+                }
+                for subject, load in keys
+            ],
+            "ratios": [dataclasses.asdict(each) for each in ratios],
+            "rounds": [dataclasses.asdict(cell) for cell in self.cells],
+            "engines": [
+                {"round": each.round, "engine": each.engine, **each.cost._asdict()}
+                for each in self.costs
+            ],
+        }
+
+
+def read(path: Path = LATEST) -> Results:
+    """Read the document of a run."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    results = Results()
+    results.cells = [Cell(**each) for each in document.pop("rounds")]
+    results.costs = [
+        EngineCost(each.pop("round"), each.pop("engine"), Cost(**each))
+        for each in document.pop("engines")
+    ]
+    results.skipped = document.pop("skipped")
+    results.failures = [Failure(**each) for each in document.pop("failures")]
+    del document["medians"], document["ratios"]  # they follow from the rounds
+    results.about = document
+    return results
+
+
+def write(results: Results, ratios: Iterable[Any], path: Path = LATEST) -> None:
+    """Write the document of a run."""
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps(rounded(results.document(ratios)), indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """``value`` with every float at five significant digits: more is noise."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list) else value

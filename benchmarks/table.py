@@ -1,0 +1,106 @@
+"""Results as text: Markdown tables, which a terminal shows well enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from benchmarks.catalogue import ENGINES, TITLES
+from benchmarks.load import LOADS
+from benchmarks.ratios import Ratio
+from benchmarks.results import Results, Spread
+
+NOTHING = "-"
+
+
+def everything(results: Results) -> Iterator[str]:
+    """The lines of every load's table."""
+    for load in LOADS:
+        rows = [
+            [
+                TITLES[subject],
+                *(
+                    spread(results.spread(subject, load, figure))
+                    for figure in ("requests_per_second", "rows_per_second")
+                ),
+                *(
+                    spread(results.spread(subject, load, each), 1e3)
+                    for each in ("p50_us", "p99_us")
+                ),
+                spread(results.spread(subject, load, "cpu_us")),
+                number(results.spread(subject, load, "batch_rows")),
+                number(results.spread(subject, load, "peak_mib")),
+                f"{sum(results.values(subject, load, 'errors')):.0f}",
+            ]
+            for subject in TITLES
+            if results.values(subject, load, "cpu_us")
+        ]
+        if rows:
+            head = ["requests/s", "rows/s", "p50 ms", "p99 ms", "CPU µs/request", "rows/batch"]
+            yield f"{load.words}:"
+            yield from table(["", *head, "peak MiB", "errors"], rows)
+            yield ""
+
+
+def engines(results: Results) -> Iterator[str]:
+    """The lines of the engines' table."""
+    rows = [
+        [name, str(size), *(spread(results.engine(name, size, f)) for f in ("wall_us", "cpu_us"))]
+        for name in ENGINES
+        for size in sorted({each.cost.rows for each in results.costs if each.engine == name})
+    ]
+    if rows:
+        yield "The engine alone, one call:"
+        yield from table(["", "rows", "wall µs", "CPU µs"], rows)
+        yield ""
+
+
+def promises(ratios: Iterable[Ratio]) -> Iterator[str]:
+    """The lines of the ratios' table."""
+    rows = []
+    for each in ratios:
+        bound = f"{each.sense} {each.bound:g}" + (f" (aim {each.aim:g})" if each.aim else "")
+        value = NOTHING
+        if each.value is not None and each.low is not None and each.high is not None:
+            value = f"{each.value:.2f} ({each.low:.2f}-{each.high:.2f})"
+        word = {True: "yes", False: "**no**", None: f"not measured: {each.reason}"}[each.reached]
+        rows.append([str(each.number), each.title, value, bound, word])
+    yield from table(["", "ratio", "value", "bound", "reached"], rows)
+
+
+def spread(values: Spread | None, unit: float = 1.0) -> str:
+    """Median and, in parentheses, least to greatest; of ``unit`` each."""
+    if values is None:
+        return NOTHING
+    median, low, high = (figure(each / unit) for each in values)
+    return f"{median} ({low}-{high})"
+
+
+def number(values: Spread | None, unit: float = 1.0) -> str:
+    """The median alone."""
+    return NOTHING if values is None else figure(values.median / unit)
+
+
+def figure(value: float) -> str:
+    """Three digits that count, thousands set apart."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table with columns of one width; figures to the right."""
+    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(len(head))]
+    widths = [max(3, width) for width in widths]
+    left = [not any(row[at][:1].isdigit() for row in rows) for at in range(len(head))]
+    for row in (head, *rows):
+        cells = [
+            each.ljust(width) if first else each.rjust(width)
+            for each, width, first in zip(row, widths, left, strict=True)
+        ]
+        yield f"| {' | '.join(cells)} |"
+        if row is head:
+            rules = (
+                "-" * width if first else "-" * (width - 1) + ":"
+                for width, first in zip(widths, left, strict=True)
+            )
+            yield f"| {' | '.join(rules)} |"
