@@ -26,7 +26,7 @@ from horngate.repository.layout import STAGING_PREFIX
 from horngate.runtimes.onnx import ELEMENTS, OnnxServable
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
-from horngate.tensors import Arrays, DType, Signature
+from horngate.tensors import Array, Arrays, DType, Signature
 
 ROWS: Final = (1, 2, 7, 32)
 """The batches compared; a signature without a batch is compared as often."""
@@ -40,6 +40,9 @@ no float must be equal."""
 HALF_RTOL: Final = 1e-2
 HALF_ATOL: Final = 1e-3
 """The same for a signature with a float16 output, which has three digits."""
+
+LONGEST_REASON: Final = 400
+"""Characters; the converter may quote half a graph."""
 
 
 class _Trial(NamedTuple):
@@ -73,7 +76,7 @@ def compile_version(folder: Path) -> CompiledRecord:
         try:
             record = replace(record, signatures=_compile(folder, staging, goldens))
         except PublishError as error:
-            record = replace(record, refused=str(error))
+            record = replace(record, refused=_in_one_line(error))
         install(folder, staging, record)
     except OSError as error:
         raise PublishError(
@@ -83,6 +86,11 @@ def compile_version(folder: Path) -> CompiledRecord:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
     return record
+
+
+def _in_one_line(error: PublishError) -> str:
+    words = " ".join(str(error).split())
+    return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
 
 
 def _compile(
@@ -222,7 +230,7 @@ def _difference(servable: Servable, signature: Signature, trial: _Trial) -> floa
     )
 
 
-def _largest(expected: np.ndarray, received: np.ndarray) -> float:
+def _largest(expected: Array, received: Array) -> float:
     if expected.dtype.kind != "f" or not expected.size:
         return 0.0
     with np.errstate(invalid="ignore"):

@@ -9,30 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import onnx
-from onnx import helper, numpy_helper
 
+from horngate.builder.onnx_graph import adapt, foreign
 from horngate.errors import PublishError
 
 OPSET: Final = 18
 """The newest that tf2onnx 1.17 writes, and that ONNX Runtime has kernels for throughout."""
 
 TOOLS: Final = ("tf2onnx", "onnx", "onnxruntime", "tensorflow")
-
-INDEXING: Final = {
-    "Gather": 1,
-    "GatherElements": 1,
-    "GatherND": 1,
-    "ScatterElements": 1,
-    "ScatterND": 1,
-    "OneHot": 0,
-}
-"""Operators that count a negative index from the end, and which of their inputs are indices."""
-
-_PAST_ANY_END: Final = 2**31 - 1
 
 
 def made_with() -> dict[str, str]:
@@ -47,16 +34,16 @@ def convert(folder: Path, signature: str) -> bytes:
     another conversion: tf2onnx keeps state of the process.
 
     Raises:
-        PublishError: tf2onnx cannot convert it; one line.
+        PublishError: tf2onnx cannot convert it.
     """
-    with _quiet() as told:
+    with _quiet():
         try:
             model = _converted(folder, signature)
-            _refuse_negative_indices(model.graph)
-            unknown = _foreign(model.graph)
+            adapt(model.graph)
+            unknown = foreign(model.graph)
             content: bytes = model.SerializeToString()
         except Exception as error:  # it fails in any way, on the graph or in TensorFlow
-            raise PublishError(_line(told, error)) from error
+            raise PublishError(f"tf2onnx cannot convert it: {str(error) or repr(error)}") from error
         finally:
             gc.collect()  # the restored model is full of cycles, and holds its weights
     if unknown:
@@ -92,103 +79,18 @@ def _converted(folder: Path, signature: str) -> onnx.ModelProto:
     return model
 
 
-def _refuse_negative_indices(graph: onnx.GraphProto) -> None:
-    """Have negative indices refused, or lead nowhere, as TensorFlow does; ONNX wraps them.
-
-    They are led past any end. Constant ones stay: the converter writes them.
-    """
-    constant = {tensor.name for tensor in graph.initializer}
-    nodes: list[onnx.NodeProto] = []
-    guarded: dict[str, str] = {}
-    for node in graph.node:
-        for body in _bodies(node):
-            _refuse_negative_indices(body)
-        if node.op_type == "Constant":
-            constant.add(node.output[0])
-        position = INDEXING.get(node.op_type)
-        if position is not None and node.input[position] not in constant:
-            indices = node.input[position]
-            if indices not in guarded:
-                guarded[indices] = f"{indices}/not_negative"
-                nodes.extend(_guard(graph, indices, guarded[indices]))
-            node.input[position] = guarded[indices]
-        nodes.append(node)
-    if guarded:
-        del graph.node[:]
-        graph.node.extend(nodes)
-
-
-def _guard(graph: onnx.GraphProto, indices: str, guarded: str) -> list[onnx.NodeProto]:
-    nodes = []
-    for name, value in (("zero", 0), ("end", _PAST_ANY_END)):
-        graph.initializer.append(
-            numpy_helper.from_array(np.array(value, np.int32), f"{guarded}/{name}")
-        )
-        # Of the indices' own type, which is known to the engine and folded there.
-        nodes.append(
-            helper.make_node("CastLike", [f"{guarded}/{name}", indices], [f"{guarded}/{name}_like"])
-        )
-    nodes.append(
-        helper.make_node("Less", [indices, f"{guarded}/zero_like"], [f"{guarded}/negative"])
-    )
-    nodes.append(
-        helper.make_node(
-            "Where", [f"{guarded}/negative", f"{guarded}/end_like", indices], [guarded]
-        )
-    )
-    return nodes
-
-
-def _foreign(graph: onnx.GraphProto) -> list[str]:
-    """The operators that ONNX does not have: tf2onnx leaves those in that it cannot convert."""
-    found: set[str] = set()
-    for node in graph.node:
-        if not node.domain and not onnx.defs.has(node.op_type):
-            found.add(node.op_type)
-        for body in _bodies(node):
-            found.update(_foreign(body))
-    return sorted(found)
-
-
-def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            yield attribute.g
-        yield from attribute.graphs
-
-
-class _Errors(logging.Handler):
-    """Keeps what is logged as an error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.told: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(record.getMessage())
-
-
 @contextmanager
-def _quiet() -> Iterator[list[str]]:
-    """Keep notices off the terminal; yields what the converter logs as an error."""
-    logger, errors = logging.getLogger("tf2onnx"), _Errors()
-    absl = logging.getLogger("absl")  # TensorFlow's, with a line for every name it does not like
-    before = logger.propagate, absl.level
-    logger.addHandler(errors)
-    logger.propagate = False
-    absl.setLevel(logging.ERROR)
+def _quiet() -> Iterator[None]:
+    """Keep notices off the terminal: what matters is raised, or found in the result."""
+    # The second is TensorFlow's, with a line for every name that it does not like.
+    loggers = [logging.getLogger("tf2onnx"), logging.getLogger("absl")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield errors.told
+            yield
     finally:
-        logger.removeHandler(errors)
-        logger.propagate, level = before
-        absl.setLevel(level)
-
-
-def _line(told: list[str], error: Exception) -> str:
-    """The converter's reason in one line."""
-    reasons: list[Any] = [*told, error]
-    words = str(reasons[0]).split() or [type(error).__name__]
-    return f"tf2onnx cannot convert it: {' '.join(words)}"[:400]
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
