@@ -22,6 +22,7 @@ import tensorflow as tf
 from horngate import __version__
 from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
+from horngate.builder.measure import measure_version
 from horngate.builder.samples import made_up_inputs
 from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.repository import extras
@@ -192,6 +193,7 @@ def _publish(
             {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
         )
         record = compile_version(staging) if compiled else None
+        measure_version(staging, record)
         extras.write_checksums(staging)
         # mkdtemp makes a folder for its owner alone; a server may run as somebody else.
         staging.chmod(0o755)

@@ -24,9 +24,13 @@ def run(options: argparse.Namespace) -> int:
     name, number, folder = _version(options.models, options.model)
     quiet_tensorflow()
     from horngate.builder.compile import compile_version  # noqa: PLC0415 - takes seconds
+    from horngate.builder.measure import measure_version  # noqa: PLC0415 - the same
 
     record = compile_version(folder)
     print(f"{name}: version {number} {record}")
+    curve = measure_version(folder, record)
+    if curve is not None:
+        print(f"{name}: best in batches of up to {curve.best} rows on this machine")
     return 1 if record.refused else 0
 
 

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from horngate.repository.extras import FOLDER
+from horngate.repository.extras import CURVES
 from horngate.servable import Clock
 
-CURVES: Final = FOLDER / "curves.json"
 BUDGET_SECONDS: Final = 0.25
 """How long a measurement may take, but for one run under way."""
 

@@ -3,6 +3,7 @@
     goldens.json         each recorded signature: its tolerances, its tensors' dtypes
     goldens/NAME.npz     inputs and the outputs that the publisher saw for them
     provenance.json      who made it: versions of Keras and TensorFlow, data, seed, accuracies
+    curves.json          what a batch costs by engine, on the machine that published (curve.py)
     checksums.json       SHA-256 of every other file of the version
     compiled.json        the compiled form of each signature, or why there is none (compiled.py)
     compiled/NAME.onnx   the form itself
@@ -29,6 +30,7 @@ from horngate.tensors import Array, Arrays, DType, format_shape
 FOLDER: Final = Path("assets.extra", "horngate")
 GOLDENS: Final = FOLDER / "goldens.json"
 CHECKSUMS: Final = FOLDER / "checksums.json"
+CURVES: Final = FOLDER / "curves.json"
 PROVENANCE: Final = FOLDER / "provenance.json"
 RTOL: Final = 1e-4
 ATOL: Final = 1e-5
@@ -193,12 +195,17 @@ def read_provenance(version: Path) -> dict[str, Any]:
 
 
 def file_names(version: Path) -> list[str]:
-    """Every file of the version but the checksums and what is being written beside them."""
+    """Every file of the version but the checksums and what is being written beside them.
+
+    Nor the curves, which are a machine's and not the version's, and are measured anew where they
+    are of no use.
+    """
     paths = (path.relative_to(version) for path in sorted(version.rglob("*")) if path.is_file())
     return [
         str(path)
         for path in paths
-        if path != CHECKSUMS and not any(part.startswith(STAGING_PREFIX) for part in path.parts)
+        if path not in (CHECKSUMS, CURVES)
+        and not any(part.startswith(STAGING_PREFIX) for part in path.parts)
     ]
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from horngate.repository.curve import (
     BUDGET_SECONDS,
-    CURVES,
     Curve,
     measure,
     read_curve,
     this_machine,
     write_curve,
 )
+from horngate.repository.extras import CURVES
 from tests.unit.scheduling.doubles import ManualClock
 
 

@@ -1,0 +1,38 @@
+"""What a batch costs on the engine that will serve a version, recorded with the version."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from horngate.repository import extras
+from horngate.repository.compiled import CompiledRecord
+from horngate.repository.curve import LARGEST, Curve, write_curve
+from horngate.repository.trial import measure_curve
+from horngate.runtimes.onnx import OnnxRuntime
+from horngate.runtimes.savedmodel import SavedModelRuntime
+
+
+def measure_version(folder: Path, record: CompiledRecord | None) -> Curve | None:
+    """Time the version in ``folder`` over row counts and record the curve there.
+
+    A server on the same kind of machine takes it from there, and others measure for themselves.
+    None where the version takes no batches, or not of inputs that anybody made up.
+
+    Args:
+        folder: the version's; an earlier curve of the same engine is replaced.
+        record: what the compiler made of it; TensorFlow is timed where that is nothing.
+
+    Raises:
+        LoadError: the version does not load.
+    """
+    compiled = record is not None and not record.refused
+    servable = (OnnxRuntime() if compiled else SavedModelRuntime()).load(folder)
+    try:
+        goldens = extras.read_goldens(folder)
+        curve = measure_curve(servable, goldens, time.monotonic, threads=0, largest=LARGEST)
+    finally:
+        servable.close()
+    if curve is not None:
+        write_curve(folder, servable.engine, curve)
+    return curve
