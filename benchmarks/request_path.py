@@ -121,7 +121,11 @@ class RequestPath:
         repository.add(model)
         front: Any = self.front
         self.exchanges = Exchanges(
-            front, max_message_bytes=1 << 26, observer=self.metrics.calls, report=_fault, clock=clock
+            front,
+            max_message_bytes=1 << 26,
+            observer=self.metrics.calls,
+            report=_fault,
+            clock=clock,
         )
 
     def burst(self, method: UnaryMethod, data: bytes, calls: int) -> None:
