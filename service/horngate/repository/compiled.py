@@ -75,9 +75,7 @@ class CompiledRecord:
     def __str__(self) -> str:
         if self.refused:
             return f"not compiled: {self.refused}; TensorFlow will serve it"
-        difference = self.largest_difference
-        equal = f"equal within {difference:.1g}" if difference else "equal in every bit"
-        return f"compiled to ONNX, {equal}"
+        return f"compiled to ONNX, largest difference {self.largest_difference:.2g}"
 
 
 def form_name(signature: str) -> str:

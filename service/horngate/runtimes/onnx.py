@@ -65,12 +65,8 @@ class _Program:
 
     session: onnxruntime.InferenceSession
     outputs: list[str]
-    unfed: frozenset[str]
-    """Inputs that the signature has and the form does not need."""
     texts_in: tuple[str, ...]
     texts_out: tuple[int, ...]
-    plain: bool
-    """Whether inputs and outputs pass through as they are."""
 
 
 class OnnxServable:
@@ -106,7 +102,7 @@ class OnnxServable:
 
     def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
         program = self._programs[signature]
-        feeds = inputs if program.plain else _feeds(program, inputs)
+        feeds = _feeds(program, inputs) if program.texts_in else inputs
         try:
             results: list[Any] = program.session.run(program.outputs, feeds)
         except Exception as error:
@@ -138,19 +134,12 @@ def _program(path: Path, signature: Signature, threads: int) -> _Program:
         _hold_shape(where, signature.inputs[node.name], node)
     # Not the shapes of outputs, of which the converter may know more, or less, than TensorFlow.
     _hold(where, "output", signature.outputs, given)
-    missing = signature.outputs.keys() - {node.name for node in given}
-    if missing:
-        raise LoadError(f"{where}: expected an output {min(missing)!r}, received none")
     outputs = list(signature.outputs)
-    unfed = frozenset(signature.inputs.keys() - {node.name for node in fed})
-    texts_in = tuple(name for name, spec in signature.inputs.items() if _is_text(spec))
     return _Program(
         session=session,
         outputs=outputs,
-        unfed=unfed,
-        texts_in=tuple(name for name in texts_in if name not in unfed),
+        texts_in=tuple(name for name, spec in signature.inputs.items() if _is_text(spec)),
         texts_out=tuple(i for i, name in enumerate(outputs) if _is_text(signature.outputs[name])),
-        plain=not (texts_in or unfed),
     )
 
 
@@ -168,10 +157,14 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
 
 def _hold(where: str, side: str, specs: Mapping[str, TensorSpec], nodes: list[Any]) -> None:
     """Hold the session's tensors against the signature's names and dtypes."""
+    names = {node.name for node in nodes}
+    if names != specs.keys():
+        raise LoadError(
+            f"{where}: expected the {side}s {', '.join(sorted(specs))}, received "
+            f"{', '.join(sorted(names))}"
+        )
     for node in nodes:
-        spec = specs.get(node.name)
-        if spec is None:
-            raise LoadError(f"{where}: has an {side} {node.name!r} that the signature lacks")
+        spec = specs[node.name]
         if node.type != f"tensor({ELEMENTS.get(spec.dtype)})":
             raise LoadError(f"{where}: {side} {node.name!r}: expected {spec}, received {node.type}")
 
@@ -192,7 +185,7 @@ def _is_text(spec: TensorSpec) -> bool:
 
 
 def _feeds(program: _Program, inputs: Arrays) -> dict[str, Array]:
-    feeds = {name: array for name, array in inputs.items() if name not in program.unfed}
+    feeds = dict(inputs)
     for name in program.texts_in:
         feeds[name] = _to_text(name, feeds[name])
     return feeds
