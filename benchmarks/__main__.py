@@ -31,7 +31,7 @@ from horngate.client import Client
 from horngate.protocols.oip.select import default_signature
 from horngate.tensors import Signature
 
-QUICK_SECONDS = 0.5
+QUICK_SECONDS = 0.4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = campaign.results
     measured = ratios(found)
     print()
-    for line in (*table.everything(found), *table.engines(found), *table.promises(measured)):
+    for line in (
+        *table.everything(found),
+        *table.engines(found),
+        *table.quietness(found),
+        *table.promises(measured),
+    ):
         print(line)
     if not found.cells:
         return 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from benchmarks.analyzer import PASS, LoadFailed, Report, parse
 from benchmarks.load import Load
-from benchmarks.processes import Usage, usage
+from benchmarks.processes import PROC, Usage, busy_seconds, usage
 from benchmarks.subject import Counts, Subject
 
 GIVE_UP_SECONDS = 60.0
@@ -28,6 +28,8 @@ class Cell:
         cores: the server's CPU seconds a second.
         batch_rows: the mean number of rows in a run of the model, None where none is counted.
         counted_per_second: requests a second by the server's own counter, None where it has none.
+        others_cores: CPU seconds a second of whatever is neither server nor client: how disturbed
+            the measurement was.
         peak_mib: the server's peak of memory since its start.
         errors: failed requests by the server's own counter.
     """
@@ -43,17 +45,20 @@ class Cell:
     cores: float
     batch_rows: float | None
     counted_per_second: float | None
+    others_cores: float
     peak_mib: float
     errors: float
 
 
 class Sample(NamedTuple):
-    """The server's counters and its CPU time, each with the moment it was read."""
+    """The server's counters and the CPU times, each with the moment it was read."""
 
     counts: Counts | None
     counted_at: float
     usage: Usage
     used_at: float
+    client_cpu: float
+    machine_cpu: float
 
 
 def measure(
@@ -80,9 +85,9 @@ def measure(
             if seen and before is None:
                 # perf_analyzer's windows last a fifth longer than they are told to, so that two of
                 # the length asked for end while the load is still on.
-                before = sample(subject, counters_first=True)
+                before = sample(subject, client.pid, counters_first=True)
                 time.sleep(2 * window)
-                after = sample(subject, counters_first=False)
+                after = sample(subject, client.pid, counters_first=False)
         client.wait(GIVE_UP_SECONDS)
     finally:
         if client.poll() is None:
@@ -96,15 +101,14 @@ def measure(
     return cell(subject.name, load, number, report, before=before, after=after)
 
 
-def sample(subject: Subject, *, counters_first: bool) -> Sample:
-    """Read both. ``counters_first`` where an interval begins, so that asking is outside of it."""
-    if counters_first:
-        counts, counted_at = _counts(subject)
-        used, used_at = usage(subject.child.pid), time.perf_counter()
-    else:
-        used, used_at = usage(subject.child.pid), time.perf_counter()
-        counts, counted_at = _counts(subject)
-    return Sample(counts, counted_at, used, used_at)
+def sample(subject: Subject, client: int, *, counters_first: bool) -> Sample:
+    """Read all. ``counters_first`` where an interval begins, so that asking is outside of it."""
+    asked = _counts(subject) if counters_first else None
+    used, used_at = usage(subject.child.pid), time.perf_counter()
+    client_cpu = usage(client).cpu_seconds
+    machine_cpu = busy_seconds((PROC / "stat").read_text())
+    counts, counted_at = asked or _counts(subject)
+    return Sample(counts, counted_at, used, used_at, client_cpu, machine_cpu)
 
 
 def _counts(subject: Subject) -> tuple[Counts | None, float]:
@@ -122,12 +126,15 @@ def cell(
     """
     later = report.passes[1:]
     rate = sum(later) / len(later)
-    cores = (after.usage.cpu_seconds - before.usage.cpu_seconds) / (after.used_at - before.used_at)
+    seconds = after.used_at - before.used_at
+    cores = (after.usage.cpu_seconds - before.usage.cpu_seconds) / seconds
+    client = (after.client_cpu - before.client_cpu) / seconds
+    machine = (after.machine_cpu - before.machine_cpu) / seconds
     counted = batch_rows = None
     errors = 0.0
     if before.counts is not None and after.counts is not None:
-        seconds = after.counted_at - before.counted_at
-        counted = (after.counts.requests - before.counts.requests) / seconds
+        counted_seconds = after.counted_at - before.counted_at
+        counted = (after.counts.requests - before.counts.requests) / counted_seconds
         errors = after.counts.errors - before.counts.errors
         if batches := after.counts.batches - before.counts.batches:
             batch_rows = (after.counts.rows - before.counts.rows) / batches
@@ -143,6 +150,7 @@ def cell(
         cores=cores,
         batch_rows=batch_rows,
         counted_per_second=counted,
+        others_cores=max(0.0, machine - cores - client),
         peak_mib=after.usage.peak_mib,
         errors=errors,
     )

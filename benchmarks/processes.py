@@ -47,6 +47,12 @@ def cpu_seconds(stat: str, ticks: int = TICKS) -> float:
     return (int(fields[11]) + int(fields[12])) / ticks
 
 
+def busy_seconds(stat: str, ticks: int = TICKS) -> float:
+    """The CPU seconds that the whole machine was busy, from ``/proc/stat``."""
+    user, nice, system, _idle, _waiting, irq, softirq = map(int, stat.split(None, 8)[1:8])
+    return (user + nice + system + irq + softirq) / ticks
+
+
 def peak_mib(status: str) -> float:
     """``VmHWM`` of a ``/proc/PID/status``, in MiB."""
     for line in status.splitlines():

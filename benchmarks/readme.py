@@ -57,6 +57,7 @@ def section(found: Results) -> Iterator[str]:
     ]
     yield from table.table(HEAD, rows)
     yield ""
+    yield from table.quietness(found)
     yield from table.promises(ratios(found))
     for name, reason in found.skipped.items():
         yield ""

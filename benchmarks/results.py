@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ FIGURES: Final = (
     "batch_rows",
     "peak_mib",
 )
+
+
+PATH: Final = re.compile(r"(?<![\w/:])/(?:[\w.+-]+/)+[\w.+-]*")
+"""A path of this machine, which the words of an error may hold."""
 
 
 class Spread(NamedTuple):
@@ -138,8 +143,8 @@ def read(path: Path = LATEST) -> Results:
 def write(results: Results, ratios: Iterable[Any], path: Path = LATEST) -> None:
     """Write the document of a run."""
     path.parent.mkdir(exist_ok=True)
-    text = json.dumps(rounded(results.document(ratios)), indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(rounded(results.document(ratios)), indent=1, ensure_ascii=False)
+    path.write_text(PATH.sub("(path)", text) + "\n", encoding="utf-8")
 
 
 def rounded(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.catalogue import ENGINES, TITLES
@@ -61,16 +62,31 @@ def promises(ratios: Iterable[Ratio]) -> Iterator[str]:
         bound = f"{each.sense} {each.bound:g}" + (f" (aim {each.aim:g})" if each.aim else "")
         value = NOTHING
         if each.value is not None and each.low is not None and each.high is not None:
-            value = f"{each.value:.2f} ({each.low:.2f}-{each.high:.2f})"
+            value = f"{each.value:.2f}" + (
+                f" ({each.low:.2f}-{each.high:.2f})" if each.low < each.high else ""
+            )
         word = {True: "yes", False: "**no**", None: f"not measured: {each.reason}"}[each.reached]
         rows.append([str(each.number), each.title, value, bound, word])
     yield from table(["", "ratio", "value", "bound", "reached"], rows)
 
 
+def quietness(results: Results) -> Iterator[str]:
+    """A line on what else ran on the machine meanwhile."""
+    others = [cell.others_cores for cell in results.cells]
+    if others:
+        yield (
+            f"Cores that other programs took meanwhile: {statistics.median(others):.2f} in the "
+            f"median, {max(others):.2f} at most. Above 0.1, measure again."
+        )
+        yield ""
+
+
 def spread(values: Spread | None, unit: float = 1.0) -> str:
-    """Median and, in parentheses, least to greatest; of ``unit`` each."""
+    """Median and, in parentheses, least to greatest; of ``unit`` each; the median alone if one."""
     if values is None:
         return NOTHING
+    if values.low == values.high:
+        return figure(values.median / unit)
     median, low, high = (figure(each / unit) for each in values)
     return f"{median} ({low}-{high})"
 

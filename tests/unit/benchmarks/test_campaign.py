@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.campaign import order, rotated
+from benchmarks.catalogue import TITLES, chosen
+from benchmarks.echo_server import identity
+from benchmarks.floor import Floor
+from benchmarks.load import LOADS, Load
+from benchmarks.model import Published, inputs, settings_for, shapes
+from benchmarks.served import counts
+from benchmarks.subject import Process
+from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferResponse
+from horngate.tensors import DType, Signature, TensorSpec
+
+SIGNATURE = Signature(
+    "serving_default",
+    inputs={
+        "image": TensorSpec("image", DType.FLOAT32, (None, 28, 28)),
+        "words": TensorSpec("words", DType.INT32, (None, None)),
+    },
+    outputs={"y": TensorSpec("y", DType.FLOAT32, (None, 2))},
+)
+
+
+def test_every_round_has_every_pair_once_and_begins_with_another() -> None:
+    subjects = [Process("a"), Process("b"), Floor(Path(), Published("m", Path()))]
+    rounds = [list(order(LOADS, subjects, number)) for number in (1, 2, 3)]
+    names = [[(load.name, subject.name) for load, subject in each] for each in rounds]
+    assert len({first for first, *_ in names}) == 3
+    for each in names:
+        assert sorted(each) == sorted(names[0])
+        assert len(set(each)) == len(each)
+    floor = [load.kind for load, subject in rounds[0] if subject.name == "cpp-echo"]
+    assert floor == ["triton"] * 4
+
+
+def test_rotating_nothing_is_nothing() -> None:
+    assert rotated([], 3) == []
+    assert rotated([1, 2, 3], 4) == [2, 3, 1]
+
+
+def test_subjects_are_chosen_by_name() -> None:
+    assert set(TITLES) < set(chosen(""))
+    assert chosen("cpp-echo, engine") == ("cpp-echo", "engine")
+    with pytest.raises(ValueError, match="received 'tensorflow'"):
+        chosen("tensorflow")
+
+
+def test_settings_keep_what_is_the_models_and_change_the_engine() -> None:
+    tables: dict[str, dict[str, object]] = {
+        "versions": {"latest": 1},
+        "runtime": {"engine": "auto", "threads": 1},
+        "batching": {"enabled": True, "max_queue_delay": 0.5},
+        "build": {"floors": {"accuracy": 0.9}},
+    }
+    assert tomllib.loads(settings_for(tables, "onnx")) == {
+        "runtime": {"engine": "onnx", "threads": 1},
+        "batching": {"enabled": True, "max_queue_delay": 0.5},
+    }
+    assert tomllib.loads(settings_for({}, "onnx")) == {"runtime": {"engine": "onnx"}}
+
+
+def test_shapes_are_told_where_perf_analyzer_cannot_know_them() -> None:
+    assert list(shapes(SIGNATURE, Load("triton", 64, 4))) == ["words:32"]
+    told = list(shapes(SIGNATURE, Load("tfserving", 64, 4)))
+    assert told == ["image:64,28,28", "words:64,32"]
+    assert inputs(SIGNATURE, 7)["words"].shape == (7, 32)
+
+
+def test_an_echo_carries_the_callers_id() -> None:
+    reply = ModelInferResponse(model_name="m", raw_output_contents=[b"abc"])
+    joined = ModelInferResponse.FromString(reply.SerializeToString() + identity("42"))
+    assert (joined.id, joined.model_name, joined.raw_output_contents[0]) == ("42", "m", b"abc")
+    assert identity("") == b""
+
+
+def test_a_servers_counters_are_its_predictions() -> None:
+    metrics = """\
+# HELP horngate_requests_total Calls
+horngate_requests_total{code="OK",method="ModelInfer",model="m"} 10.0
+horngate_requests_total{code="RESOURCE_EXHAUSTED",method="Predict",model="m"} 2.0
+horngate_requests_total{code="OK",method="ModelMetadata",model="m"} 5.0
+horngate_requests_created{code="OK",method="ModelInfer",model="m"} 1.7e+09
+horngate_batch_rows_bucket{le="1.0",model="m"} 4.0
+horngate_batch_rows_count{model="m"} 4.0
+horngate_batch_rows_sum{model="m"} 12.0
+"""
+    assert counts(metrics) == (12, 2, 4, 12)
