@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Final
 
 from horngate.repository import extras
 from horngate.repository.compiled import CompiledRecord
@@ -11,6 +12,9 @@ from horngate.repository.curve import LARGEST, Curve, write_curve
 from horngate.repository.trial import measure_curve
 from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime
+
+THREADS: Final = 1
+"""What a server begins with."""
 
 
 def measure_version(folder: Path, record: CompiledRecord | None) -> Curve | None:
@@ -27,10 +31,10 @@ def measure_version(folder: Path, record: CompiledRecord | None) -> Curve | None
         LoadError: the version does not load.
     """
     compiled = record is not None and not record.refused
-    servable = (OnnxRuntime() if compiled else SavedModelRuntime()).load(folder)
+    servable = (OnnxRuntime() if compiled else SavedModelRuntime()).load(folder, THREADS)
     try:
         goldens = extras.read_goldens(folder)
-        curve = measure_curve(servable, goldens, time.monotonic, threads=0, largest=LARGEST)
+        curve = measure_curve(servable, goldens, time.monotonic, threads=THREADS, largest=LARGEST)
     finally:
         servable.close()
     if curve is not None:

@@ -46,6 +46,11 @@ class Curve:
         lowest = min(seconds / rows for rows, seconds in self.points)
         return next(rows for rows, seconds in self.points if seconds / rows <= lowest * NEAR_ENOUGH)
 
+    @property
+    def alone(self) -> float:
+        """Seconds of a run of one row."""
+        return self.points[0][1]
+
     def document(self) -> dict[str, Any]:
         """The curve as JSON has it; ``from_document`` reads it back."""
         return {

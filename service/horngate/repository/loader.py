@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from horngate.errors import LoadError
 from horngate.repository.curve import Curve, read_curve, this_machine
 from horngate.repository.extras import Golden, read_goldens, verify_checksums
 from horngate.repository.observer import RepositoryObserver
 from horngate.repository.served import ServedVersion
-from horngate.repository.settings import ModelSettings, RuntimeOptions
+from horngate.repository.settings import ModelSettings
 from horngate.repository.trial import check_goldens, measure_curve, warm_up
 from horngate.scheduling.executor import Executor
 from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.scheduler import Scheduler
 from horngate.servable import Clock, Runtime, Servable
+
+SLOW_SECONDS: Final = 0.005
+"""A run of one row that takes longer is worth trying with more threads."""
+
+SOONER: Final = 1.3
+"""How much sooner the answer must come to be worth all cores."""
 
 MakeExecutor = Callable[[BatchingOptions, str], Executor]
 """Makes the driver of one version's scheduler, given its options and a name for its threads."""
@@ -28,6 +35,14 @@ class Load(Protocol):
     def __call__(
         self, model: str, number: int, folder: Path, settings: ModelSettings
     ) -> ServedVersion: ...
+
+
+class Started(NamedTuple):
+    """A version on an engine: what a batch costs there, and why no earlier engine serves it."""
+
+    servable: Servable
+    curve: Curve | None
+    reason: str = ""
 
 
 class Loader:
@@ -55,9 +70,9 @@ class Loader:
         """
         verify_checksums(folder)
         goldens = read_goldens(folder)
-        servable, reason = self._engine(folder, settings.runtime, goldens)
+        started = self._engine(folder, settings, goldens)
+        servable, curve = started.servable, started.curve
         try:
-            curve = self._curve(folder, servable, goldens, settings)
             batching = settings.batching.decided(None if curve is None else curve.best)
             warm_up(servable, goldens, batching)
         except BaseException:
@@ -78,55 +93,76 @@ class Loader:
             executor=executor,
             batching=batching,
             curve=curve,
-            engine_reason=reason,
+            engine_reason=started.reason,
         )
 
-    def _engine(
-        self, folder: Path, options: RuntimeOptions, goldens: dict[str, Golden]
-    ) -> tuple[Servable, str]:
-        """The first engine wanted that loads the version and answers right on its goldens.
-
-        Returns with it why no earlier one serves, "" where it is the first choice.
-        """
+    def _engine(self, folder: Path, settings: ModelSettings, goldens: dict[str, Golden]) -> Started:
+        """The first engine wanted that loads the version and answers right on its goldens."""
         reasons: list[str] = []
         error: LoadError | None = None
         for runtime in self._runtimes:
-            if options.engine not in ("auto", runtime.name):
+            if settings.runtime.engine not in ("auto", runtime.name):
                 continue
             try:
-                return self._start(runtime, folder, options, goldens), "; ".join(reasons)
+                started = self._with_threads(runtime, folder, settings, goldens)
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
                 error = refused
+            else:
+                return started._replace(reason="; ".join(reasons))
         # Of several, the last is told: it runs what a version cannot be without.
-        raise error or LoadError(f"no engine {options.engine!r} is installed here")
+        raise error or LoadError(f"no engine {settings.runtime.engine!r} is installed here")
+
+    def _with_threads(
+        self, runtime: Runtime, folder: Path, settings: ModelSettings, goldens: dict[str, Golden]
+    ) -> Started:
+        """The version with as many threads as the settings say, or as make it quick.
+
+        One thread is right for a quick model: more of them cost it more in hand-overs than they
+        gain, and take cores from the threads that answer callers. A slow one gets all cores where
+        that answers a lone caller sooner.
+        """
+        wanted = settings.runtime.threads
+        one = self._start(runtime, folder, wanted or 1, settings, goldens)
+        cores = len(os.sched_getaffinity(0))
+        if wanted or cores == 1 or one.curve is None or one.curve.alone < SLOW_SECONDS:
+            return one
+        try:
+            all_cores = self._start(runtime, folder, cores, settings, goldens)
+        except BaseException:
+            one.servable.close()
+            raise
+        better = all_cores.curve is not None and all_cores.curve.alone < one.curve.alone / SOONER
+        chosen, left = (all_cores, one) if better else (one, all_cores)
+        left.servable.close()
+        return chosen
 
     def _start(
-        self, runtime: Runtime, folder: Path, options: RuntimeOptions, goldens: dict[str, Golden]
-    ) -> Servable:
+        self,
+        runtime: Runtime,
+        folder: Path,
+        threads: int,
+        settings: ModelSettings,
+        goldens: dict[str, Golden],
+    ) -> Started:
         if not runtime.recognises(folder):
             names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
             raise LoadError(
                 f"expected {runtime.wants}, received a folder with {names or 'nothing in it'}; "
                 f"{runtime.remedy}"
             )
-        servable = runtime.load(folder, options.threads)
+        servable = runtime.load(folder, threads)
         try:
             check_goldens(servable, goldens)
+            # As recorded on a machine like this, else measured now.
+            curve = read_curve(folder, servable.engine)
+            if curve is None or (curve.machine, curve.threads) != (this_machine(), threads):
+                undecided = settings.batching.enabled and settings.batching.max_batch_size is None
+                largest = settings.limits.max_request_rows if undecided else 1
+                curve = measure_curve(
+                    servable, goldens, self._clock, threads=threads, largest=largest
+                )
         except BaseException:
             servable.close()
             raise
-        return servable
-
-    def _curve(
-        self, folder: Path, servable: Servable, goldens: dict[str, Golden], settings: ModelSettings
-    ) -> Curve | None:
-        """What a batch costs here: as recorded on a machine like this, else measured now."""
-        threads = settings.runtime.threads
-        recorded = read_curve(folder, servable.engine)
-        if recorded and (recorded.machine, recorded.threads) == (this_machine(), threads):
-            return recorded
-        if settings.batching.max_batch_size is not None or not settings.batching.enabled:
-            return None  # nothing would follow from it
-        largest = settings.limits.max_request_rows
-        return measure_curve(servable, goldens, self._clock, threads=threads, largest=largest)
+        return Started(servable, curve)

@@ -17,8 +17,8 @@ class RuntimeOptions:
     Attributes:
         engine: ``auto`` takes the compiled form where there is one that answers as TensorFlow
             does, and TensorFlow else; ``onnx`` and ``tensorflow`` insist.
-        threads: threads within one run of the model; 0 leaves the number to the engine's default
-            here, which docs/benchmarks.md gives the reasons for.
+        threads: threads within one run of the model; 0 for what measuring finds best: one for
+            a quick model, all cores for one that answers sooner with them.
     """
 
     engine: Literal["auto", "onnx", "tensorflow"] = "auto"

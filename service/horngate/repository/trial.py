@@ -60,14 +60,12 @@ def warm_up(servable: Servable, goldens: dict[str, Golden], options: BatchingOpt
 def measure_curve(
     servable: Servable, goldens: dict[str, Golden], clock: Clock, *, threads: int, largest: int
 ) -> Curve | None:
-    """Time the signature that most requests mean; None where it takes no batches.
+    """Time the signature that most requests mean, at one row only where it takes no batches.
 
-    Recorded inputs are repeated to the size, zeros taken where none are recorded. None too where
-    the model refuses those.
+    Recorded inputs are repeated to the size, zeros taken where none are recorded; None where the
+    model refuses those.
     """
     signature = _usual(servable)
-    if signature is None:
-        return None
     golden = goldens.get(signature.name)
 
     def run(rows: int) -> None:
@@ -75,14 +73,14 @@ def measure_curve(
         servable.run(signature.name, inputs)
 
     with contextlib.suppress(Exception):
-        return measure(run, clock, threads, largest=largest)
+        return measure(run, clock, threads, largest=largest if signature.batched else 1)
     return None
 
 
-def _usual(servable: Servable) -> Signature | None:
-    batched = [signature for signature in servable.signatures.values() if signature.batched]
-    by_name = {signature.name: signature for signature in batched}
-    return by_name.get(DEFAULT_SIGNATURE, batched[0] if batched else None)
+def _usual(servable: Servable) -> Signature:
+    signatures = servable.signatures
+    batched = [signature for signature in signatures.values() if signature.batched]
+    return signatures.get(DEFAULT_SIGNATURE) or [*batched, *signatures.values()][0]
 
 
 def _repeated(signature: Signature, golden: Golden, rows: int) -> dict[str, Array]:

@@ -43,7 +43,7 @@ class ThreadExecutor:
 
     def __init__(self, instances: int, name: str) -> None:
         self._condition = threading.Condition()
-        self._pending = 0
+        self._told = False
         self._stopped = False
         self._threads = [
             threading.Thread(target=self._loop, name=f"{name}-{index}", daemon=True)
@@ -56,8 +56,12 @@ class ThreadExecutor:
             thread.start()
 
     def wake(self) -> None:
+        # A thread that was told and has not looked yet will find this work as well. If it looks
+        # just now, it looks at the queue after this flag.
+        if self._told:
+            return
         with self._condition:
-            self._pending += 1
+            self._told = True
             self._condition.notify()
 
     def stop(self) -> None:
@@ -75,12 +79,12 @@ class ThreadExecutor:
                 # A wake-up that came while this thread ran a batch is not waited for again.
                 if wait is None or wait > 0:
                     ends = None if wait is None else time.monotonic() + wait
-                    while not self._pending and not self._stopped:
+                    while not self._told and not self._stopped:
                         left = None if ends is None else ends - time.monotonic()
                         if left is not None and left <= 0:
                             break
                         self._condition.wait(left)
                 if self._stopped:
                     return
-                self._pending = 0
+                self._told = False
             wait = self._turn()

@@ -117,3 +117,59 @@ def test_where_all_fail_the_last_one_says_why(bench: Bench) -> None:
 def test_the_number_of_threads_reaches_the_engine(bench: Bench) -> None:
     bench.load(RuntimeOptions(threads=3))
     assert bench.fast.threads == [3]
+
+
+class Timed(DoublingServable):
+    """Takes its time of a clock."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+        self.clock.now += self.seconds
+        return super().run(signature, inputs)
+
+
+class TimedRuntime(DoubleRuntime):
+    """Loads a model that takes ``seconds`` by the number of threads."""
+
+    def __init__(self, clock: ManualClock, seconds: dict[int, float]) -> None:
+        super().__init__(DoublingServable(), "fast")
+        self.clock, self.seconds = clock, seconds
+        self.made: list[Timed] = []
+
+    def load(self, folder: Path, threads: int = 0) -> Timed:
+        self.threads.append(threads)
+        self.made.append(Timed(self.clock, self.seconds[threads]))
+        return self.made[-1]
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2, 3})
+
+
+@pytest.mark.parametrize(
+    ("one", "four", "tried", "taken"),
+    [
+        (0.001, 0.0001, [1], 0),  # quick enough as it is
+        (0.020, 0.006, [1, 4], 1),
+        (0.020, 0.019, [1, 4], 0),  # not worth all cores
+    ],
+)
+def test_a_slow_model_gets_all_cores_where_they_make_it_faster(
+    bench: Bench, four_cores: None, one: float, four: float, tried: list[int], taken: int
+) -> None:
+    clock = ManualClock()
+    runtime = TimedRuntime(clock, {1: one, 4: four})
+    loader = Loader(
+        [runtime], lambda options, name: ManualExecutor(), clock=clock, observer=Observer()
+    )
+    version = loader("m", 1, bench.folder, ModelSettings())
+    assert runtime.threads == tried
+    assert [made.closed for made in runtime.made] == [
+        index != taken for index in range(len(runtime.made))
+    ]
+    assert version.curve is not None
+    assert version.curve.threads == tried[taken]
