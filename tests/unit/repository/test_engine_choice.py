@@ -150,6 +150,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2, 3})
 
 
+@pytest.mark.usefixtures("four_cores")
 @pytest.mark.parametrize(
     ("one", "four", "tried", "taken"),
     [
@@ -159,7 +160,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_slow_model_gets_all_cores_where_they_make_it_faster(
-    bench: Bench, four_cores: None, one: float, four: float, tried: list[int], taken: int
+    bench: Bench, one: float, four: float, tried: list[int], taken: int
 ) -> None:
     clock = ManualClock()
     runtime = TimedRuntime(clock, {1: one, 4: four})
