@@ -73,7 +73,7 @@ class Round(NamedTuple):
         for cell in self.results.cells:
             if (cell.round, cell.subject, cell.load) == (self.number, subject, load.name):
                 return cell
-        reason = self.results.skipped.get(subject, f"it has no {load.name}")
+        reason = self.results.skipped.get(subject, f"not measured under {load.name}")
         raise Missing(f"{subject}: {reason}")
 
     def cpu(self, subject: str, load: Load) -> float:
