@@ -58,7 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="horngate-bench-")))
         run = Run(stack, folder, model, names)
         campaign = run.campaign(program, window)
-        campaign.results.about = about | {"batch_limits": run.batch_limits(campaign)}
+        campaign.results.about = about | {
+            "batch_limits": run.batch_limits(campaign),
+            "engine_threads": {each.name: each.threads for each in campaign.engines},
+        }
         campaign.results.skipped = run.skipped
         print(f"batch limits: {campaign.results.about['batch_limits']}", flush=True)
         campaign.run(rounds)

@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 
 class Engine:
-    """One engine with the model, idle between two questions."""
+    """One engine with the model, idle between two questions; ``threads`` as the loader chose."""
 
     def __init__(self, name: str, model: Published, seconds: float) -> None:
         """Load it.
@@ -58,7 +58,7 @@ class Engine:
             env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         )
         try:
-            self._child.answer()
+            self.threads = self._child.answer()["threads"]
         except ChildFailed as error:
             self.stop()
             raise NotHere(f"the engine did not load it: {error}") from error

@@ -4,30 +4,54 @@
 
 It prints a line of JSON when the model is loaded, and for every line on stdin, a number of rows,
 one with the wall and the CPU microseconds of a call at that size. CPU is that of the whole process,
-all threads of the engine included. ``SECONDS`` is how long each size is run.
+all threads of the engine included.
+``SECONDS`` is how long each size is run. The server's own loader loads the model, so that the
+engine has the threads that it has there.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
+from benchmarks.catalogue import ENGINES
 from benchmarks.model import inputs
+from horngate.config.model_file import read_model_settings
+from horngate.observability.events import RepositoryEvents
+from horngate.observability.metrics import Metrics
 from horngate.protocols.oip.select import default_signature
-from horngate.runtimes.deferred import DeferredRuntime, onnx, tensorflow
+from horngate.repository.layout import SETTINGS_FILE
+from horngate.repository.loader import Loader
+from horngate.repository.served import ServedVersion
+from horngate.runtimes.deferred import onnx, tensorflow
+from horngate.scheduling.executor import ThreadExecutor
 from horngate.servable import Servable
 
-RUNTIMES: Final = {"tensorflow": tensorflow, "onnx": onnx}
 BLOCK_SECONDS: Final = 0.1
 WARM_UP: Final = 5
+
+
+def loaded(engine: Any, folder: Path) -> ServedVersion:
+    """The version in ``folder`` with its model's settings, but for the engine."""
+    settings = read_model_settings(folder.parent / SETTINGS_FILE)
+    runtime = dataclasses.replace(settings.runtime, engine=engine)
+    load = Loader(
+        [onnx(), tensorflow()],
+        lambda options, name: ThreadExecutor(options.instances, name),
+        time.monotonic,
+        RepositoryEvents(Metrics()),
+    )
+    settings = dataclasses.replace(settings, runtime=runtime)
+    return load(folder.parent.name, int(folder.name), folder, settings)
 
 
 def cost(servable: Servable, rows: int, seconds: float) -> dict[str, float]:
@@ -51,13 +75,14 @@ def cost(servable: Servable, rows: int, seconds: float) -> dict[str, float]:
 def main() -> None:
     """Answer until stdin ends."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("engine", choices=RUNTIMES)
+    parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("seconds", type=float)
     options = parser.parse_args()
-    runtime: DeferredRuntime = RUNTIMES[options.engine]()
-    servable = runtime.load(options.folder)
-    print(json.dumps({"engine": servable.engine}), flush=True)
+    version = loaded(options.engine, options.folder)
+    servable: Servable = version._servable  # noqa: SLF001 - what the server runs, nothing before it
+    threads = None if version.curve is None else version.curve.threads
+    print(json.dumps({"engine": servable.engine, "threads": threads}), flush=True)
     for line in sys.stdin:
         print(json.dumps(cost(servable, int(line), options.seconds)), flush=True)
 
