@@ -33,9 +33,9 @@ ROWS: Final = (1, 2, 7, 32)
 
 RTOL: Final = extras.RTOL
 ATOL: Final = extras.ATOL
-"""How far a float32 or float64 output may be from TensorFlow's: ``atol + rtol * |value|``. Kernels
-differ in the order of summation, which costs a few units in the seventh digit a layer. All that is
-no float must be equal."""
+"""How far a float32 or float64 output may be from TensorFlow's, as ``extras.Golden`` has it.
+Kernels differ in the order of summation, which costs a few units in the seventh digit a layer. All
+that is no float must be equal."""
 
 HALF_RTOL: Final = 1e-2
 HALF_ATOL: Final = 1e-3

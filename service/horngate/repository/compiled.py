@@ -37,7 +37,7 @@ class CompiledSignature:
         file: the form's name within the version.
         sha256: of that file.
         rtol: see ``atol``.
-        atol: a float output may differ by ``atol + rtol * |value|``.
+        atol: a float output may differ as ``extras.Golden`` has it.
         largest_difference: the largest that was seen, in absolute terms.
         rows: the batch sizes compared, ascending; empty for a signature that takes no batches.
     """

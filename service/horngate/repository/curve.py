@@ -22,14 +22,15 @@ BUDGET_SECONDS: Final = 0.25
 """How long a measurement may take, but for one run under way."""
 
 LARGEST: Final = 1024
-RUNS: Final = 5
-"""Runs of each size; the fastest counts, because whatever disturbs a run makes it slower."""
+PASSES: Final = 8
+"""How often each size is timed, at most; the fastest counts, because whatever disturbs a run makes
+it slower. In passes over all sizes, so that one disturbance does not meet all runs of a size."""
 
 NEAR_ENOUGH: Final = 1.1
 """A smaller batch that costs up to this much more a row is better: its callers wait less."""
 
 PAST_THE_BEST: Final = 1.25
-"""Measuring ends where a row costs this much more than in the best batch so far."""
+"""The first pass ends where rows cost this much more than in the best batch, twice in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,34 +108,38 @@ def measure(run: Callable[[int], object], clock: Clock, threads: int, *, largest
         Exception: what ``run`` raises at one row. A larger batch that fails ends the measurement.
     """
     ends = clock() + BUDGET_SECONDS
-    run(1)  # what is made at the first run is not what a run costs
-    points = [(1, _fastest(run, 1, clock, ends))]
-    lowest = points[0][1]
-    rows = 2
-    while rows <= min(largest, LARGEST) and clock() < ends:
+    fastest = _first_pass(run, clock, ends, min(largest, LARGEST))
+    for _ in range(PASSES - 1):
+        lowest = min(seconds / rows for rows, seconds in fastest.items())
+        for rows, seconds in fastest.items():
+            worth_it = rows == 1 or seconds / rows <= lowest * PAST_THE_BEST
+            if worth_it and clock() < ends:
+                fastest[rows] = min(seconds, _timed(run, rows, clock))
+    return Curve(tuple(fastest.items()), threads, this_machine())
+
+
+def _first_pass(
+    run: Callable[[int], object], clock: Clock, ends: float, largest: int
+) -> dict[int, float]:
+    run(1)  # what is made at the first run of a size is not what a run costs
+    fastest = {1: _timed(run, 1, clock)}
+    rows, lowest, past = 2, fastest[1], 0
+    while rows <= largest and past < 2 and clock() < ends:
         try:
             run(rows)
-            seconds = _fastest(run, rows, clock, ends)
+            seconds = fastest[rows] = _timed(run, rows, clock)
         except Exception:  # noqa: BLE001 - an engine may raise anything; smaller batches ran
             break
-        points.append((rows, seconds))
-        if seconds / rows > lowest * PAST_THE_BEST:
-            break
+        past = past + 1 if seconds / rows > lowest * PAST_THE_BEST else 0
         lowest = min(lowest, seconds / rows)
         rows *= 2
-    return Curve(tuple(points), threads, this_machine())
+    return fastest
 
 
-def _fastest(run: Callable[[int], object], rows: int, clock: Clock, ends: float) -> float:
-    fastest = float("inf")
-    for _ in range(RUNS):
-        started = clock()
-        run(rows)
-        now = clock()
-        fastest = min(fastest, now - started)
-        if now >= ends:
-            break
-    return max(fastest, 1e-9)
+def _timed(run: Callable[[int], object], rows: int, clock: Clock) -> float:
+    started = clock()
+    run(rows)
+    return max(clock() - started, 1e-9)
 
 
 def this_machine() -> str:

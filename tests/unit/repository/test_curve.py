@@ -59,8 +59,9 @@ def test_a_model_for_which_batches_are_no_use_runs_row_by_row() -> None:
 
 def test_measuring_ends_where_a_row_costs_more_again() -> None:
     model = Model(caches)
-    assert model.curve().points[-1][0] == 128
-    assert max(model.rows) == 128
+    assert model.curve().points[-1][0] == 256
+    assert max(model.rows) == 256
+    assert model.rows.count(256) == 2, "and no time is lost on what is past the best"
 
 
 def test_measuring_ends_with_its_time() -> None:
@@ -71,8 +72,17 @@ def test_measuring_ends_with_its_time() -> None:
 
 
 def test_a_size_is_timed_several_times_and_the_fastest_counts() -> None:
-    noise = iter([0.05, 0.003, 0.001, 0.002, 0.004, 0.005])  # the first run is not timed
+    noise = iter([0.05, 0.003, 0.001, *[0.002] * 6])  # the first run is not timed
     assert Model(lambda rows: next(noise)).curve(largest=1).points[0][1] == pytest.approx(0.001)
+
+
+def test_one_disturbed_run_does_not_decide_the_batch() -> None:
+    disturbed = iter([False] * 4 + [True] + [False] * 1000)  # the first timed run of two rows
+
+    def seconds(rows: int) -> float:
+        return caches(rows) * (10 if next(disturbed) and rows == 2 else 1)
+
+    assert Model(seconds).curve().best == Model(caches).curve().best
 
 
 def test_rows_stay_within_what_a_request_may_carry() -> None:

@@ -120,12 +120,14 @@ def test_what_lies_within_the_tolerance_is_right() -> None:
     golden = answering(y=np.array([1.0, 100.0], F32))
     assert golden.mismatch({"y": np.array([1.00005, 100.005], F32)}) is None
     assert golden.mismatch({"y": np.array([1.0, 100.0], F32), "more": np.ones(1)}) is None
+    assert answering(y=np.array([0.0, 100.0])).mismatch({"y": np.array([0.0009, 100.0])}) is None
 
 
 @pytest.mark.parametrize(
     ("expected", "received", "sentence"),
     [
-        ([[1.0, 2.0]], [[1.0, 2.5]], "differs by up to 0.5, allowed 1e-05 + 0.0001 * |value|"),
+        ([[1.0, 2.0]], [[1.0, 2.5]], "differs by up to 0.5, allowed 2e-05 + 0.0001 * |value|"),
+        ([[0.0, 100.0]], [[0.0011, 100.0]], "differs by up to 0.0011, allowed 0.001"),
         ([1 + 1j], [1 + 4j], "differs by up to 3, "),
         ([1.0], [np.nan], "differs by up to nan, "),
         ([np.inf], [-np.inf], "differs by up to inf, "),
