@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "build": "define, train, export and publish the reference models",
     "publish": "publish a trained Keras model or a SavedModel into a repository",
     "compile": "compile a version to ONNX, and keep what answers as TensorFlow does",
+    "inspect": "show what a version on disk holds: files, compiled form, batch curve",
     "serve": "serve the models of a repository",
     "predict": "ask a running server for a prediction",
     "status": "show what a running server serves",

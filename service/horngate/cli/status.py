@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +11,18 @@ from typing import Any
 
 from horngate.cli import connection
 from horngate.cli.documents import dump, signature_document
-from horngate.client import Client, State, VersionStatus
+from horngate.client import Client, Serving, State, VersionStatus
 from horngate.errors import ModelNotFound, RequestError
 from horngate.tensors import Signature, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """One version, and its signatures where it is live."""
+    """One version, and its signatures and its engine where it is live."""
 
     status: VersionStatus
     signatures: Mapping[str, Signature]
+    serving: Serving
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +57,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _look(client: Client, model: str) -> list[_Version]:
-    return [_Version(status, _signatures(client, status)) for status in client.status(model)]
+    return [
+        _Version(status, _signatures(client, status), _serving(client, status))
+        for status in client.status(model)
+    ]
+
+
+def _serving(client: Client, status: VersionStatus) -> Serving:
+    if status.state is State.AVAILABLE:
+        # Another server may not have the question, and its version may be gone meanwhile.
+        with contextlib.suppress(RequestError):
+            return client.serving(status.model, status.version)
+    return Serving("", "")
 
 
 def _signatures(client: Client, status: VersionStatus) -> Mapping[str, Signature]:
@@ -76,6 +89,8 @@ def _document(model: str, versions: list[_Version]) -> dict[str, Any]:
                 "version": version.status.version,
                 "state": version.status.state.name,
                 "error": version.status.error,
+                "engine": version.serving.engine,
+                "engine_reason": version.serving.reason,
                 "signatures": {
                     name: signature_document(signature)
                     for name, signature in version.signatures.items()
@@ -90,7 +105,10 @@ def _text(model: str, versions: list[_Version]) -> list[str]:
     lines = [model]
     for version in versions:
         error = f": {version.status.error}" if version.status.error else ""
-        lines.append(f"  version {version.status.version}  {version.status.state.name}{error}")
+        state = f"{version.status.state.name}  {version.serving.engine}".rstrip()
+        lines.append(f"  version {version.status.version}  {state}{error}")
+        if version.serving.reason:
+            lines.append(f"    not on the fastest engine: {version.serving.reason}")
         for name, signature in version.signatures.items():
             lines.append(f"    {name}")
             lines += _specs("in ", signature.inputs)

@@ -9,9 +9,9 @@ is sent, when it is sent again, and what the answers mean is decided there, once
 TensorFlow Serving's protocol and raise ``horngate.errors``.
 """
 
-from horngate.client.answers import Metadata, Prediction
+from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.asynchronous import AsyncClient
 from horngate.client.synchronous import Client
 from horngate.repository.status import State, VersionStatus
 
-__all__ = ["AsyncClient", "Client", "Metadata", "Prediction", "State", "VersionStatus"]
+__all__ = ["AsyncClient", "Client", "Metadata", "Prediction", "Serving", "State", "VersionStatus"]

@@ -23,6 +23,18 @@ class Prediction(dict[str, Array]):
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """How a live version is run.
+
+    ``engine`` is its engine's name; ``reason`` says why no engine of earlier choice runs it, ""
+    where none would. A server that does not tell leaves both empty.
+    """
+
+    engine: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """How a live version can be called: its signatures by name."""
 

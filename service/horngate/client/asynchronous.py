@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from horngate.client.answers import Metadata, Prediction
+from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.channel import channel_options
 from horngate.client.core import (
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -104,6 +104,21 @@ class AsyncClient:
     ) -> list[VersionStatus]:
         """As ``Client.status``."""
         return await self._run(self._core.status(model, version, timeout))
+
+    async def serving(
+        self,
+        model: str,
+        version: int | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+    ) -> Serving:
+        """Which engine runs a live version, the newest where ``version`` is None, and why.
+
+        Raises:
+            RequestError, ConnectionFailed, RuntimeError: as ``predict``; ``Unsupported`` where the
+                server has no ``ModelConfig``.
+        """
+        return await self._run(self._core.serving(model, version, timeout))
 
     async def health(
         self,

@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.message import Message
 
 from horngate.client import messages
-from horngate.client.answers import Metadata, Prediction
+from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.arrays import as_array, own_array
 from horngate.client.failures import Failure, Subject, to_error
 from horngate.client.retry import Backoff, Deadline, check_timeout
@@ -131,6 +131,14 @@ class Core:
         deadline = self._deadline(timeout)
         reply = yield from self._exchange(messages.STATUS, request, target, deadline)
         return messages.read_statuses(reply, target)
+
+    def serving(self, model: str, version: int | None, timeout: float | None) -> Flow[Serving]:
+        """See ``Client.serving``."""
+        target = Target(model, version, DEFAULT_SIGNATURE)
+        request = messages.config_request(target)
+        deadline = self._deadline(timeout)
+        reply = yield from self._exchange(messages.CONFIG, request, target, deadline)
+        return messages.read_serving(reply)
 
     def health(self, model: str, timeout: float | None) -> Flow[bool]:
         """See ``Client.health``."""

@@ -10,11 +10,16 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError, EncodeError, Message
 
-from horngate.client.answers import Metadata, Prediction
+from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
+from horngate.protocols.oip.parameters import ENGINE_REASON
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
+)
+from horngate.protocols.pb.inference.grpc_service_pb2 import (
+    ModelConfigRequest,
+    ModelConfigResponse,
 )
 from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
@@ -54,7 +59,9 @@ METADATA: Final = Method(
 STATUS: Final = Method("/tensorflow.serving.ModelService/GetModelStatus", GetModelStatusResponse)
 HEALTH: Final = Method("/grpc.health.v1.Health/Check", HealthCheckResponse)
 
-METHODS: Final = (PREDICT, METADATA, STATUS, HEALTH)
+CONFIG: Final = Method("/inference.GRPCInferenceService/ModelConfig", ModelConfigResponse)
+
+METHODS: Final = (PREDICT, METADATA, STATUS, HEALTH, CONFIG)
 
 
 def serialize(message: Message, *, max_bytes: int) -> bytes:
@@ -159,6 +166,19 @@ def read_statuses(message: GetModelStatusResponse, target: Target) -> list[Versi
         for status in message.model_version_status
     ]
     return sorted(statuses, key=lambda status: status.version, reverse=True)
+
+
+def config_request(target: Target) -> ModelConfigRequest:
+    """How a version is run."""
+    version = "" if target.version is None else str(target.version)
+    return ModelConfigRequest(name=target.model, version=version)
+
+
+def read_serving(message: ModelConfigResponse) -> Serving:
+    """The engine, and the reason where one is given."""
+    parameters = message.config.parameters
+    reason = parameters[ENGINE_REASON].string_value if ENGINE_REASON in parameters else ""
+    return Serving(message.config.backend, reason)
 
 
 def health_request(model: str) -> HealthCheckRequest:

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from horngate.client.answers import Metadata, Prediction
+from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.channel import channel_options
 from horngate.client.core import (
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -138,6 +138,17 @@ class Client:
             RequestError, ConnectionFailed, RuntimeError: as ``predict``.
         """
         return self._run(self._core.status(model, version, timeout))
+
+    def serving(
+        self, model: str, version: int | None = None, *, timeout: float | None = None
+    ) -> Serving:
+        """Which engine runs a live version, the newest where ``version`` is None, and why.
+
+        Raises:
+            RequestError, ConnectionFailed, RuntimeError: as ``predict``; ``Unsupported`` where the
+                server has no ``ModelConfig``.
+        """
+        return self._run(self._core.serving(model, version, timeout))
 
     def health(self, model: str = "", *, timeout: float | None = None) -> bool:
         """Whether the server says that it, or that ``model``, is ready.

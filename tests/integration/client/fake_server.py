@@ -19,6 +19,10 @@ from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
 )
+from horngate.protocols.pb.inference.grpc_service_pb2 import (
+    ModelConfigRequest,
+    ModelConfigResponse,
+)
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
@@ -53,6 +57,7 @@ class FakeServer:
         calls: the names of the methods called, in order.
         refusals: codes and messages that the next calls end with.
         hold: while it is cleared, calls wait.
+        engine: the engine and the reason that it tells; "" for a server without the question.
         ended: set when a call that waited is cancelled or has expired.
     """
 
@@ -64,6 +69,7 @@ class FakeServer:
         self.arrived = threading.Event()
         self.ended = threading.Event()
         self.reply_floats = 0
+        self.engine = ("", "")
         self.port = 0
 
     @property
@@ -81,6 +87,7 @@ class FakeServer:
             "Predict": self._predict,
             "GetModelMetadata": _metadata,
             "GetModelStatus": _status,
+            "ModelConfig": self._config,
             "Check": _check,
         }
         reply: bytes = answers[name](payload, context).SerializeToString()
@@ -99,6 +106,17 @@ class FakeServer:
         if self.reply_floats:
             outputs["probabilities"] = np.zeros(self.reply_floats, np.float32)
         return encode_response(Response(request.model, request.version or 3, SIGNATURE, outputs))
+
+    def _config(self, payload: bytes, context: grpc.ServicerContext) -> ModelConfigResponse:
+        assert ModelConfigRequest.FromString(payload).version == "3"
+        engine, reason = self.engine
+        if not engine:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        reply = ModelConfigResponse()
+        reply.config.backend = engine
+        if reason:
+            reply.config.parameters["engine_reason"].string_value = reason
+        return reply
 
 
 def _metadata(payload: bytes, context: grpc.ServicerContext) -> GetModelMetadataResponse:

@@ -96,6 +96,24 @@ def test_status_shows_versions_and_how_to_call_them(
     ]
 
 
+def test_status_tells_the_engine_and_why_it_is_not_the_fastest(
+    fake: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.engine = ("onnx", "")
+    assert main(["status", "mnist_fusion", "--server", fake.address]) == 0
+    assert "  version 3  AVAILABLE  onnx" in capsys.readouterr().out.splitlines()
+    fake.engine = ("tensorflow", "not served by onnx: not compiled: it is random")
+    assert main(["status", "mnist_fusion", "--server", fake.address]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:4] == [
+        "  version 3  AVAILABLE  tensorflow",
+        "    not on the fastest engine: not served by onnx: not compiled: it is random",
+    ]
+    assert main(["status", "mnist_fusion", "--json", "--server", fake.address]) == 0
+    told = json.loads(capsys.readouterr().out)["models"][0]["versions"][1]
+    assert (told["engine"], told["engine_reason"]) == fake.engine
+
+
 def test_status_for_machines_and_with_a_model_that_is_not_there(
     fake: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,7 @@ class FakeEngine(Engine):
         self.fails: RequestError | None = None
         self.is_ready = True
         self.max_request_rows = 64
+        self.engine_reason = ""
         self.listeners: list[Callable[[], None]] = []
         self.known = ["digits"]
 
@@ -92,7 +93,7 @@ class FakeEngine(Engine):
             live_versions=(3, 2),
             signatures=self.signatures,
             engine="double",
-            engine_reason="",
+            engine_reason=self.engine_reason,
             max_batch_size=32,
             max_request_rows=self.max_request_rows,
         )

@@ -325,6 +325,17 @@ def test_the_configuration_of_a_batched_model_leaves_it_out() -> None:
     assert not config.response_cache.enable
 
 
+def test_the_configuration_says_why_another_engine_runs_the_model_and_nothing_otherwise() -> None:
+    request = pb.ModelConfigRequest(name="digits")
+    assert not call(FakeEngine(), "ModelConfig", request).config.parameters
+    engine = FakeEngine()
+    engine.engine_reason = "not compiled"
+    parameters = call(engine, "ModelConfig", request).config.parameters
+    assert {key: value.string_value for key, value in parameters.items()} == {
+        "engine_reason": "not compiled"
+    }
+
+
 def test_the_configuration_without_batching_is_whole() -> None:
     unbatched = Signature(
         "serving_default",

@@ -12,6 +12,7 @@ from typing import Final
 from horngate.engine import Call, Engine, ModelDescription
 from horngate.errors import Unsupported
 from horngate.protocols.elements import MalformedTensor
+from horngate.protocols.oip.parameters import ENGINE_REASON
 from horngate.protocols.oip.select import default_signature, read_version
 from horngate.protocols.oip.tensor import datatype
 from horngate.protocols.pb.inference import model_config_pb2
@@ -80,6 +81,8 @@ def model_config(engine: Engine, request: ModelConfigRequest, call: Call) -> Mod
     config.name = description.model
     config.platform = PLATFORM
     config.backend = description.engine
+    if description.engine_reason:
+        config.parameters[ENGINE_REASON].string_value = description.engine_reason
     batched = signature.batched and description.max_request_rows > 0
     if batched:
         _write_batching(description, config)

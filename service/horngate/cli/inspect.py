@@ -1,0 +1,175 @@
+"""``horngate inspect``: what a version on disk holds, without a server and without an engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from horngate.cli import target
+from horngate.cli.target import VersionOnDisk
+from horngate.config.model_file import read_model_settings
+from horngate.errors import LoadError
+from horngate.repository import extras
+from horngate.repository.compiled import CompiledRecord, read_compiled, unusable
+from horngate.repository.curve import Curve, read_curve, this_machine
+from horngate.repository.layout import SETTINGS_FILE
+from horngate.repository.settings import ModelSettings
+from horngate.tensors import Signature
+
+ENGINES = ("onnx", "tensorflow")
+BAR = 30
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    target.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the version holds; 1 where a file differs from its checksum."""
+    version = target.find(options.models, options.model)
+    found = document(version)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print("\n".join(text(version, found)))
+    return 1 if found["checksums"]["fault"] else 0
+
+
+def document(version: VersionOnDisk) -> dict[str, Any]:
+    """Everything that is recorded of the version, as JSON has it.
+
+    Raises:
+        LoadError: a record cannot be read.
+        ConfigError: the model's settings cannot be used.
+    """
+    folder = version.folder
+    hashes = extras.Hashes(folder)
+    record = read_compiled(folder)
+    settings = read_model_settings(folder.parent / SETTINGS_FILE)
+    curves = {engine: curve for engine in ENGINES if (curve := read_curve(folder, engine))}
+    return {
+        "model": version.model,
+        "version": version.number,
+        "folder": str(folder),
+        "checksums": _checksums(version, hashes),
+        "provenance": extras.read_provenance(folder),
+        "goldens": sorted(extras.read_goldens(folder)),
+        "compiled": _compiled(version, record, hashes),
+        "signatures": _signatures(record),
+        "curves": {
+            engine: curve.document() | {"best": curve.best} for engine, curve in curves.items()
+        },
+        "max_batch_size": _batch(settings, curves, record),
+    }
+
+
+def text(version: VersionOnDisk, found: dict[str, Any]) -> list[str]:
+    """The document for people, line by line."""
+    checksums, compiled = found["checksums"], found["compiled"]
+    lines = [
+        f"{version.model} version {version.number}",
+        f"  folder            {found['folder']}",
+        f"  checksums         {checksums['fault'] or checksums['state']}",
+        f"  goldens           {', '.join(found['goldens']) or 'none recorded'}",
+        f"  compiled          {compiled['state']}",
+    ]
+    made = [*found["provenance"].items(), *compiled["made_with"].items()]
+    lines += [f"  {key:<18}{_short(value)}" for key, value in dict(made).items()]
+    for name, signature in found["signatures"].items():
+        lines.append(f"  signature {name}")
+        for side in ("inputs", "outputs"):
+            lines += [f"    {side[:-1]:<7} {each}" for each in signature[side]]
+        lines.append(
+            f"    compared at {signature['rows'] or 'its own'} rows: largest difference "
+            f"{signature['largest_difference']:.2g}, allowed {signature['atol']:g} by size + "
+            f"{signature['rtol']:g} * |value|"
+        )
+    if not found["signatures"]:
+        lines.append(
+            "  signatures        told by an engine only: serve it and ask `horngate status`"
+        )
+    for engine, curve in found["curves"].items():
+        lines += _curve(engine, curve)
+    if not found["curves"]:
+        lines.append("  no batch was timed: a server measures when it loads the version")
+    return [*lines, f"  requests are glued together up to {found['max_batch_size']}"]
+
+
+def _checksums(version: VersionOnDisk, hashes: extras.Hashes) -> dict[str, str]:
+    try:
+        recorded = extras.verify_checksums(version.folder, hashes)
+    except LoadError as error:
+        return {"state": "wrong", "fault": str(error)}
+    state = "verified" if recorded else "none recorded"
+    return {"state": state, "fault": ""}
+
+
+def _compiled(
+    version: VersionOnDisk, record: CompiledRecord | None, hashes: extras.Hashes
+) -> dict[str, Any]:
+    if record is None:
+        state = f"no; `horngate compile {version.model}:{version.number}` does it"
+        return {"usable": False, "state": state, "made_with": {}}
+    fault = unusable(version.folder, record, hashes)
+    return {
+        "usable": fault is None,
+        "state": str(record) if fault is None or record.refused else fault,
+        "made_with": dict(record.made_with),
+    }
+
+
+def _signatures(record: CompiledRecord | None) -> dict[str, Any]:
+    forms = {} if record is None else record.signatures
+    return {
+        name: {
+            "inputs": _specs(form.signature, "inputs"),
+            "outputs": _specs(form.signature, "outputs"),
+            "rows": list(form.rows),
+            "rtol": form.rtol,
+            "atol": form.atol,
+            "largest_difference": form.largest_difference,
+        }
+        for name, form in forms.items()
+    }
+
+
+def _specs(signature: Signature, side: str) -> list[str]:
+    specs = signature.inputs if side == "inputs" else signature.outputs
+    return [f"{name}  {spec}" for name, spec in specs.items()]
+
+
+def _batch(settings: ModelSettings, curves: dict[str, Curve], record: CompiledRecord | None) -> str:
+    if not settings.batching.enabled:
+        return "1 row: batching is switched off in model.toml"
+    if settings.batching.max_batch_size is not None:
+        return f"{settings.batching.max_batch_size} rows, as model.toml says"
+    compiled = record is not None and not record.refused and settings.runtime.engine != "tensorflow"
+    curve = curves.get("onnx" if compiled else "tensorflow")
+    if curve is None or curve.machine != this_machine():
+        return "what a server measures on its machine"
+    return f"{settings.batching.decided(curve.best).max_batch_size} rows, as measured here"
+
+
+def _curve(engine: str, curve: dict[str, Any]) -> list[str]:
+    points = sorted((int(rows), seconds) for rows, seconds in curve["seconds"].items())
+    dearest = max(seconds / rows for rows, seconds in points)
+    lines = [
+        f"  {engine} on {curve['machine']}, threads {curve['threads']}",
+        "      rows    ms a run    us a row",
+    ]
+    for rows, seconds in points:
+        bar = "█" * max(1, round(BAR * seconds / rows / dearest))
+        best = "  best" if rows == curve["best"] else ""
+        lines.append(
+            f"    {rows:6} {seconds * 1e3:11.3f} {seconds / rows * 1e6:11.1f}  {bar}{best}"
+        )
+    return lines
+
+
+def _short(value: object) -> str:
+    shown = str(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."

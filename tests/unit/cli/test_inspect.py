@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from horngate.cli.main import main
+from horngate.repository.compiled import (
+    CompiledRecord,
+    CompiledSignature,
+    form_name,
+    source_names,
+    write_compiled,
+)
+from horngate.repository.curve import Curve, this_machine, write_curve
+from horngate.repository.extras import (
+    Golden,
+    Hashes,
+    write_checksums,
+    write_golden,
+    write_provenance,
+)
+from tests.unit.scheduling.doubles import DOUBLING
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Path:
+    folder = tmp_path / "models" / "m" / "2"
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    return folder
+
+
+def compile_it(version: Path, refused: str = "") -> None:
+    """Record a compiled form as the compiler does."""
+    hashes = Hashes(version)
+    forms = {}
+    if not refused:
+        path = version / form_name("serving_default")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"form")
+        forms["serving_default"] = CompiledSignature(
+            signature=DOUBLING,
+            file=form_name("serving_default"),
+            sha256=hashes(form_name("serving_default")),
+            rtol=1e-4,
+            atol=1e-5,
+            largest_difference=4e-7,
+            rows=(1, 7),
+        )
+    source = {name: hashes(name) for name in source_names(version)}
+    write_compiled(version, CompiledRecord(source, {"tf2onnx": "1.17.0"}, forms, refused))
+
+
+def inspect(version: Path, *flags: str) -> int:
+    return main(["inspect", "m", "--models", str(version.parent.parent), *flags])
+
+
+def test_a_version_that_somebody_else_made_has_nothing_and_is_told_so(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inspect(version) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("m version 2\n")
+    assert "checksums         none recorded" in out
+    assert "goldens           none recorded" in out
+    assert "compiled          no; `horngate compile m:2` does it" in out
+    assert "no batch was timed" in out
+    assert "up to what a server measures on its machine" in out
+
+
+def test_everything_that_is_recorded_is_shown(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.ones((1, 1), np.float32)
+    write_golden(version, "serving_default", Golden({"x": x}, {"y": 2 * x}))
+    write_provenance(version, {"keras": "3.15.1"})
+    compile_it(version)
+    write_checksums(version)
+    write_curve(version, "onnx", Curve(((1, 1e-4), (2, 1.1e-4), (4, 4e-4)), 1, this_machine()))
+    assert inspect(version) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  checksums         verified" in lines
+    assert "  goldens           serving_default" in lines
+    assert "  keras             3.15.1" in lines
+    assert "  tf2onnx           1.17.0" in lines
+    assert "    input   x  float32[?, ?]" in lines
+    assert any("compared at [1, 7] rows: largest difference 4e-07" in line for line in lines)
+    (best,) = [line for line in lines if line.endswith("best")]
+    assert best.split()[:3] == ["2", "0.110", "55.0"]
+    assert lines[-1] == "  requests are glued together up to 2 rows, as measured here"
+
+
+def test_a_refused_model_says_why(version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compile_it(version, refused="it is random")
+    assert inspect(version, "--json") == 0
+    compiled = json.loads(capsys.readouterr().out)["compiled"]
+    assert not compiled["usable"]
+    assert "not compiled: it is random" in compiled["state"]
+
+
+def test_a_form_of_another_model_is_told(version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compile_it(version)
+    (version / "saved_model.pb").write_bytes(b"another graph")
+    assert inspect(version) == 0
+    assert "saved_model.pb has changed since the model was compiled" in capsys.readouterr().out
+
+
+def test_a_damaged_version_is_told_and_is_a_failure(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_checksums(version)
+    (version / "saved_model.pb").write_bytes(b"damaged")
+    assert inspect(version) == 1
+    assert "saved_model.pb differs from its checksum" in capsys.readouterr().out
+
+
+def test_settings_have_the_last_word_on_the_batch(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = version.parent / "model.toml"
+    settings.write_text("[batching]\nmax_batch_size = 8\n")
+    inspect(version)
+    assert capsys.readouterr().out.endswith("up to 8 rows, as model.toml says\n")
+    settings.write_text("[batching]\nenabled = false\n")
+    inspect(version)
+    assert "batching is switched off" in capsys.readouterr().out
+
+
+def test_a_version_that_is_not_there_is_an_error_with_those_that_are(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = str(version.parent.parent)
+    assert main(["inspect", "m:7", "--models", repository]) == 1
+    assert "it has the versions 2" in capsys.readouterr().err
+    assert main(["inspect", "n", "--models", repository]) == 1
+    assert "'n', which is not there" in capsys.readouterr().err
