@@ -46,7 +46,7 @@ def loaded(engine: Any, folder: Path) -> ServedVersion:
     runtime = dataclasses.replace(settings.runtime, engine=engine)
     load = Loader(
         [onnx(), tensorflow()],
-        lambda options, name: ThreadExecutor(options.instances, name),
+        lambda options, name: ThreadExecutor(options.at_once, name),
         time.monotonic,
         RepositoryEvents(Metrics()),
     )

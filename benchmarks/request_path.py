@@ -111,7 +111,7 @@ class RequestPath:
         load = Loader(
             [ZerosRuntime()],
             lambda options, name: GatheringExecutor(
-                self.gatherer, ThreadExecutor(options.instances, name), clock
+                self.gatherer, ThreadExecutor(options.at_once, name), clock
             ),
             clock,
             RepositoryEvents(self.metrics),

@@ -41,12 +41,17 @@ class Started(NamedTuple):
     """A version on an engine: what a batch costs there, and why no earlier engine serves it."""
 
     servable: Servable
+    threads: int
     curve: Curve | None
     reason: str = ""
 
 
 class Loader:
-    """Loads versions, one call at a time or several beside each other."""
+    """Loads versions, one call at a time or several beside each other.
+
+    ``instances`` is how many batches of a version may run at once where its settings leave that
+    open and a run takes one thread.
+    """
 
     def __init__(
         self,
@@ -54,7 +59,10 @@ class Loader:
         make_executor: MakeExecutor,
         clock: Clock,
         observer: RepositoryObserver,
+        *,
+        instances: int = 1,
     ) -> None:
+        self._instances = instances
         self._runtimes = runtimes
         self._make_executor = make_executor
         self._clock = clock
@@ -73,7 +81,10 @@ class Loader:
         started = self._engine(folder, settings, goldens)
         servable, curve = started.servable, started.curve
         try:
-            batching = settings.batching.decided(None if curve is None else curve.best)
+            batching = settings.batching.decided(
+                None if curve is None else curve.best,
+                max(1, self._instances // started.threads),
+            )
             warm_up(servable, goldens, batching)
         except BaseException:
             servable.close()
@@ -165,4 +176,4 @@ class Loader:
         except BaseException:
             servable.close()
             raise
-        return Started(servable, curve)
+        return Started(servable, threads, curve)

@@ -23,14 +23,15 @@ class BatchingOptions:
         max_queue_rows: rows that may wait; a request beyond is refused at once, UNAVAILABLE.
         max_queue_delay: seconds that a batch may wait to fill up. 0: whatever is queued when
             the engine comes free is the next batch.
-        instances: batches that may run at the same time.
+        instances: batches that may run at the same time; left out, what suits the transport: one
+            on grpcio, and on the native front one for each core that a run leaves free.
     """
 
     enabled: bool = True
     max_batch_size: int | None = None
     max_queue_rows: int = 4096
     max_queue_delay: float = 0.0
-    instances: int = 1
+    instances: int | None = None
 
     def __post_init__(self) -> None:
         for key in ("max_batch_size", "max_queue_rows", "instances"):
@@ -50,12 +51,18 @@ class BatchingOptions:
                 f"received {self.max_queue_rows}"
             )
 
-    def decided(self, best: int | None) -> BatchingOptions:
-        """These options with ``max_batch_size`` set: to ``best`` where they leave it open."""
-        if self.max_batch_size is not None:
-            return self
-        rows = DEFAULT_BATCH_SIZE if best is None else best
-        return replace(self, max_batch_size=min(rows, self.max_queue_rows))
+    @property
+    def at_once(self) -> int:
+        """``instances``, one where that is left open."""
+        return 1 if self.instances is None else self.instances
+
+    def decided(self, best: int | None, instances: int = 1) -> BatchingOptions:
+        """These options with nothing left open: ``best`` rows in a batch, and ``instances``."""
+        rows = self.max_batch_size
+        if rows is None:
+            rows = min(DEFAULT_BATCH_SIZE if best is None else best, self.max_queue_rows)
+        at_once = instances if self.instances is None else self.instances
+        return replace(self, max_batch_size=rows, instances=at_once)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class Scheduler:
             if self._closed:
                 raise SchedulerClosed("the version is being unloaded; ask again")
             self._queue.push(work)
-            return self._running < self._options.instances
+            return self._running < self._options.at_once
 
     def _leave(self, work: Work) -> None:
         with self._lock:
@@ -133,12 +133,12 @@ class Scheduler:
         """Run at most one batch; see ``executor.TurnFunction``."""
         now = self._clock()
         with self._lock:
-            if self._running >= self._options.instances:
+            if self._running >= self._options.at_once:
                 return None  # whoever runs asks again when it has run
             turn = self._queue.take(now)
             if turn.batch:
                 self._running += 1
-            another = turn.ripe_at == now and self._running < self._options.instances
+            another = turn.ripe_at == now and self._running < self._options.at_once
         if another:
             self._executor.wake()
         if turn.expired:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
@@ -32,6 +34,9 @@ from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.http import HttpOptions, HttpServer
 from horngate.transports.port import GrpcOptions, GrpcTransport
 
+MOST_INSTANCES: Final = 8
+"""More batches at once than that wait for Python's lock and not for a core."""
+
 MakeServer = Callable[..., GrpcTransport]
 
 
@@ -54,14 +59,14 @@ def assemble(settings: ServerSettings) -> Assembly:
     """
     clock = time.monotonic
     choice = choose(settings.transport, settings.host)
-    make_server, executor = _native(clock) if choice.transport == "native" else _grpcio()
+    make_server, executor, instances = _native(clock) if choice.transport == "native" else _grpcio()
     metrics = Metrics()
     events = RepositoryEvents(metrics)
     repository = Repository()
     keeper = Keeper(
         repository,
         settings.models,
-        load=Loader([onnx(), tensorflow()], executor, clock, events),
+        load=Loader([onnx(), tensorflow()], executor, clock, events, instances=instances),
         read_settings=read_model_settings,
         observer=events,
         clock=clock,
@@ -82,21 +87,26 @@ def assemble(settings: ServerSettings) -> Assembly:
     return Assembly(keeper, engine, choice, grpc, http)
 
 
-def _grpcio() -> tuple[MakeServer, MakeExecutor]:
-    # Threads of its own, because the asyncio transport's one thread must stay free to answer.
-    return GrpcServer, lambda options, name: ThreadExecutor(options.instances, name)
+def _grpcio() -> tuple[MakeServer, MakeExecutor, int]:
+    # A thread of its own, because the asyncio transport's must stay free to answer; and only one,
+    # because a second takes Python's lock from it more than it gains (docs/adr/0009).
+    return GrpcServer, lambda options, name: ThreadExecutor(options.at_once, name), 1
 
 
-def _native(clock: Clock) -> tuple[MakeServer, MakeExecutor]:
+def _native(clock: Clock) -> tuple[MakeServer, MakeExecutor, int]:
     # Imported here, because the library is optional.
     from horngate.transports.native.server import NativeServer  # noqa: PLC0415
 
     gatherer = Gatherer()
 
     def executor(options: BatchingOptions, name: str) -> Executor:
-        return GatheringExecutor(gatherer, ThreadExecutor(options.instances, name), clock)
+        return GatheringExecutor(gatherer, ThreadExecutor(options.at_once, name), clock)
 
-    return partial(NativeServer, gatherer=gatherer), executor
+    return (
+        partial(NativeServer, gatherer=gatherer),
+        executor,
+        min(len(os.sched_getaffinity(0)), MOST_INSTANCES),
+    )
 
 
 def _statuses(engine: Engine) -> Iterator[VersionStatus]:

@@ -10,6 +10,7 @@ from horngate.repository.extras import write_golden
 from horngate.repository.loader import Loader
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings, RuntimeOptions
+from horngate.scheduling.options import BatchingOptions
 from horngate.tensors import Array, Arrays
 from tests.unit.repository.test_loader import DoubleRuntime, Observer, golden
 from tests.unit.scheduling.doubles import DoublingServable, ManualClock, ManualExecutor
@@ -174,3 +175,21 @@ def test_a_slow_model_gets_all_cores_where_they_make_it_faster(
     ]
     assert version.curve is not None
     assert version.curve.threads == tried[taken]
+
+
+@pytest.mark.usefixtures("four_cores")
+@pytest.mark.parametrize(("settings", "instances"), [(0, 4), (2, 2), (4, 1)])
+def test_batches_at_once_share_the_cores_with_the_threads_of_a_run(
+    bench: Bench, settings: int, instances: int
+) -> None:
+    made: list[int] = []
+
+    def executor(options: BatchingOptions, name: str) -> ManualExecutor:
+        made.append(options.at_once)
+        return ManualExecutor()
+
+    loader = Loader([bench.fast], executor, ManualClock(), Observer(), instances=4)
+    loader("m", 1, bench.folder, ModelSettings(runtime=RuntimeOptions(threads=settings)))
+    told = BatchingOptions(instances=3)
+    loader("m", 2, bench.folder, ModelSettings(batching=told))
+    assert made == [instances, 3]

@@ -118,7 +118,7 @@ def test_a_version_that_is_right_is_served(bench: Bench) -> None:
     version = bench.load()
     assert (version.model, version.number, version.engine) == ("m", 3, "double")
     assert version.settings is SETTINGS
-    assert bench.executors == [(SETTINGS.batching, "run-m-3")]
+    assert bench.executors == [(SETTINGS.batching.decided(None), "run-m-3")]
     assert bench.observer.loaded == [("m", 3, ["serving_default", "whole"])]
     assert not bench.servable.closed
 
