@@ -10,6 +10,7 @@ import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from horngate.errors import LoadError
 from horngate.servable import Loads, Servable
 
 
@@ -32,7 +33,14 @@ class DeferredRuntime:
         return any((folder / marker).is_file() for marker in self.markers)
 
     def load(self, folder: Path, threads: int = 0) -> Servable:
-        engine: Loads = getattr(importlib.import_module(self.module), self.factory)()
+        try:
+            module = importlib.import_module(self.module)
+        except ModuleNotFoundError as error:
+            raise LoadError(
+                f"needs the Python module {error.name!r}, which is not installed; install it with: "
+                "pip install 'horngate[server]'"
+            ) from error
+        engine: Loads = getattr(module, self.factory)()
         return engine.load(folder, threads)
 
 

@@ -27,7 +27,7 @@ from horngate.scheduling.gathering import Gatherer
 from horngate.servable import Clock
 from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.native.exchange import Exchanges
-from horngate.transports.native.receiver import Receiver
+from horngate.transports.native.receiver import Events, Receiver
 from horngate.transports.port import GrpcOptions, Report, port_taken
 
 DELIVERY_SECONDS: Final = 2.0
@@ -61,6 +61,7 @@ class NativeServer:
         )
         self._gatherer = gatherer
         self._clock = clock
+        self._report = report
         self._make_behind = partial(
             GrpcServer, methods, observer=observer, report=report, clock=clock, pool=pool
         )
@@ -125,14 +126,22 @@ class NativeServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _receive(self) -> None:
-        gatherer, calls, methods = self._gatherer, self._exchanges, self._methods
         receiver = Receiver(self._front, self._clock)
         while (events := receiver.next()) is not None:
-            gatherer.begin()
+            try:
+                self._serve(events)
+            except Exception as error:  # noqa: BLE001 - a defect must not end the only receiver
+                self._report(self._methods[0], error)
+            receiver.answered()
+
+    def _serve(self, events: Events) -> None:
+        calls, methods = self._exchanges, self._methods
+        self._gatherer.begin()
+        try:
             for kind, number, index, payload, _, details in events:
                 if kind == EVENT_CALL and payload is not None and details is not None:
                     calls.begin(number, methods[index], payload, details[2])
                 else:
                     calls.cancel(number)
-            gatherer.run()
-            receiver.answered()
+        finally:
+            self._gatherer.run()
