@@ -108,7 +108,7 @@ class FakeServer:
         return encode_response(Response(request.model, request.version or 3, SIGNATURE, outputs))
 
     def _config(self, payload: bytes, context: grpc.ServicerContext) -> ModelConfigResponse:
-        assert ModelConfigRequest.FromString(payload).version == "3"
+        _find(ModelConfigRequest.FromString(payload).name, context)
         engine, reason = self.engine
         if not engine:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")

@@ -16,6 +16,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "client.md"
 def test_the_examples_run(fake: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(examples) >= 5
+    fake.engine = ("onnx", "")
     namespace: dict[str, Any] = {}
     for example in examples:
         code = example.replace("localhost:8500", fake.address)
