@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from horngate.access.gate import Gate
 from horngate.engine import Engine
 from horngate.observability.events import RepositoryEvents
 from horngate.observability.logs import LogLevels
@@ -37,7 +38,8 @@ from horngate.repository.settings import ModelSettings
 from horngate.scheduling.executor import ThreadExecutor
 from horngate.scheduling.gathering import Gatherer, GatheringExecutor
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
-from horngate.transports.native.exchange import Exchanges
+from horngate.transports.native.exchange import Details, Exchanges
+from horngate.transports.port import GrpcOptions
 
 SIGNATURE = Signature(
     "serving_default",
@@ -128,7 +130,8 @@ class RequestPath:
         front: Any = self.front
         self.exchanges = Exchanges(
             front,
-            max_message_bytes=1 << 26,
+            options=GrpcOptions(max_message_bytes=1 << 26),
+            gate=Gate(clock),
             observer=self.metrics.calls,
             report=_fault,
             clock=clock,
@@ -138,8 +141,12 @@ class RequestPath:
         """``calls`` requests that arrived together."""
         self.gatherer.begin()
         for number in range(calls):
-            self.exchanges.begin(number, method, data, None)
+            self.exchanges.begin(number, method, data, NO_DETAILS)
         self.gatherer.run()
+
+
+NO_DETAILS: Final[Details] = ((), "", None)
+"""No metadata, no address, no deadline."""
 
 
 def _fault(method: object, error: Exception) -> None:

@@ -52,7 +52,11 @@ def server(small_models: Served, transport: str) -> Iterator[RunningServer]:
 def sharing(small_models: Served, transport: str) -> Iterator[RunningServer]:
     """The same, with shared memory allowed."""
     running = RunningServer(
-        small_models.repository, "--transport", transport, "--allow-shared-memory"
+        small_models.repository,
+        "--transport",
+        transport,
+        "--allow-shared-memory",
+        "--allow-control",
     )
     yield running
     assert running.stop() == 0

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from horngate.errors import RequestError, ShuttingDown
+from horngate.access.caller import Caller
+from horngate.errors import NotAllowed, RequestError, ShuttingDown
 from horngate.repository.control import Control
 from horngate.repository.repository import Repository
 from horngate.repository.served import ServedVersion, Subject, find_signature
@@ -31,17 +32,37 @@ class Call:
     Attributes:
         started: when it arrived, in seconds of the engine's clock.
         deadline: when its caller stops waiting, on the same clock; None for never.
+        caller: whom it comes from; None where the server does not ask.
         submitted: when its prediction was queued; None for what does not predict.
         subject: filled in by the engine as soon as it knows a live version, errors included.
     """
 
-    __slots__ = ("deadline", "started", "subject", "submitted")
+    __slots__ = ("caller", "deadline", "started", "subject", "submitted")
 
     def __init__(self, started: float, deadline: float | None = None) -> None:
         self.started = started
         self.deadline = deadline
+        self.caller: Caller | None = None
         self.submitted: float | None = None
         self.subject: Subject | None = None
+
+    def check_model(self, model: str) -> None:
+        """Refuse a model that the caller may not ask.
+
+        Raises:
+            PermissionDenied: the caller is known, and the model is not theirs.
+        """
+        if self.caller is not None:
+            self.caller.check_model(model)
+
+    def check_admin(self) -> None:
+        """Refuse a caller who may not change the server.
+
+        Raises:
+            PermissionDenied: the caller is known, and no administrator.
+        """
+        if self.caller is not None:
+            self.caller.check_admin()
 
     def ran_out(self, now: float) -> bool:
         """Whether a call that its caller gave up at ``now`` was given up for its deadline."""
@@ -80,12 +101,21 @@ class ModelDescription:
 class Engine:
     """Thread-safe. Nothing here blocks: predictions come back as an ``Answer``.
 
-    ``control`` changes what is served, where the server was started for that.
+    ``control`` changes what is served, where the server was started for that. ``open_control`` is
+    whether callers that the server does not know may change its list of models and its log.
     """
 
-    def __init__(self, repository: Repository, control: Control, clock: Clock) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        control: Control,
+        clock: Clock,
+        *,
+        open_control: bool = False,
+    ) -> None:
         self.clock = clock
         self.control = control
+        self._open_control = open_control
         self._repository = repository
         self._draining = threading.Event()
         self._drain_listeners: list[Callable[[], None]] = []
@@ -98,6 +128,7 @@ class Engine:
                 that do not fit, a full queue, a deadline that has passed, a server that is
                 draining. What becomes of the request later is raised by ``Answer.result``.
         """
+        call.check_model(request.model)
         while True:
             if self._draining.is_set():
                 raise ShuttingDown("the server is shutting down; ask another, or again shortly")
@@ -113,6 +144,7 @@ class Engine:
         Raises:
             ModelNotFound, ModelNotReady, VersionNotFound, LabelNotFound: no such live version.
         """
+        call.check_model(model)
         served = self._repository.find(model, version)
         call.subject = served.subject
         batched = any(signature.batched for signature in served.signatures.values())
@@ -127,6 +159,20 @@ class Engine:
             max_request_rows=served.max_request_rows if batched else 0,
             labels=self._repository.labels(model),
         )
+
+    def check_control(self, call: Call) -> None:
+        """Refuse a change of the server that has no flag of its own to allow it.
+
+        Raises:
+            PermissionDenied: the caller is known, and no administrator.
+            NotAllowed: the server does not ask who calls, and was not opened for everybody.
+        """
+        call.check_admin()
+        if call.caller is None and not self._open_control:
+            raise NotAllowed(
+                "this call changes the server; start it with --tokens-file and send an "
+                "administrator's token, or with --allow-control to let every caller do it"
+            )
 
     def statuses(self, model: str, version: VersionRef = None) -> list[VersionStatus]:
         """Every version known of ``model``, newest first, failed and ended ones included.

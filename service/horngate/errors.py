@@ -22,6 +22,9 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── ShuttingDown            UNAVAILABLE          draining: another server may answer
     │   ├── Expired                 DEADLINE_EXCEEDED    the deadline passed before it ran
     │   ├── Cancelled               CANCELLED            the caller went away
+    │   ├── Unauthenticated         UNAUTHENTICATED      no token, or an unknown one
+    │   ├── PermissionDenied        PERMISSION_DENIED    a known caller who may not do that
+    │   ├── RateLimited             RESOURCE_EXHAUSTED   a client's calls came too fast
     │   ├── Unsupported             UNIMPLEMENTED
     │   └── EngineFailed            INTERNAL             the model raised while it ran
     ├── LoadError                   FAILED_PRECONDITION  a version on disk that cannot go live
@@ -194,6 +197,31 @@ class Cancelled(RequestError):
     """The caller went away while the request waited. It cost no engine time."""
 
     code = Code.CANCELLED
+
+
+class Unauthenticated(RequestError):
+    """The server knows its callers by tokens, and this call brought none that it knows."""
+
+    code = Code.UNAUTHENTICATED
+
+
+class PermissionDenied(RequestError):
+    """The caller is known, and may not ask this model or change the server."""
+
+    code = Code.PERMISSION_DENIED
+
+
+class RateLimited(RequestError):
+    """The client called faster than it may.
+
+    ``retry_after`` is when to try again, in seconds; 0 where only the message says.
+    """
+
+    code = Code.RESOURCE_EXHAUSTED
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Unsupported(RequestError):

@@ -58,6 +58,7 @@ def listed(file: Path, transport: str) -> Iterator[RunningServer]:
     batching.write_text("max_batch_size { value: 8 } allowed_batch_sizes: [4, 8]")
     running = RunningServer(
         Path("nowhere"),
+        "--allow-control",
         f"--model_config_file={file}",
         f"--batching_parameters_file={batching}",
         "--enable_batching=true",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+from pathlib import Path
+from typing import Final
 
-from horngate.client import Client
+from horngate.client import Client, Tls
+from horngate.errors import ConfigError
+
+_VARIABLE: Final = "HORNGATE_TOKEN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--server``, ``--timeout`` and ``--json``."""
+    """Add ``--server``, ``--timeout``, ``--json``, and what a locked server asks for."""
     parser.add_argument(
         "--server",
         metavar="HOST:PORT",
@@ -23,12 +29,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10.0,
         help="how long each call may take (default %(default)g)",
     )
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="a file that holds the token to send (also HORNGATE_TOKEN, the token itself)",
+    )
+    parser.add_argument("--tls", action="store_true", help="speak TLS")
+    parser.add_argument("--tls-ca", metavar="FILE", help="who signed the server's certificate")
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate to show")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def connect(options: argparse.Namespace) -> Client:
     """The client that ``options`` describe; use it in a ``with``."""
-    return Client(options.server, timeout=options.timeout)
+    files = (options.tls_ca, options.tls_cert, options.tls_key)
+    return Client(
+        options.server,
+        timeout=options.timeout,
+        token=_token(options.token_file),
+        tls=Tls(*files) if options.tls or any(files) else None,
+    )
+
+
+def _token(file: Path | None) -> str | None:
+    # Never an argument: every user of a machine can list those.
+    if file is None:
+        return os.environ.get(_VARIABLE) or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--token-file: expected a readable file; {error}") from error
 
 
 def seconds(text: str) -> float:

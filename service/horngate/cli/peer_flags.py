@@ -20,6 +20,9 @@ ALIASES: Final = {
     "model_name": ("--model_name",),
     "model_base_path": ("--model_base_path",),
     "batching_parameters_file": ("--batching_parameters_file",),
+    "tls_cert": ("--grpc-server-cert",),
+    "tls_key": ("--grpc-server-key",),
+    "tls_client_ca": ("--grpc-root-cert",),
 }
 """Other spellings of settings."""
 
@@ -49,7 +52,7 @@ ABSENT: Final = {
     "tensorflow_session_parallelism": "set threads in the [runtime] table of model.toml",
     "tensorflow_intra_op_parallelism": "set threads in the [runtime] table of model.toml",
     "tensorflow_inter_op_parallelism": "set threads in the [runtime] table of model.toml",
-    "ssl_config_file": "TLS is not served yet; put a proxy in front",
+    "ssl_config_file": "give the files with --tls-cert, --tls-key and --tls-client-ca",
     "platform_config_file": "only SavedModels are served",
     "per_process_gpu_memory_fraction": "models run on processors",
     "saved_model_tags": "the tag serve is loaded",

@@ -11,7 +11,17 @@ TensorFlow Serving's protocol and raise ``horngate.errors``.
 
 from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.asynchronous import AsyncClient
+from horngate.client.channel import Tls
 from horngate.client.synchronous import Client
 from horngate.repository.status import State, VersionStatus
 
-__all__ = ["AsyncClient", "Client", "Metadata", "Prediction", "Serving", "State", "VersionStatus"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Metadata",
+    "Prediction",
+    "Serving",
+    "State",
+    "Tls",
+    "VersionStatus",
+]

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from horngate.client.answers import Metadata, Prediction, Serving
-from horngate.client.channel import channel_options
+from horngate.client.channel import Tls, call_metadata, channel_options
 from horngate.client.core import (
     DEFAULT_MAX_MESSAGE_BYTES,
     DEFAULT_TIMEOUT,
@@ -42,6 +42,8 @@ class AsyncClient:
         timeout: as for ``Client``.
         retries: as for ``Client``.
         max_message_bytes: as for ``Client``.
+        token: as for ``Client``.
+        tls: as for ``Client``.
 
     Raises:
         ValueError: an option that cannot be used.
@@ -54,11 +56,15 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
         retries: int = 2,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        token: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._core = Core(
             server, timeout=timeout, retries=retries, max_message_bytes=max_message_bytes
         )
         self._options = channel_options(max_message_bytes)
+        self._metadata = call_metadata(token)
+        self._credentials = None if tls is None else tls.credentials()
         # A channel binds itself to the loop that is there as it is made: so not before a call.
         self._channel: grpc.aio.Channel | None = None
         self._calls: dict[Method, Any] = {}
@@ -172,7 +178,9 @@ class AsyncClient:
         if self._closed:
             raise RuntimeError("expected an open client, received a closed one; make a new one")
         try:
-            return await self._call(step.method)(step.payload, timeout=step.timeout)
+            return await self._call(step.method)(
+                step.payload, timeout=step.timeout, metadata=self._metadata
+            )
         except asyncio.CancelledError as error:
             if self._ended_by_close():
                 raise Cancelled(
@@ -191,7 +199,13 @@ class AsyncClient:
 
     def _call(self, method: Method) -> Any:
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self._core.server, options=self._options)
+            self._channel = (
+                grpc.aio.insecure_channel(self._core.server, options=self._options)
+                if self._credentials is None
+                else grpc.aio.secure_channel(
+                    self._core.server, self._credentials, options=self._options
+                )
+            )
             self._calls = {
                 method: self._channel.unary_unary(
                     method.path,

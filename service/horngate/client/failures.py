@@ -15,9 +15,12 @@ from horngate.errors import (
     ModelNotFound,
     ModelNotReady,
     Overloaded,
+    PermissionDenied,
+    RateLimited,
     RequestError,
     ShuttingDown,
     SignatureNotFound,
+    Unauthenticated,
     Unsupported,
     VersionNotFound,
 )
@@ -57,6 +60,8 @@ _PLAIN: Final[dict[Code, type[RequestError]]] = {
     Code.CANCELLED: Cancelled,
     Code.UNIMPLEMENTED: Unsupported,
     Code.INTERNAL: EngineFailed,
+    Code.UNAUTHENTICATED: Unauthenticated,
+    Code.PERMISSION_DENIED: PermissionDenied,
 }
 """The codes that mean one error, and whose message says all of it."""
 
@@ -97,6 +102,8 @@ def to_error(
     message = f"{subject}: {failure.details or failure.code.name}{tried}"
     error: HorngateError
     match failure.code:
+        case Code.RESOURCE_EXHAUSTED if failure.error == RateLimited.__name__:
+            error = RateLimited(message)
         case Code.RESOURCE_EXHAUSTED:
             error = InvalidRequest(
                 f"{message}; send fewer rows, or raise the limit: max_message_bytes of the client "

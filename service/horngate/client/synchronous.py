@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from horngate.client.answers import Metadata, Prediction, Serving
-from horngate.client.channel import channel_options
+from horngate.client.channel import Tls, call_metadata, channel_options
 from horngate.client.core import (
     DEFAULT_MAX_MESSAGE_BYTES,
     DEFAULT_TIMEOUT,
@@ -40,6 +40,8 @@ class Client:
             is full or it drains, or that reached no server; 0 for never. The waits between
             grow from about 0.1 to at most 2 seconds, and never outlast the deadline.
         max_message_bytes: the largest request and reply. The server has such a limit too.
+        token: sent with every call, for a server that knows its callers.
+        tls: speak TLS; None for plain text.
 
     Raises:
         ValueError: an option that cannot be used.
@@ -52,11 +54,19 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT,
         retries: int = 2,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        token: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._core = Core(
             server, timeout=timeout, retries=retries, max_message_bytes=max_message_bytes
         )
-        self._channel = grpc.insecure_channel(server, options=channel_options(max_message_bytes))
+        options = channel_options(max_message_bytes)
+        self._channel = (
+            grpc.insecure_channel(server, options=options)
+            if tls is None
+            else grpc.secure_channel(server, tls.credentials(), options=options)
+        )
+        self._metadata = call_metadata(token)
         self._calls: dict[Method, Any] = {
             method: self._channel.unary_unary(
                 method.path,
@@ -201,4 +211,4 @@ class Client:
             return None
         if self._closed:
             raise RuntimeError("expected an open client, received a closed one; make a new one")
-        return self._calls[step.method](step.payload, timeout=step.timeout)
+        return self._calls[step.method](step.payload, timeout=step.timeout, metadata=self._metadata)

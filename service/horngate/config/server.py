@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from horngate.access.rate import check_rate
 from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
 from horngate.errors import ConfigError
 from horngate.observability.logs import LogFormat, LogLevel
 from horngate.transports.choice import Transport
+from horngate.transports.tls import TlsOptions
 
 ControlMode = Literal["poll", "none", "explicit"]
 MetricsCompat = Literal["none", "triton"]
@@ -46,6 +48,22 @@ class ServerSettings:
         http_port: metrics, health and the status page; 0 as above.
         transport: what carries gRPC: auto, grpcio or native; see transports/choice.py.
         max_message_bytes: the largest request and the largest reply.
+        max_header_bytes: the most metadata, or HTTP headers, of a request.
+        max_in_flight: calls of a port that may wait for their answers; one more is refused at once.
+        tls_cert: the certificate chain of both ports, PEM; read again when it changes. Without it
+            both speak plain text.
+        tls_key: its key, PEM, without a password.
+        tls_client_ca: who signs the certificates that callers have to show, PEM.
+        tokens_file: who may call, what, and how often; see docs/security.md. Without it everybody
+            who reaches a port may.
+        client_rate: requests a second of one client; 0 for any number.
+        allow_control: whether callers without a token may reload the list of models and set the
+            log's level. With tokens that takes an administrator's.
+        trust_model_ops: whether models may hold operations that read or write files, run Python
+            or reach the network.
+        memory_limit: bytes that the server may come to hold; a version that would not fit is not
+            loaded. 0 for the container's limit, or the machine's memory.
+        stuck_seconds: a run of a model that takes longer has its version reported as stuck.
         allow_shared_memory: whether clients on this machine may hand tensors over in shared memory.
         drain_seconds: how long running requests may take after SIGTERM.
         poll_seconds: time between two looks at the models folder; 0 for one look at the start.
@@ -66,6 +84,17 @@ class ServerSettings:
     http_port: int = 8501
     transport: Transport = "auto"
     max_message_bytes: int = 64 * 1024 * 1024
+    max_header_bytes: int = 16 * 1024
+    max_in_flight: int = 1024
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tokens_file: Path | None = None
+    client_rate: float = 0.0
+    allow_control: bool = False
+    trust_model_ops: bool = False
+    memory_limit: int = 0
+    stuck_seconds: float = 60.0
     allow_shared_memory: bool = False
     drain_seconds: float = 30.0
     poll_seconds: float = 1.0
@@ -81,6 +110,13 @@ class ServerSettings:
                 f"received {self.http_port} for both"
             )
         _check("max_message_bytes", self.max_message_bytes, 1024, 2**31 - 1)
+        _check("max_header_bytes", self.max_header_bytes, 1024, 1024 * 1024)
+        _check("max_in_flight", self.max_in_flight, 1, 1_000_000)
+        _check("memory_limit", self.memory_limit, 0, 2**50)
+        _check("stuck_seconds", self.stuck_seconds, 0.1, 86400)
+        if self.client_rate:
+            check_rate("client_rate", self.client_rate)
+        self._check_tls()
         _check("drain_seconds", self.drain_seconds, 0, 3600)
         _check("poll_seconds", self.poll_seconds, 0, 3600)
         if self.model_config_file is not None and self.model_base_path is not None:
@@ -95,6 +131,25 @@ class ServerSettings:
             )
         if not self.host:
             raise ConfigError("host: expected an address, received an empty one")
+
+    def _check_tls(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ConfigError(
+                "tls_key: expected a certificate and its key, received one of the two; set both "
+                "tls_cert and tls_key"
+            )
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ConfigError(
+                "tls_client_ca: expected tls_cert and tls_key with it, received none; a caller "
+                "shows a certificate over TLS only"
+            )
+
+    @property
+    def tls(self) -> TlsOptions | None:
+        """The files of TLS, None for plain text."""
+        if self.tls_cert is None or self.tls_key is None:
+            return None
+        return TlsOptions(self.tls_cert, self.tls_key, self.tls_client_ca)
 
 
 KEYS: Final = tuple(field.name for field in dataclasses.fields(ServerSettings))
@@ -141,7 +196,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
         and name not in known
         and "_SERVICE_" not in name
         and "_PORT_" not in name
-        and name != PREFIX + "PORT"
+        and name not in (PREFIX + "PORT", PREFIX + "TOKEN")
     )
 
 

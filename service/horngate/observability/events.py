@@ -139,3 +139,14 @@ class FaultLog:
         self._last[path] = now
         unsaid = self._unsaid.pop(path, 0)
         self._log.error("handler failed", method=path, since_last_line=unsaid, exc_info=error)
+
+
+class FilesLog:
+    """Logs why a changed file of tokens or certificates was not taken."""
+
+    def __init__(self) -> None:
+        self._log = logger("access")
+
+    def __call__(self, error: Exception) -> None:
+        """Log ``error``, which repeats no secret; what was read before stays in use."""
+        self._log.error("changed file not taken; the old one stays in use", reason=str(error))

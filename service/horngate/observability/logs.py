@@ -50,9 +50,10 @@ def configure(level: LogLevel, log_format: LogFormat, stream: TextIO | None = No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # A line a request is not wanted, and uvicorn's own start and stop lines repeat ours.
+    # A line a request is not wanted, uvicorn's own start and stop lines repeat ours, and its
+    # warnings are one for each malformed request: whoever sends those must not fill the disk.
     for name in ("uvicorn", "uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).setLevel("WARNING")
+        logging.getLogger(name).setLevel("ERROR")
 
 
 class LogLevels:

@@ -39,6 +39,7 @@ def methods(engine: Engine) -> list[Method]:
             request=HealthCheckRequest,
             response=HealthCheckResponse,
             status=status,
+            open=True,
             handler=partial(check, engine),
         ),
         StreamMethod(
@@ -48,6 +49,7 @@ def methods(engine: Engine) -> list[Method]:
             request=HealthCheckRequest,
             response=HealthCheckResponse,
             status=status,
+            open=True,
             handler=partial(watch, engine),
         ),
     ]
@@ -67,8 +69,8 @@ def check(engine: Engine, request: HealthCheckRequest, _call: Call) -> HealthChe
     serving = _serving(engine, request.service)
     if serving == HealthCheckResponse.SERVICE_UNKNOWN:
         raise ModelNotFound(
-            f"expected a service or a model of this server, received {request.service!r}; its "
-            f"models are {', '.join(engine.models()) or 'none'}",
+            f"expected a service or a model of this server, received {request.service[:200]!r}; "
+            "its models are listed on the HTTP port",
             model=request.service,
         )
     return HealthCheckResponse(status=serving)

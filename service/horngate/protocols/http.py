@@ -70,6 +70,8 @@ class HttpMethod:
     handler: Callable[[HttpRequest, Call], HttpReply | Answer[HttpReply]]
     error: Callable[[HorngateError], JsonError]
     predicts: bool = False
+    open: bool = False
+    """Whether callers need no token."""
 
     @property
     def path(self) -> str:

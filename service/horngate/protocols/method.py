@@ -37,6 +37,8 @@ class _Method:
     request: type[Message]
     response: type[Message]
     status: Callable[[HorngateError], Status]
+    open: bool = False
+    """Whether callers need no token: what an orchestrator asks to know whether to go on."""
 
     @property
     def path(self) -> str:

@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from horngate.access.gate import Gate
+from horngate.access.watched import Watched
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
 from horngate.config.serving_files import read_batching_parameters_file, read_model_config_file
+from horngate.config.tokens_file import read_tokens_file
 from horngate.engine import Engine
 from horngate.errors import ModelNotFound
-from horngate.observability.events import FaultLog, RepositoryEvents
+from horngate.observability.events import FaultLog, FilesLog, RepositoryEvents
 from horngate.observability.exposition import Exposition
 from horngate.observability.logs import LogLevels
 from horngate.observability.metrics import Metrics
@@ -44,6 +47,7 @@ from horngate.transports.choice import Choice, choose
 from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.http import HttpOptions, HttpServer
 from horngate.transports.port import GrpcOptions, GrpcTransport
+from horngate.transports.tls import watch
 
 MOST_INSTANCES: Final = 8
 """More batches at once than that wait for Python's lock and not for a core."""
@@ -74,7 +78,10 @@ def assemble(settings: ServerSettings) -> Assembly:
             settings name cannot be used.
     """
     clock = time.monotonic
-    choice = choose(settings.transport, settings.host)
+    choice = choose(settings.transport, settings.host, tls=settings.tls is not None)
+    changed = FilesLog()
+    gate = make_gate(settings, clock, changed)
+    certificates = None if settings.tls is None else watch(settings.tls, clock, changed)
     make_server, executor, instances = _native(clock) if choice.transport == "native" else _grpcio()
     metrics, faults = Metrics(), FaultLog()
     events = RepositoryEvents(metrics)
@@ -95,7 +102,12 @@ def assemble(settings: ServerSettings) -> Assembly:
         clock=clock,
         poll_seconds=_poll_seconds(settings),
     )
-    engine = Engine(repository, Control(keeper, repository, source), clock)
+    engine = Engine(
+        repository,
+        Control(keeper, repository, source),
+        clock,
+        open_control=settings.allow_control,
+    )
     statistics = Statistics(metrics, events.waiting)
     methods = [
         *tfserving_methods(engine),
@@ -106,11 +118,19 @@ def assemble(settings: ServerSettings) -> Assembly:
     metrics.attach([*methods, *rest], lambda: _statuses(engine), events.queues)
     grpc = make_server(
         methods,
-        GrpcOptions(settings.host, settings.grpc_port, settings.max_message_bytes),
+        GrpcOptions(
+            settings.host,
+            settings.grpc_port,
+            settings.max_message_bytes,
+            settings.max_header_bytes,
+            settings.max_in_flight,
+            certificates,
+        ),
         observer=metrics.calls,
         report=faults,
         clock=clock,
         pool=POOL,
+        gate=gate,
     )
     exposition = Exposition(
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
@@ -118,12 +138,35 @@ def assemble(settings: ServerSettings) -> Assembly:
     http = HttpServer(
         pages(engine, exposition),
         rest,
-        HttpOptions(settings.host, settings.http_port, settings.max_message_bytes),
+        HttpOptions(
+            settings.host,
+            settings.http_port,
+            settings.max_message_bytes,
+            settings.max_header_bytes,
+            settings.max_in_flight,
+            certificates,
+        ),
         observer=metrics.calls,
         report=faults,
         clock=clock,
+        gate=gate,
     )
     return Assembly(keeper, engine, source.path, choice, grpc, http)
+
+
+def make_gate(settings: ServerSettings, clock: Clock, report: FilesLog) -> Gate:
+    """Who may call.
+
+    Raises:
+        ConfigError: the file of tokens cannot be used.
+    """
+    rate = settings.client_rate or None
+    if settings.tokens_file is None:
+        return Gate(clock, rate=rate)
+    file = settings.tokens_file
+    return Gate(
+        clock, tokens=Watched((file,), lambda: read_tokens_file(file), clock, report), rate=rate
+    )
 
 
 def make_source(settings: ServerSettings) -> Source:

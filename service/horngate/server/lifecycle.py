@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 from collections.abc import Callable
 
 from horngate.config.server import ServerSettings
 from horngate.observability import logs
 from horngate.server.assembly import Assembly, assemble
+from horngate.transports.choice import is_loopback
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,6 +33,7 @@ async def serve(
         ConfigError: a port cannot be had. Nothing was started then.
     """
     log = logs.logger("server")
+    _allow_many_connections()
     asked_to_stop = _watch_signals()
     parts = assemble(settings)
     try:
@@ -47,12 +51,32 @@ async def serve(
         transport_reason=parts.transport.reason,
         models=str(parts.models),
     )
+    warn_of_plain_text(settings)
     parts.keeper.start()
     on_started(grpc_port, parts.http.port)
     received = await asked_to_stop
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
     await drain(parts, settings.drain_seconds)
     log.info("stopped")
+
+
+def warn_of_plain_text(settings: ServerSettings) -> None:
+    """Log a warning where other machines reach the ports and nothing hides what passes."""
+    if settings.tls is None and not is_loopback(settings.host):
+        tokens = "" if settings.tokens_file is None else ", tokens included"
+        logs.logger("server").warning(
+            "plain text on an open port",
+            host=settings.host,
+            reason=f"whoever is on the way reads and changes all that passes{tokens}",
+            remedy="set tls_cert and tls_key, or let a proxy on this machine end TLS",
+        )
+
+
+def _allow_many_connections() -> None:
+    """Each connection takes a handle; systems give a process far fewer than they could."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # fewer, then: nothing depends on it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def drain(parts: Assembly, seconds: float) -> None:

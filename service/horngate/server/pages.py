@@ -29,8 +29,8 @@ def pages(engine: Engine, exposition: Exposition) -> list[Page]:
     """The table of pages."""
     return [
         Page("/", lambda: Reply(200, "text/html; charset=utf-8", status_page(engine).encode())),
-        Page("/healthz", lambda: Reply(200, TEXT, b"alive\n")),
-        Page("/readyz", lambda: readiness(engine)),
+        Page("/healthz", lambda: Reply(200, TEXT, b"alive\n"), open=True),
+        Page("/readyz", lambda: readiness(engine), open=True),
         Page("/metrics", lambda: Reply(200, CONTENT_TYPE, exposition.own())),
         Page(MONITORING_PATH, lambda: Reply(200, CONTENT_TYPE, exposition.tfserving())),
     ]

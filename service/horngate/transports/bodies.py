@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from typing import Final
@@ -26,10 +27,17 @@ class TooLarge(RequestError):
     code = Code.RESOURCE_EXHAUSTED
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+class TooSlow(RequestError):
+    """The body did not come in time."""
+
+    code = Code.DEADLINE_EXCEEDED
+
+
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     """The whole body, uncompressed.
 
     Raises:
+        TooSlow: it was not there after ``seconds``.
         TooLarge: it has more than ``limit`` bytes; the rest is not read.
         InvalidRequest: it is compressed in another way than it says, or than is known here.
     """
@@ -38,11 +46,18 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise TooSlow(
+            f"expected the whole body within {seconds:g} s, received {size} bytes; send it faster, "
+            "or in parts"
+        ) from None
     body = b"".join(parts)
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     return body if coding == "identity" else _uncompressed(body, coding, limit)

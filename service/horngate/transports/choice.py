@@ -19,12 +19,17 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(wanted: Transport, host: str) -> Choice:
-    """What ``wanted`` means for a port on ``host``.
+def choose(wanted: Transport, host: str, *, tls: bool = False) -> Choice:
+    """What ``wanted`` means for a port on ``host``, with TLS or in plain text.
 
     Raises:
-        ConfigError: ``native`` is asked for and not installed.
+        ConfigError: ``native`` is asked for, and is not installed or cannot do what else is asked.
     """
+    if wanted == "native" and tls:
+        raise ConfigError(
+            "transport: native speaks no TLS; set transport to auto or grpcio, or let a proxy on "
+            "this machine end TLS"
+        )
     installed = importlib.util.find_spec(NATIVE_MODULE) is not None
     if wanted == "native" and not installed:
         raise ConfigError(
@@ -33,9 +38,11 @@ def choose(wanted: Transport, host: str) -> Choice:
         )
     if wanted != "auto":
         return Choice(wanted, "the settings ask for it")
+    if tls:
+        return Choice("grpcio", "the native front speaks no TLS")
     if not installed:
         return Choice("grpcio", "pygrpc-native is not installed")
-    if not _loopback(host):
+    if not is_loopback(host):
         return Choice(
             "grpcio",
             f"{host} is open to other machines, and the native front reads a message of any size "
@@ -44,7 +51,8 @@ def choose(wanted: Transport, host: str) -> Choice:
     return Choice("native", f"{host} is open to this machine only")
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is open to this machine only."""
     if host == "localhost":
         return True
     try:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 import uvicorn
@@ -23,22 +24,48 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from horngate.access.gate import Gate
+from horngate.access.watched import Watched
 from horngate.engine import Call
-from horngate.errors import Cancelled, Code, ConfigError, HorngateError
+from horngate.errors import (
+    Cancelled,
+    Code,
+    ConfigError,
+    HorngateError,
+    RateLimited,
+    Unauthenticated,
+)
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, JsonError, failed
 from horngate.protocols.method import CallObserver
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
-from horngate.transports.bodies import TooLarge, compressed, read_body
+from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_body
 from horngate.transports.doorbell import Doorbell
-from horngate.transports.port import Report
+from horngate.transports.patience import PatientProtocol
+from horngate.transports.port import Report, check_room
+from horngate.transports.tls import Certificates, rotating
 
 LARGE: Final = 64 * 1024
 """Bytes of a body from which on reading and writing JSON is left to a worker thread, so that the
 loop stays free for others."""
 
 POLL_SECONDS: Final = 0.02
-TOO_LARGE: Final = 413
+BODY_SECONDS: Final = 60.0
+"""How long a body may take to come."""
+
+BACKLOG: Final = 1024
+KEEPALIVE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    # Milliseconds for which what was sent may stay unread: a caller that vanished, or does not
+    # read its reply, gives its connection and its reply's memory back.
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),
+)
+"""Set on the listener, from which Linux has every connection inherit them."""
+
+_STATUS: Final[dict[type[HorngateError], int]] = {TooLarge: 413, TooSlow: 408}
 
 
 class Reply(NamedTuple):
@@ -51,19 +78,26 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One path, answered to GET and HEAD by a plain function that does not block for long."""
+    """One path, answered to GET and HEAD by a plain function that does not block for long.
+
+    ``open``: whether callers need no token.
+    """
 
     path: str
     answer: Callable[[], Reply]
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """Where to listen, and how large a body may be, in bytes."""
+    """Where to listen, and what is too much; as ``GrpcOptions``."""
 
     host: str = "127.0.0.1"
     port: int = 8501
     max_body_bytes: int = 64 * 1024 * 1024
+    max_header_bytes: int = 16 * 1024
+    max_in_flight: int = 1024
+    certificates: Watched[Certificates] | None = None
 
 
 class HttpServer:
@@ -78,7 +112,9 @@ class HttpServer:
         observer: CallObserver,
         report: Report,
         clock: Clock,
+        gate: Gate,
     ) -> None:
+        self._gate = gate
         self._options = options
         self._observer = observer
         self._report = report
@@ -88,12 +124,22 @@ class HttpServer:
         self.port: int = self._socket.getsockname()[1]
         app = Starlette(
             routes=[
-                *[Route(page.path, _page(page)) for page in pages],
+                *[Route(page.path, self._page(page)) for page in pages],
                 *[Route(each.route, self._endpoint(each), methods=[each.verb]) for each in methods],
             ],
             exception_handlers={HTTPException: _not_served},
         )
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        certificates = options.certificates
+        config = uvicorn.Config(
+            app,
+            http=PatientProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            h11_max_incomplete_event_size=options.max_header_bytes,
+            ssl_context_factory=None if certificates is None else lambda *_: rotating(certificates),
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http", daemon=True
@@ -127,22 +173,37 @@ class HttpServer:
             except (asyncio.CancelledError, ClientDisconnect):
                 code = Code.CANCELLED
                 raise
-            except TooLarge as error:
-                code = error.code
-                told = failed(JsonError(code, str(error)))
-                return _response(request, dataclasses.replace(told, status=TOO_LARGE))
             except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
                 why = self._failure(method, error)
                 code = why.code
-                return _response(request, failed(why))
+                return _response(request, _refusal(error, why))
             finally:
                 self._running -= 1
                 self._observer.finished(method, call, code, self._clock() - call.started)
 
         return endpoint
 
+    def _page(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            if self._gate.closed and not page.open:
+                try:
+                    self._gate.admit(*_who(request))
+                except HorngateError as error:
+                    told = _refusal(error, JsonError(error.code, str(error)))
+                    return Response(
+                        told.body, told.status, dict(told.headers), media_type=told.content_type
+                    )
+            reply = await run_in_threadpool(page.answer)
+            return Response(reply.body, reply.status, media_type=reply.content_type)
+
+        return endpoint
+
     async def _serve(self, method: HttpMethod, request: Request, call: Call) -> HttpReply:
-        body = await read_body(request, self._options.max_body_bytes)
+        if self._gate.closed and not method.open:
+            call.caller = self._gate.admit(*_who(request))
+        if not method.open:
+            check_room(self._running, self._options.max_in_flight)
+        body = await read_body(request, self._options.max_body_bytes, BODY_SECONDS)
         asked = HttpRequest(request.path_params, request.headers, body)
         if len(body) < LARGE:
             reply = method.handler(asked, call)
@@ -191,12 +252,23 @@ def _response(request: Request, reply: HttpReply) -> Response:
     return Response(body, reply.status, headers, media_type=reply.content_type)
 
 
-def _page(page: Page) -> Callable[[Request], Response]:
-    def endpoint(request: Request) -> Response:  # noqa: ARG001 - Starlette passes it
-        reply = page.answer()
-        return Response(reply.body, reply.status, media_type=reply.content_type)
+def _refusal(error: Exception, told: JsonError) -> HttpReply:
+    """The reply that tells of ``error``, with what HTTP has for it beside the words."""
+    reply = failed(told)
+    if isinstance(error, Unauthenticated):
+        return dataclasses.replace(reply, headers={"WWW-Authenticate": "Bearer"})
+    if isinstance(error, RateLimited):
+        return dataclasses.replace(reply, headers={"Retry-After": str(ceil(error.retry_after))})
+    for kind, status in _STATUS.items():
+        if isinstance(error, kind):
+            return dataclasses.replace(reply, status=status)
+    return reply
 
-    return endpoint
+
+def _who(request: Request) -> tuple[str, str]:
+    """The token that a request shows, and the address that it comes from."""
+    address = "" if request.client is None else request.client.host
+    return request.headers.get("authorization", ""), address
 
 
 async def _not_served(request: Request, error: Exception) -> Response:
@@ -217,6 +289,8 @@ def _listen(options: HttpOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for level, option, value in KEEPALIVE:
+        listener.setsockopt(level, option, value)
     try:
         listener.bind((options.host, options.port))
     except OSError as error:
@@ -225,5 +299,5 @@ def _listen(options: HttpOptions) -> socket.socket:
             f"http_port: expected a free port on {options.host}, received {options.port}: "
             f"{error.strerror}; choose another, or 0 for any free one"
         ) from error
-    listener.listen(128)
+    listener.listen(BACKLOG)
     return listener

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
+from urllib.parse import unquote
 
 from google.protobuf.message import DecodeError, Message
 
-from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest
+from horngate.access.watched import Watched
+from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, Overloaded
 from horngate.protocols.method import Method, Observed
 from horngate.protocols.trailers import ERROR
+from horngate.transports.tls import Certificates
 
 MESSAGE_CHARACTERS: Final = 2000
 """A status message travels in a header, whose size peers bound; what is longer is cut."""
@@ -21,14 +24,24 @@ Report = Callable[[Observed, Exception], None]
 
 @dataclass(frozen=True, slots=True)
 class GrpcOptions:
-    """Where to listen and how large a message may be, in bytes, either way.
+    """Where to listen, and what is too much.
 
-    ``socket``, the path of a Unix socket, takes the place of ``host`` and ``port`` where it is set.
+    Attributes:
+        host: an address.
+        port: 0 for any free one.
+        max_message_bytes: the largest message either way.
+        max_header_bytes: the most metadata of a call.
+        max_in_flight: calls that may wait for their answers; one more is refused at once.
+        certificates: what TLS is spoken with; None for plain text.
+        socket: the path of a Unix socket, in place of ``host`` and ``port``.
     """
 
     host: str = "127.0.0.1"
     port: int = 8500
     max_message_bytes: int = 64 * 1024 * 1024
+    max_header_bytes: int = 16 * 1024
+    max_in_flight: int = 1024
+    certificates: Watched[Certificates] | None = None
     socket: str = ""
 
     @property
@@ -92,6 +105,31 @@ def parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Me
             f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
             "cannot be read as one"
         ) from error
+
+
+def caller_address(peer: str) -> str:
+    """The address in gRPC's name of a peer, without its port; "" for a Unix socket.
+
+    >>> caller_address("ipv4:10.0.0.7:51234"), caller_address("ipv6:%5B::1%5D:51234")
+    ('10.0.0.7', '::1')
+    """
+    family, _, rest = peer.partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return ""
+    return unquote(rest).rpartition(":")[0].strip("[]")
+
+
+def check_room(in_flight: int, limit: int) -> None:
+    """Refuse a call that is one too many; ``in_flight`` counts it.
+
+    Raises:
+        Overloaded: there are more than ``limit``.
+    """
+    if in_flight > limit:
+        raise Overloaded(
+            f"expected at most {limit} calls in flight, received one more; retry with backoff, or "
+            "raise max_in_flight"
+        )
 
 
 def port_taken(options: GrpcOptions) -> ConfigError:

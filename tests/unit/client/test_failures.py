@@ -12,9 +12,11 @@ from horngate.errors import (
     ModelNotFound,
     ModelNotReady,
     Overloaded,
+    PermissionDenied,
     RequestError,
     ShuttingDown,
     SignatureNotFound,
+    Unauthenticated,
     Unsupported,
     VersionNotFound,
 )
@@ -63,7 +65,9 @@ def test_a_name_that_is_none_of_ours_changes_nothing() -> None:
         (Code.CANCELLED, "Channel closed!", Cancelled),
         (Code.UNIMPLEMENTED, "Method not found!", Unsupported),
         (Code.INTERNAL, "the model failed", EngineFailed),
-        (Code.PERMISSION_DENIED, "not you", RequestError),
+        (Code.PERMISSION_DENIED, "not you", PermissionDenied),
+        (Code.UNAUTHENTICATED, "no token", Unauthenticated),
+        (Code.DATA_LOSS, "lost", RequestError),
         (Code.UNKNOWN, "what", RequestError),
     ],
 )

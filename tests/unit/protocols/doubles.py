@@ -89,6 +89,7 @@ class FakeEngine(Engine):
         self.engine_reason = ""
         self.listeners: list[Callable[[], None]] = []
         self.known = ["digits"]
+        self._open_control = True
 
     def predict(self, request: Request, call: Call) -> Answer[Response]:
         self.requests.append(request)

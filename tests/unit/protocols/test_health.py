@@ -54,7 +54,7 @@ def test_check_of_an_unknown_service_is_not_found() -> None:
         check.handler(HealthCheckRequest(service="m"), new_call())
     status = check.status(caught.value)
     assert status.code == Code.NOT_FOUND
-    assert "received 'm'; its models are digits" in status.message
+    assert "received 'm'; its models are listed" in status.message
 
 
 def test_watch_sends_changes_only_until_it_ends() -> None:

@@ -19,7 +19,7 @@ def asked(**settings: bool | int | str) -> pb.LogSettingsRequest:
 
 
 def told(logs: FakeLogs, request: pb.LogSettingsRequest | None = None) -> dict[str, object]:
-    reply = log_settings(logs, request or pb.LogSettingsRequest(), new_call())
+    reply = log_settings(FakeEngine(), logs, request or pb.LogSettingsRequest(), new_call())
     return {
         name: getattr(value, str(value.WhichOneof("parameter_choice")))
         for name, value in reply.settings.items()

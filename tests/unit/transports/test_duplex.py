@@ -53,7 +53,14 @@ class Stream:
             ),
         )
         loop = asyncio.get_running_loop()
-        self.duplex = Duplex(method, loop, self.observer, self._report, itertools.count().__next__)
+        self.duplex = Duplex(
+            method,
+            loop,
+            self.observer,
+            self._report,
+            itertools.count().__next__,
+            admit=lambda _: None,
+        )
 
     def _handle(self, request: HealthCheckRequest, call: Call) -> Answer[HealthCheckResponse]:
         if request.service == "refused":

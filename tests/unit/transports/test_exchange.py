@@ -5,11 +5,13 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
+from horngate.access.gate import Gate
 from horngate.engine import Call
 from horngate.errors import Code, HorngateError, Overloaded
 from horngate.protocols.method import Observed, Status, UnaryMethod
 from horngate.scheduling.ticket import Answer, Ticket
 from horngate.transports.native.exchange import Exchanges
+from horngate.transports.port import GrpcOptions
 from tests.unit.scheduling.doubles import ManualClock
 
 
@@ -47,7 +49,8 @@ def status(error: HorngateError) -> Status:
 class Bench:
     """Calls whose answers a test gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate | None = None) -> None:
+        self.gate = gate or Gate(ManualClock())
         self.front, self.observer, self.clock = Front(), Observer(), ManualClock()
         self.tickets: list[Ticket[Message]] = []
         self.asked: list[tuple[str, float | None]] = []
@@ -56,7 +59,8 @@ class Bench:
         front: Any = self.front
         self.exchanges = Exchanges(
             front,
-            max_message_bytes=100,
+            options=GrpcOptions(max_message_bytes=100, max_in_flight=2),
+            gate=self.gate,
             observer=self.observer,
             report=lambda method, error: self.faults.append(error),
             clock=self.clock,
@@ -81,7 +85,7 @@ class Bench:
 
     def begin(self, number: int = 7, text: str = "x", remaining: float | None = None) -> None:
         data = StringValue(value=text).SerializeToString()
-        self.exchanges.begin(number, self.method, data, remaining)
+        self.exchanges.begin(number, self.method, data, ((), "ipv4:10.0.0.7:5", remaining))
 
     def codes(self) -> list[Code]:
         return [code for code, _ in self.observer.ended]
@@ -135,7 +139,7 @@ def test_an_error_of_nobodys_is_reported_and_told_without_its_words() -> None:
 
 def test_bytes_that_are_no_request_are_the_callers_mistake() -> None:
     bench = Bench()
-    bench.exchanges.begin(4, bench.method, b"\xff\xff", None)
+    bench.exchanges.begin(4, bench.method, b"\xff\xff", ((), "", None))
     assert [failed[:2] for failed in bench.front.failures] == [(4, 3)]
 
 

@@ -59,12 +59,15 @@ def methods(
     """
     regions = Regions() if shared_memory else None
     return [
-        _method("ServerLive", pb.ServerLiveRequest, pb.ServerLiveResponse, server_live),
+        _method(
+            "ServerLive", pb.ServerLiveRequest, pb.ServerLiveResponse, server_live, is_open=True
+        ),
         _method(
             "ServerReady",
             pb.ServerReadyRequest,
             pb.ServerReadyResponse,
             partial(server_ready, engine),
+            is_open=True,
         ),
         _method(
             "ModelReady", pb.ModelReadyRequest, pb.ModelReadyResponse, partial(model_ready, engine)
@@ -140,7 +143,7 @@ def methods(
             "LogSettings",
             pb.LogSettingsRequest,
             pb.LogSettingsResponse,
-            partial(log_settings, logs),
+            partial(log_settings, engine, logs),
         ),
     ]
 
@@ -193,6 +196,7 @@ def _method(
     handler: _Handler,
     *,
     predicts: bool = False,
+    is_open: bool = False,
 ) -> UnaryMethod:
     return UnaryMethod(
         protocol=PROTOCOL,
@@ -203,4 +207,5 @@ def _method(
         status=status,
         handler=handler,
         predicts=predicts,
+        open=is_open,
     )

@@ -35,9 +35,11 @@ _IGNORED: Final = frozenset({"unload_dependents"})
 
 
 def repository_index(
-    engine: Engine, request: RepositoryIndexRequest, _call: Call
+    engine: Engine, request: RepositoryIndexRequest, call: Call
 ) -> RepositoryIndexResponse:
-    """Every version known of every model; a model that was never loaded has no state.
+    """Every version known of every model that the caller may ask.
+
+    A model that was never loaded has no state.
 
     Raises:
         InvalidRequest: a repository's name; there is one, without a name.
@@ -51,6 +53,8 @@ def repository_index(
     for model, status in engine.control.index():
         if request.ready and (status is None or status.state is not State.AVAILABLE):
             continue
+        if call.caller is not None and not call.caller.may_ask(model):
+            continue
         entry = message.models.add(name=model)
         if status is not None:
             entry.version = str(status.version)
@@ -62,7 +66,7 @@ def repository_index(
 
 
 def repository_model_load(
-    engine: Engine, request: RepositoryModelLoadRequest, _call: Call
+    engine: Engine, request: RepositoryModelLoadRequest, call: Call
 ) -> Answer[Message]:
     """Load a model; answered when it is live.
 
@@ -70,10 +74,12 @@ def repository_model_load(
         InvalidRequest: no name.
         Unsupported: a configuration or files in the request.
         NotAllowed: the server decides by itself what is loaded.
+        PermissionDenied: the caller is known, and no administrator.
 
     The answer raises:
         ModelNotFound, LoadError: as ``Control.load``.
     """
+    call.check_admin()
     for parameter in request.parameters:
         if parameter not in _IGNORED:
             raise Unsupported(
@@ -84,7 +90,7 @@ def repository_model_load(
 
 
 def repository_model_unload(
-    engine: Engine, request: RepositoryModelUnloadRequest, _call: Call
+    engine: Engine, request: RepositoryModelUnloadRequest, call: Call
 ) -> Answer[Message]:
     """Unload a model; accepted requests finish.
 
@@ -92,7 +98,9 @@ def repository_model_unload(
         InvalidRequest: no name.
         NotAllowed: the server decides by itself what is loaded.
         ModelNotFound: it is not loaded.
+        PermissionDenied: the caller is known, and no administrator.
     """
+    call.check_admin()
     return engine.control.unload(_name(request)).then(lambda _: RepositoryModelUnloadResponse())
 
 

@@ -59,6 +59,7 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
                 handler=partial(_through, method, read, write),
                 error=_error,
                 predicts=method.predicts,
+                open=method.open,
             )
         )
 

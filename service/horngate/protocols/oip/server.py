@@ -43,8 +43,13 @@ def server_ready(engine: Engine, _request: ServerReadyRequest, _call: Call) -> S
     return ServerReadyResponse(ready=engine.ready())
 
 
-def model_ready(engine: Engine, request: ModelReadyRequest, _call: Call) -> ModelReadyResponse:
-    """Whether a model, or a version of it, is live; an unknown one is not."""
+def model_ready(engine: Engine, request: ModelReadyRequest, call: Call) -> ModelReadyResponse:
+    """Whether a model, or a version of it, is live; an unknown one is not.
+
+    Raises:
+        PermissionDenied: it is a model that the caller may not ask.
+    """
+    call.check_model(request.name)
     ready = engine.ready(request.name, read_version(request.version))
     return ModelReadyResponse(ready=ready)
 

@@ -38,16 +38,17 @@ class LogControl(Protocol):
         """Change it, for all of the server."""
 
 
-def trace_setting(
-    engine: Engine, request: TraceSettingRequest, _call: Call
-) -> TraceSettingResponse:
+def trace_setting(engine: Engine, request: TraceSettingRequest, call: Call) -> TraceSettingResponse:
     """The settings, of one model or of the server: tracing is off, and stays off.
 
     Raises:
         ModelNotFound: the model is not held.
         InvalidRequest: a setting that there is not.
         Unsupported: a setting that would trace something.
+        PermissionDenied: a model that the caller may not ask.
     """
+    if request.model_name:
+        call.check_model(request.model_name)
     if request.model_name and not engine.knows(request.model_name):
         raise ModelNotFound(
             f"expected a model of this server, received {request.model_name!r}",
@@ -70,15 +71,17 @@ def trace_setting(
 
 
 def log_settings(
-    control: LogControl, request: LogSettingsRequest, _call: Call
+    engine: Engine, control: LogControl, request: LogSettingsRequest, call: Call
 ) -> LogSettingsResponse:
     """Change what is asked to change, and tell what is.
 
     Raises:
         InvalidRequest: a setting that there is not, of another kind, or that contradicts another.
         Unsupported: another file or format.
+        PermissionDenied, NotAllowed: the caller may not change the server.
     """
     if request.settings:
+        engine.check_control(call)
         control.set_level(_level(control.level(), request))
     return _write(control.level())
 

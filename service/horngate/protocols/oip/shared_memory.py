@@ -17,14 +17,16 @@ def _allowed(regions: Regions | None) -> Regions:
 
 
 def system_status(
-    regions: Regions | None, request: pb.SystemSharedMemoryStatusRequest, _call: Call
+    regions: Regions | None, request: pb.SystemSharedMemoryStatusRequest, call: Call
 ) -> pb.SystemSharedMemoryStatusResponse:
     """The region asked for, or all of them.
 
     Raises:
         RegionNotFound: there is no such region.
         Unsupported: shared memory is not allowed.
+        PermissionDenied: the caller is known, and no administrator.
     """
+    call.check_admin()
     known = _allowed(regions)
     message = pb.SystemSharedMemoryStatusResponse()
     for region in [known.find(request.name)] if request.name else known.all():
@@ -35,14 +37,16 @@ def system_status(
 
 
 def system_register(
-    regions: Regions | None, request: pb.SystemSharedMemoryRegisterRequest, _call: Call
+    regions: Regions | None, request: pb.SystemSharedMemoryRegisterRequest, call: Call
 ) -> pb.SystemSharedMemoryRegisterResponse:
     """Open a region.
 
     Raises:
         InvalidRequest, RegionExists: as ``Regions.register``.
         Unsupported: shared memory is not allowed.
+        PermissionDenied: the caller is known, and no administrator.
     """
+    call.check_admin()
     if request.offset + request.byte_size >= 2**63:
         raise InvalidRequest(
             f"expected offset and byte_size below 2**63, received {request.offset} and "
@@ -53,13 +57,15 @@ def system_register(
 
 
 def system_unregister(
-    regions: Regions | None, request: pb.SystemSharedMemoryUnregisterRequest, _call: Call
+    regions: Regions | None, request: pb.SystemSharedMemoryUnregisterRequest, call: Call
 ) -> pb.SystemSharedMemoryUnregisterResponse:
     """Let a region go, or all of them.
 
     Raises:
         Unsupported: shared memory is not allowed.
+        PermissionDenied: the caller is known, and no administrator.
     """
+    call.check_admin()
     _allowed(regions).unregister(request.name)
     return pb.SystemSharedMemoryUnregisterResponse()
 

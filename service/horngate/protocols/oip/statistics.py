@@ -24,6 +24,8 @@ def model_statistics(
     """
     message = ModelStatisticsResponse()
     for model in [request.name] if request.name else engine.models():
+        if not request.name and call.caller is not None and not call.caller.may_ask(model):
+            continue
         try:
             described = engine.describe(model, read_version(request.version), call)
         except ModelNotReady:

@@ -15,17 +15,19 @@ from horngate.protocols.tfserving.model_list import read_model_list
 from horngate.scheduling.ticket import Answer
 
 
-def reload_config(engine: Engine, request: ReloadConfigRequest, _call: Call) -> Answer[Message]:
+def reload_config(engine: Engine, request: ReloadConfigRequest, call: Call) -> Answer[Message]:
     """Serve the models of the request and unload all others; answered when that is done.
 
     Raises:
         InvalidRequest: no config.
         ConfigError: a config that cannot be used; nothing was changed.
-        NotAllowed: the server was not started with a list of models.
+        NotAllowed: the server was not started with a list of models, or not for such calls.
+        PermissionDenied: the caller is known, and no administrator.
 
     The answer raises:
         LoadError: a model of which no version loads, or a label whose version is not live.
     """
+    engine.check_control(call)
     if not request.HasField("config"):
         raise InvalidRequest("Invalid (missing) config in ReloadConfigRequest; send all models")
     return engine.control.replace(read_model_list(request.config)).then(_done)

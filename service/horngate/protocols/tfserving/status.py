@@ -25,15 +25,17 @@ _STATES: Final = {
 
 
 def get_model_status(
-    engine: Engine, request: GetModelStatusRequest, _call: Call
+    engine: Engine, request: GetModelStatusRequest, call: Call
 ) -> GetModelStatusResponse:
     """All versions that are known of, or the one asked for; a failed one says why.
 
     Raises:
         InvalidRequest: the spec.
         ModelNotFound, VersionNotFound: nothing is known of it.
+        PermissionDenied: it is a model that the caller may not ask.
     """
     target = read_target(request)
+    call.check_model(target.model)
     message = GetModelStatusResponse()
     for status in engine.statuses(target.model, target.version):
         version = message.model_version_status.add()

@@ -33,8 +33,11 @@ class Duplex:
         observer: CallObserver,
         report: Report,
         clock: Clock,
+        *,
+        admit: Callable[[Call], None],
     ) -> None:
         self._method = method
+        self._admit = admit
         self._loop = loop
         self._observer = observer
         self._report = report
@@ -104,6 +107,7 @@ class Duplex:
         self._waiting.add(waiting)
         self._bytes += waiting.size
         try:
+            self._admit(waiting.call)
             waiting.answer = self._method.handler(waiting.request, waiting.call)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
             waiting.answer = error

@@ -15,6 +15,8 @@ import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
+from horngate.access.gate import Gate
+from horngate.access.watched import Watched
 from horngate.engine import Call
 from horngate.errors import Code, ShuttingDown
 from horngate.protocols.method import (
@@ -29,11 +31,29 @@ from horngate.servable import Clock
 from horngate.transports.doorbell import Doorbell
 from horngate.transports.grpcio.duplex import Duplex
 from horngate.transports.grpcio.reflection import add_reflection
-from horngate.transports.port import GrpcOptions, Report, failure, parsed, port_taken
+from horngate.transports.port import (
+    GrpcOptions,
+    Report,
+    caller_address,
+    check_room,
+    failure,
+    parsed,
+    port_taken,
+)
+from horngate.transports.tls import Certificates
 
 CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 STREAM_GRACE: Final = 0.5
 """Seconds in which open streams may read their last messages once the port is closed."""
+
+KEEPALIVE: Final = (
+    # Whoever has vanished without a word is found out within 80 seconds, and their calls end.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Clients may ping as often as this without being thrown out for it.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -50,8 +70,10 @@ class GrpcServer:
         report: Report,
         clock: Clock,
         pool: DescriptorPool,
+        gate: Gate,
     ) -> None:
         self._methods = methods
+        self._gate = gate
         self._options = options
         self._observer = observer
         self._report = report
@@ -59,6 +81,7 @@ class GrpcServer:
         self._pool = pool
         self._streams: set[asyncio.Queue[Message | None]] = set()
         self._duplexes: set[Duplex] = set()
+        self._in_flight = 0
         self._waiting = 0
         self._none_waiting = asyncio.Event()
 
@@ -69,21 +92,30 @@ class GrpcServer:
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
+                ("grpc.max_metadata_size", self._options.max_header_bytes),
+                ("grpc.absolute_max_metadata_size", self._options.max_header_bytes),
+                *KEEPALIVE,
                 # A second server on the port must be an error, not half of the traffic.
                 ("grpc.so_reuseport", 0),
             ]
         )
         add_reflection(self._server, {method.service for method in self._methods}, self._pool)
         self._server.add_generic_rpc_handlers((_Handlers(map(self._handler, self._methods)),))
-        socket = self._options.socket
         try:
-            port = self._server.add_insecure_port(
-                f"unix:{socket}" if socket else self._options.address
-            )
+            port = self._listen()
         except RuntimeError as error:
             raise port_taken(self._options) from error
         await self._server.start()
-        return 0 if socket else int(port)
+        return port
+
+    def _listen(self) -> int:
+        if self._options.socket:
+            self._server.add_insecure_port(f"unix:{self._options.socket}")
+            return 0
+        certificates = self._options.certificates
+        if certificates is None:
+            return int(self._server.add_insecure_port(self._options.address))
+        return int(self._server.add_secure_port(self._options.address, _credentials(certificates)))
 
     async def drain(self, seconds: float) -> None:
         self._none_waiting.clear()
@@ -112,12 +144,19 @@ class GrpcServer:
     def _unary(self, method: UnaryMethod) -> Callable[[bytes, Context], Awaitable[bytes]]:
         parse, handle = method.request.FromString, method.handler
         clock, observer = self._clock, self._observer
+        limit = self._options.max_in_flight
+        guarded = self._gate.closed and not method.open
 
         async def serve(data: bytes, context: Context) -> bytes:
             call = self._call(context)
             observer.started(method, call)
+            self._in_flight += 1
             code = Code.OK
             try:
+                if guarded:
+                    self._admit(call, context)
+                if not method.open:
+                    check_room(self._in_flight, limit)
                 answer = handle(parsed(method, parse, data), call)
                 if isinstance(answer, Answer):
                     await self._answered(answer)
@@ -133,9 +172,18 @@ class GrpcServer:
                 await context.abort(CODES[code], told.message, told.trailers)
                 raise  # never reached: an abort does not return
             finally:
+                self._in_flight -= 1
                 observer.finished(method, call, code, clock() - call.started)
 
         return serve
+
+    def _admit(self, call: Call, context: Context) -> None:
+        """Pass the gate, or raise why not."""
+        authorization = ""
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization" and isinstance(value, str):
+                authorization = value
+        call.caller = self._gate.admit(authorization, caller_address(context.peer()))
 
     async def _answered(self, answer: Answer[Any]) -> None:
         self._waiting += 1
@@ -158,6 +206,8 @@ class GrpcServer:
             self._streams.add(queue)
             stop: Callable[[], None] = lambda: None  # noqa: E731 - nothing to stop as yet
             try:
+                if self._gate.closed and not method.open:
+                    self._admit(call, context)
                 request = parsed(method, method.request.FromString, data)
                 stop = method.handler(request, call, lambda reply: _post(loop, queue, reply))
                 while True:
@@ -181,9 +231,12 @@ class GrpcServer:
         self, method: DuplexMethod
     ) -> Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]:
         loop = asyncio.get_running_loop()
+        guarded = self._gate.closed and not method.open
 
         async def serve(messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-            duplex = Duplex(method, loop, self._observer, self._report, self._clock)
+            # Each message passes the gate by itself: a stream is no way around a rate.
+            admit = (lambda call: self._admit(call, context)) if guarded else _admit_all
+            duplex = Duplex(method, loop, self._observer, self._report, self._clock, admit=admit)
             self._duplexes.add(duplex)
             reader = loop.create_task(
                 duplex.read(messages, lambda: self._call(context)), name="duplex"
@@ -212,6 +265,24 @@ class GrpcServer:
         now = self._clock()
         remaining: float | None = context.time_remaining()  # None where the caller set none
         return Call(now, None if remaining is None else now + remaining)
+
+
+def _admit_all(_call: Call) -> None:
+    pass
+
+
+def _credentials(certificates: Watched[Certificates]) -> grpc.ServerCredentials:
+    """TLS with whatever the certificates are at each handshake."""
+
+    def now() -> grpc.ServerCertificateConfiguration:
+        held = certificates()
+        return grpc.ssl_server_certificate_configuration(
+            [(held.key, held.cert)], root_certificates=held.client_ca
+        )
+
+    return grpc.dynamic_ssl_server_credentials(
+        now(), now, require_client_authentication=certificates().client_ca is not None
+    )
 
 
 class _Handlers(grpc.GenericRpcHandler):

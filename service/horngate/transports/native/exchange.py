@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from google.protobuf.message import Message
 from pygrpc_native import NativeGrpcFront
 
+from horngate.access.gate import Gate
 from horngate.engine import Call
 from horngate.errors import Code, ShuttingDown
 from horngate.protocols.method import CallObserver, UnaryMethod
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
-from horngate.transports.port import Report, failure, parsed
+from horngate.transports.port import (
+    GrpcOptions,
+    Report,
+    caller_address,
+    check_room,
+    failure,
+    parsed,
+)
+
+Details = tuple[Sequence[tuple[str, str | bytes]], str, float | None]
+"""Metadata, peer, and seconds until the deadline, None for no deadline."""
 
 
 class Exchange(Call):
@@ -53,22 +64,25 @@ class Exchanges:
         self,
         front: NativeGrpcFront,
         *,
-        max_message_bytes: int,
+        options: GrpcOptions,
+        gate: Gate,
         observer: CallObserver,
         report: Report,
         clock: Clock,
     ) -> None:
         self._front = front
-        self._limit = max_message_bytes
+        self._limit = options.max_message_bytes
+        self._most = options.max_in_flight
+        self._gate = gate
         self._observer = observer
         self._report = report
         self._clock = clock
         self._waiting: dict[int, Exchange] = {}
         self._on_empty: Callable[[], object] | None = None
 
-    def begin(self, number: int, method: UnaryMethod, data: bytes, remaining: float | None) -> None:
-        """Serve the call ``number``, whose caller waits ``remaining`` seconds, None for ever."""
-        exchange = Exchange(self, number, method, self._clock(), remaining)
+    def begin(self, number: int, method: UnaryMethod, data: bytes, details: Details) -> None:
+        """Serve the call ``number``."""
+        exchange = Exchange(self, number, method, self._clock(), details[2])
         self._observer.started(method, exchange)
         self._waiting[number] = exchange
         if len(data) > self._limit:
@@ -79,6 +93,9 @@ class Exchanges:
             )
             return
         try:
+            if self._gate.closed:
+                self._admit(exchange, details)
+            check_room(len(self._waiting), self._most)
             answer = method.handler(parsed(method, method.request.FromString, data), exchange)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
             self._fail(exchange, error)
@@ -87,6 +104,14 @@ class Exchanges:
             exchange.wait_for(answer)
         else:
             self.reply(exchange, lambda: answer)
+
+    def _admit(self, exchange: Exchange, details: Details) -> None:
+        """Pass the gate, or raise why not."""
+        authorization = ""
+        for key, value in details[0]:
+            if key == "authorization" and isinstance(value, str):
+                authorization = value
+        exchange.caller = self._gate.admit(authorization, caller_address(details[1]))
 
     def cancel(self, number: int) -> None:
         """The caller of ``number`` gave up, or its deadline passed."""

@@ -14,6 +14,7 @@ from typing import Final
 from pygrpc_native import NativeGrpcFront
 
 from horngate.servable import Clock
+from horngate.transports.native.exchange import Details
 
 BURST: Final = 256
 """Calls taken at once, at most; those beyond wait outside the GIL for the next turn."""
@@ -24,8 +25,6 @@ LONE: Final = 3
 that the next is on its way. With several callers the thread never waits long, and staying awake
 would only take the processor from the threads that bring calls."""
 
-Details = tuple[object, str, float | None]
-"""Metadata, peer, and seconds until the deadline, None for no deadline."""
 
 Events = Sequence[tuple[int, int, int, bytes | None, object, Details | None]]
 """Kind, number of the call, index of its method, message, the caller's key, details."""

@@ -22,6 +22,7 @@ from typing import Final
 from google.protobuf.descriptor_pool import DescriptorPool
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
+from horngate.access.gate import Gate
 from horngate.protocols.method import CallObserver, Method, UnaryMethod
 from horngate.scheduling.gathering import Gatherer
 from horngate.servable import Clock
@@ -49,12 +50,14 @@ class NativeServer:
         report: Report,
         clock: Clock,
         pool: DescriptorPool,
+        gate: Gate,
         gatherer: Gatherer,
     ) -> None:
         self._options = options
         self._make_exchanges = partial(
             Exchanges,
-            max_message_bytes=options.max_message_bytes,
+            options=options,
+            gate=gate,
             observer=observer,
             report=report,
             clock=clock,
@@ -63,7 +66,13 @@ class NativeServer:
         self._clock = clock
         self._report = report
         self._make_behind = partial(
-            GrpcServer, methods, observer=observer, report=report, clock=clock, pool=pool
+            GrpcServer,
+            methods,
+            observer=observer,
+            report=report,
+            clock=clock,
+            pool=pool,
+            gate=gate,
         )
         self._methods = [
             method for method in methods if isinstance(method, UnaryMethod) and method.predicts
@@ -80,6 +89,10 @@ class NativeServer:
                 [(method.path, False) for method in self._methods],
                 call_details=True,
                 metrics=True,
+                keepalive_time_ms=60_000,
+                keepalive_timeout_ms=20_000,
+                keepalive_permit_without_calls=True,
+                max_metadata_size=self._options.max_header_bytes,
             )
         except OSError as error:
             await self._behind.stop()
@@ -140,7 +153,7 @@ class NativeServer:
         try:
             for kind, number, index, payload, _, details in events:
                 if kind == EVENT_CALL and payload is not None and details is not None:
-                    calls.begin(number, methods[index], payload, details[2])
+                    calls.begin(number, methods[index], payload, details)
                 else:
                     calls.cancel(number)
         finally:

@@ -1,0 +1,53 @@
+"""The gate that every call passes before its handler is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from horngate.access.caller import Caller
+from horngate.access.rate import Rates
+from horngate.access.tokens import Tokens
+from horngate.servable import Clock
+
+
+class Gate:
+    """Tells callers apart and counts their calls. Thread-safe.
+
+    ``closed`` is whether it has anything to do: an open gate need not be asked at all.
+
+    Args:
+        clock: monotonic seconds.
+        tokens: who may call, asked at each call; None for everybody.
+        rate: requests a second of one client, None for any number. A client is known by its token,
+            and by its address where there are none.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        tokens: Callable[[], Tokens] | None = None,
+        rate: float | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._rate = rate
+        self._rates = Rates(clock)
+        self.closed = tokens is not None or rate is not None
+
+    def admit(self, authorization: str, address: str) -> Caller | None:
+        """Whom a call comes from, None where this server does not ask.
+
+        Args:
+            authorization: the value of the call's ``authorization`` header, "" for none.
+            address: the caller's, without its port; "" where it is not known.
+
+        Raises:
+            Unauthenticated: no token, or an unknown one.
+            RateLimited: one call too many.
+        """
+        caller = None if self._tokens is None else self._tokens().caller(authorization)
+        rate = self._rate if caller is None or caller.rate is None else caller.rate
+        client = address if caller is None else f"token {caller.name}"
+        if rate is not None and client:
+            self._rates.take(client, rate)
+        return caller

@@ -1,0 +1,98 @@
+"""The file of tokens: who may call, what they may ask, how often.
+
+One table a caller, under their name::
+
+    [team-vision]
+    sha256 = "…"                # of the token; or token = "…", the token itself
+    predict = ["mnist_*"]       # models by pattern
+    rate = 50                   # requests a second
+
+    [operator]
+    sha256 = "…"
+    admin = true
+
+No message of an error repeats a value of this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from horngate.access.caller import Caller
+from horngate.access.rate import check_rate
+from horngate.access.tokens import Tokens, digest
+from horngate.config.model_file import read_toml
+from horngate.config.values import Value, construct
+from horngate.errors import ConfigError
+
+SHORTEST: Final = 16
+"""Characters of a token that nobody guesses."""
+
+_SHA256: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    token: str = ""
+    sha256: str = ""
+    predict: tuple[str, ...] = ()
+    admin: bool = False
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.token) == bool(self.sha256):
+            raise ConfigError("token: expected either a token or its sha256")
+        if self.token and len(self.token) < SHORTEST:
+            raise ConfigError(
+                f"token: expected at least {SHORTEST} characters, received {len(self.token)}; "
+                "`openssl rand -hex 32` makes a good one"
+            )
+        if self.rate is not None:
+            check_rate("rate", self.rate)
+
+    def digest(self) -> bytes:
+        if self.token:
+            return digest(self.token)
+        try:
+            known = bytes.fromhex(self.sha256)
+        except ValueError:
+            known = b""
+        if len(known) != _SHA256:
+            raise ConfigError(
+                f"sha256: expected {2 * _SHA256} hexadecimal digits, received "
+                f"{len(self.sha256)} characters; `printf %s TOKEN | sha256sum` makes them"
+            )
+        return known
+
+
+def read_tokens_file(path: Path) -> Tokens:
+    """The callers in ``path``.
+
+    Raises:
+        ConfigError: naming the file, the caller and the key, and no secret.
+    """
+    callers: dict[bytes, Caller] = {}
+    tables = read_toml(path)
+    if not tables:
+        raise ConfigError(f"{path}: expected a table for each caller, received none")
+    for name, table in tables.items():
+        source = f"{path}: [{name}]"
+        if not isinstance(table, dict):
+            raise ConfigError(f"{source}: expected a table")
+        entry = _read(source, table)
+        try:
+            known = entry.digest()
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from error
+        if known in callers:
+            raise ConfigError(
+                f"{source}: expected a token of its own, received that of {callers[known].name!r}"
+            )
+        callers[known] = Caller(name, entry.predict, entry.admin, entry.rate)
+    return Tokens(callers)
+
+
+def _read(source: str, table: dict[str, Any]) -> _Entry:
+    return construct(_Entry, {key: Value(raw, source) for key, raw in table.items()})

@@ -1,0 +1,101 @@
+"""Certificates of both ports, read again as they rotate.
+
+A connection made after the files have changed is answered with the new certificate; those that are
+open stay. Files that do not fit together, half-way through a rotation, leave the old ones in use.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from horngate.access.watched import Watched
+from horngate.errors import ConfigError
+from horngate.servable import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """Files in PEM. With ``client_ca`` a caller has to show a certificate that it signed."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+class Certificates(NamedTuple):
+    """What the files hold, and the same as the standard library takes it."""
+
+    cert: bytes
+    key: bytes
+    client_ca: bytes | None
+    context: ssl.SSLContext
+
+
+def watch(
+    options: TlsOptions, clock: Clock, report: Callable[[Exception], None]
+) -> Watched[Certificates]:
+    """The certificates as they are now, whenever asked.
+
+    Raises:
+        ConfigError: they cannot be used at the start.
+    """
+    paths = (options.cert, options.key, *([options.client_ca] if options.client_ca else []))
+    return Watched(paths, lambda: read(options), clock, report)
+
+
+def read(options: TlsOptions) -> Certificates:
+    """Read and check the files.
+
+    Raises:
+        ConfigError: one cannot be read, or they do not fit together; it repeats no content.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        cert, key = options.cert.read_bytes(), options.key.read_bytes()
+        context.load_cert_chain(options.cert, options.key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"tls_cert: expected a certificate in {options.cert} and its key in {options.key}, "
+            f"both in PEM; {_why(error)}"
+        ) from error
+    if options.client_ca is None:
+        return Certificates(cert, key, None, context)
+    try:
+        client_ca = options.client_ca.read_bytes()
+        context.load_verify_locations(options.client_ca)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"tls_client_ca: expected certificates in PEM in {options.client_ca}; {_why(error)}"
+        ) from error
+    context.verify_mode = ssl.CERT_REQUIRED
+    return Certificates(cert, key, client_ca, context)
+
+
+def rotating(certificates: Watched[Certificates]) -> ssl.SSLContext:
+    """A context for a listener: every handshake is given what the files hold then."""
+    context = read_context(certificates)
+
+    def rotate(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = read_context(certificates)
+
+    context.sni_callback = rotate
+    return context
+
+
+def read_context(certificates: Watched[Certificates]) -> ssl.SSLContext:
+    """The context as of now."""
+    return certificates().context
+
+
+def _no_password() -> str:
+    # Without it a key that is encrypted would have the server ask at a terminal.
+    raise ValueError("the key is encrypted; give one without a password, readable by the server")
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)

@@ -1,0 +1,363 @@
+"""TLS, client certificates, tokens, permissions and rates, over both transports and both ports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import HTTPError, URLError
+
+import grpc
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+import trustme
+from tritonclient.utils import InferenceServerException
+
+from horngate.client import Client, Tls
+from horngate.errors import (
+    ConnectionFailed,
+    HorngateError,
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+)
+from horngate.protocols.pb.grpc.health.v1 import health_pb2
+from tests.conftest import Served
+from tests.serving import RunningServer, wait_until
+
+TEAM = "the-token-of-the-team"
+OPERATOR = "the-token-of-the-operator"
+HASTY = "the-token-of-the-hasty"
+TOKENS = f"""
+[team]
+token = "{TEAM}"
+predict = ["const*"]
+
+[operator]
+token = "{OPERATOR}"
+admin = true
+
+[hasty]
+token = "{HASTY}"
+predict = ["*"]
+rate = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def tokens_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tokens") / "tokens.toml"
+    path.write_text(TOKENS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def locked(small_models: Served, transport: str, tokens_file: Path) -> Iterator[RunningServer]:
+    flags = ("--tokens-file", str(tokens_file), "--allow-shared-memory")
+    running = RunningServer(small_models.repository, "--transport", transport, *flags)
+    yield running
+    assert running.stop() == 0
+
+
+def ask(server: RunningServer, token: str | None, model: str = "constant") -> float:
+    with Client(server.address, token=token, retries=0) as client:
+        x = np.ones((1, 1), np.float32)
+        return float(client.predict(model, {"x": x})["y"].item())
+
+
+def rest(
+    server: RunningServer, path: str, token: str | None, body: object = None
+) -> tuple[int, dict[str, str], str]:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}{path}", data, headers)
+    try:
+        with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
+            return reply.status, dict(reply.headers), reply.read().decode()
+    except HTTPError as error:
+        return error.code, dict(error.headers), error.read().decode()
+
+
+def test_a_token_opens_what_it_is_for(locked: RunningServer) -> None:
+    assert ask(locked, TEAM) == ask(locked, OPERATOR)
+    with pytest.raises(PermissionDenied, match=r"'team' may ask, received 'two_inputs'"):
+        ask(locked, TEAM, "two_inputs")
+    # Whether a model is there is not for everybody to know.
+    with pytest.raises(PermissionDenied):
+        ask(locked, TEAM, "nobody")
+
+
+@pytest.mark.parametrize("token", [None, "not-a-token-that-is-known", TEAM[:-1]])
+def test_without_a_known_token_nothing_is_answered(
+    locked: RunningServer, token: str | None
+) -> None:
+    with pytest.raises(Unauthenticated):
+        ask(locked, token)
+    with pytest.raises(Unauthenticated), Client(locked.address, token=token) as client:
+        client.metadata("constant")
+    body = {"instances": [[1.0]]}
+    status, headers, told = rest(locked, "/v1/models/constant:predict", token, body)
+    assert (status, headers["www-authenticate"]) == (401, "Bearer")
+    assert "error" in json.loads(told)
+    for path in ("/", "/metrics", "/monitoring/prometheus/metrics", "/v2/models/constant"):
+        assert rest(locked, path, token)[0] == 401, path
+
+
+def test_what_an_orchestrator_asks_needs_no_token(locked: RunningServer) -> None:
+    assert rest(locked, "/healthz", None)[0] == 200
+    assert rest(locked, "/readyz", None)[0] == 200
+    assert rest(locked, "/v2/health/ready", None)[0] == 200
+    with grpc.insecure_channel(locked.address) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            health_pb2.HealthCheckRequest.SerializeToString,
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        assert check(health_pb2.HealthCheckRequest(), timeout=5).status == 1
+        with pytest.raises(grpc.RpcError) as told:
+            check(health_pb2.HealthCheckRequest(service="nobody"), timeout=5)
+        assert "two_inputs" not in str(told.value)
+
+
+def test_both_ports_ask_alike(locked: RunningServer) -> None:
+    body = {"instances": [[1.0]]}
+    assert rest(locked, "/v1/models/constant:predict", TEAM, body)[0] == 200
+    assert rest(locked, "/v1/models/two_inputs:predict", TEAM, body)[0] == 403
+    assert rest(locked, "/v1/models/two_inputs", TEAM)[0] == 403
+    assert rest(locked, "/v2/models/two_inputs", TEAM)[0] == 403
+    assert rest(locked, "/metrics", TEAM)[0] == 200
+    index = json.loads(rest(locked, "/v2/repository/index", TEAM, {})[2])
+    assert {each["name"] for each in index} == {"constant"}
+
+
+def test_a_stream_is_asked_for_each_message(locked: RunningServer) -> None:
+    asked = triton.InferInput("x", [1, 1], "FP32")
+    asked.set_data_from_numpy(np.ones((1, 1), np.float32))
+    errors: list[InferenceServerException | None] = []
+
+    def told(result: object, error: InferenceServerException | None) -> None:
+        errors.append(error)
+
+    with triton.InferenceServerClient(locked.address) as client:
+        for token in (TEAM, None):
+            headers = None if token is None else {"authorization": f"Bearer {token}"}
+            client.start_stream(told, headers=headers)
+            client.async_stream_infer("constant", [asked])
+            client.async_stream_infer("constant", [asked])
+            client.stop_stream()
+    assert errors[:2] == [None, None]
+    assert all("this server asks for a token" in str(error) for error in errors[2:])
+    assert len(errors) == 4
+
+
+CONTROL = ("register", "log")
+
+
+@pytest.mark.parametrize("call", CONTROL)
+@pytest.mark.parametrize(
+    ("token", "code"), [(TEAM, "PERMISSION_DENIED"), (None, "UNAUTHENTICATED"), (OPERATOR, "")]
+)
+def test_only_an_administrator_changes_the_server(
+    locked: RunningServer, call: str, token: str | None, code: str
+) -> None:
+    headers = None if token is None else {"authorization": f"Bearer {token}"}
+    with triton.InferenceServerClient(locked.address) as client:
+
+        def change() -> None:
+            if call == "register":
+                client.unregister_system_shared_memory("none", headers=headers)
+            else:
+                client.update_log_settings({"log_verbose_level": 0}, headers=headers)
+
+        if not code:
+            change()
+            return
+        with pytest.raises(InferenceServerException) as told:
+            change()
+        assert told.value.status() == f"StatusCode.{code}"
+
+
+def test_a_client_that_calls_too_fast_is_told_when_to_come_back(locked: RunningServer) -> None:
+    def too_fast() -> RateLimited | None:
+        try:
+            ask(locked, HASTY)
+        except RateLimited as error:
+            return error
+        return None
+
+    told = [too_fast() for _ in range(6)]
+    assert any("2 requests a second" in str(error) for error in told)
+    assert ask(locked, TEAM) == ask(locked, TEAM)
+    statuses = {
+        status: headers
+        for status, headers, _ in (rest(locked, "/v1/models/constant", HASTY) for _ in range(6))
+    }
+    assert int(statuses[429]["retry-after"]) >= 1
+
+
+def test_secrets_are_nowhere(locked: RunningServer) -> None:
+    with pytest.raises(Unauthenticated):
+        ask(locked, "somebody-elses-secret-token")
+    pages = [rest(locked, path, OPERATOR)[2] for path in ("/", "/metrics", "/readyz")]
+    everything = "\n".join([*pages, json.dumps(locked.log)])
+    assert "constant" in everything
+    for secret in (TEAM, OPERATOR, HASTY, "somebody-elses-secret-token"):
+        assert secret not in everything
+
+
+def test_tokens_are_read_again(small_models: Served, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_text(f'[team]\ntoken = "{TEAM}"\npredict = ["*"]\n')
+    running = RunningServer(small_models.repository, "--tokens-file", str(path))
+    try:
+        ask(running, TEAM)
+        path.write_text("[team]\ntoken = 12")
+        line = _asks_until(running, TEAM, lambda: _line(running, "changed file not taken"))
+        assert line
+        ask(running, TEAM)
+        path.write_text(f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n')
+        _asks_until(running, OPERATOR, lambda: _works(running, OPERATOR))
+        with pytest.raises(Unauthenticated):
+            ask(running, TEAM)
+    finally:
+        running.stop()
+
+
+def _works(server: RunningServer, token: str) -> bool:
+    try:
+        ask(server, token)
+    except HorngateError:
+        return False
+    return True
+
+
+def _line(server: RunningServer, event: str) -> bool:
+    return any(str(line.get("event")).startswith(event) for line in server.log)
+
+
+def _asks_until(server: RunningServer, token: str, holds: object) -> bool:
+    def look() -> bool:
+        _works(server, token)
+        return bool(holds())  # type: ignore[operator]  # a callable
+
+    wait_until(look, "the file to be read again")
+    return True
+
+
+def test_control_is_off_without_tokens(server: RunningServer) -> None:
+    with triton.InferenceServerClient(server.address) as client:
+        with pytest.raises(InferenceServerException, match="--tokens-file"):
+            client.update_log_settings({"log_verbose_level": 1})
+        assert client.get_log_settings(as_json=True)["settings"]["log_info"]
+
+
+class Issued(NamedTuple):
+    """Files of one authority."""
+
+    folder: Path
+    ca: trustme.CA
+
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+    def server(self) -> None:
+        """A new certificate in the server's files, put there as certbot does: by renaming."""
+        leaf = self.ca.issue_cert("localhost", "127.0.0.1")
+        for name, blobs in (("key", [leaf.private_key_pem]), ("cert", leaf.cert_chain_pems)):
+            fresh = self.folder / f"{name}.fresh"
+            fresh.write_bytes(b"".join(blob.bytes() for blob in blobs))
+            fresh.rename(self.folder / f"{name}.pem")
+
+
+@pytest.fixture
+def issued(tmp_path: Path) -> Issued:
+    made = Issued(tmp_path, trustme.CA())
+    made.ca.cert_pem.write_to_path(str(made.file("ca.pem")))
+    made.server()
+    mine = made.ca.issue_cert("client@example.org")
+    mine.private_key_pem.write_to_path(str(made.file("mine.key")))
+    mine.cert_chain_pems[0].write_to_path(str(made.file("mine.pem")))
+    return made
+
+
+def https(server: RunningServer, issued: Issued, *, show: bool = False) -> int:
+    context = ssl.create_default_context(cafile=str(issued.file("ca.pem")))
+    if show:
+        context.load_cert_chain(issued.file("mine.pem"), issued.file("mine.key"))
+    url = f"https://localhost:{server.http_port}/readyz"
+    with urllib.request.urlopen(url, context=context) as reply:
+        return int(reply.status)
+
+
+def serial(port: int) -> int:
+    """The serial number of the certificate that a port shows."""
+    from cryptography import x509  # noqa: PLC0415 - trustme brings it
+
+    pem = ssl.get_server_certificate(("127.0.0.1", port))
+    return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+def test_tls_on_both_ports_with_certificates_that_rotate(
+    small_models: Served, issued: Issued
+) -> None:
+    flags = ("--tls-cert", str(issued.file("cert.pem")), "--tls-key", str(issued.file("key.pem")))
+    running = RunningServer(small_models.repository, *flags, ready=False)
+    address = f"localhost:{running.grpc_port}"
+    tls = Tls(ca=issued.file("ca.pem"))
+    x = np.ones((1, 1), np.float32)
+    try:
+        with Client(address, tls=tls) as client:
+            wait_until(client.health, "the server to be ready")
+            client.predict("constant", {"x": x})
+            assert https(running, issued) == 200
+            with pytest.raises(ConnectionFailed), Client(address, retries=0) as plain:
+                plain.predict("constant", {"x": x})
+            before = {port: serial(port) for port in (running.grpc_port, running.http_port)}
+            # Half of a rotation: the key does not fit, and the old pair stays.
+            shutil.copy(issued.file("mine.key"), issued.file("key.pem"))
+            wait_until(
+                lambda: (
+                    bool(serial(running.http_port)) and _line(running, "changed file not taken")
+                ),
+                "the misfit to be told",
+            )
+            assert serial(running.http_port) == before[running.http_port]
+            issued.server()
+            wait_until(
+                lambda: all(serial(port) != old for port, old in before.items()),
+                "the new certificate on both ports",
+            )
+            client.predict("constant", {"x": x})
+        with Client(address, tls=tls) as another:
+            another.predict("constant", {"x": x})
+        assert not _line(running, "plain text on an open port")
+    finally:
+        assert running.stop() == 0
+
+
+def test_mutual_tls_asks_for_a_certificate(small_models: Served, issued: Issued) -> None:
+    files = {name: str(issued.file(f"{name}.pem")) for name in ("cert", "key", "ca")}
+    flags = ("--tls-cert", files["cert"], "--tls-key", files["key"], "--tls-client-ca", files["ca"])
+    running = RunningServer(small_models.repository, *flags, ready=False)
+    address = f"localhost:{running.grpc_port}"
+    x = np.ones((1, 1), np.float32)
+    mine = Tls(issued.file("ca.pem"), issued.file("mine.pem"), issued.file("mine.key"))
+    try:
+        with Client(address, tls=mine) as client:
+            wait_until(client.health, "the server to be ready")
+            client.predict("constant", {"x": x})
+        with (
+            pytest.raises(ConnectionFailed),
+            Client(address, tls=Tls(ca=issued.file("ca.pem")), retries=0) as stranger,
+        ):
+            stranger.predict("constant", {"x": x}, timeout=2)
+        assert https(running, issued, show=True) == 200
+        with pytest.raises((URLError, ssl.SSLError, ConnectionError)):
+            https(running, issued)
+    finally:
+        assert running.stop() == 0
