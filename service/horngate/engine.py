@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from horngate.access.caller import Caller
-from horngate.errors import NotAllowed, RequestError, ShuttingDown
+from horngate.errors import PermissionDenied, RequestError, ShuttingDown
 from horngate.repository.control import Control
 from horngate.repository.repository import Repository
 from horngate.repository.served import ServedVersion, Subject, find_signature
@@ -164,12 +164,12 @@ class Engine:
         """Refuse a change of the server that has no flag of its own to allow it.
 
         Raises:
-            PermissionDenied: the caller is known, and no administrator.
-            NotAllowed: the server does not ask who calls, and was not opened for everybody.
+            PermissionDenied: the caller is known and no administrator, or not known and the server
+                was not opened for everybody.
         """
         call.check_admin()
         if call.caller is None and not self._open_control:
-            raise NotAllowed(
+            raise PermissionDenied(
                 "this call changes the server; start it with --tokens-file and send an "
                 "administrator's token, or with --allow-control to let every caller do it"
             )

@@ -23,7 +23,7 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── Expired                 DEADLINE_EXCEEDED    the deadline passed before it ran
     │   ├── Cancelled               CANCELLED            the caller went away
     │   ├── Unauthenticated         UNAUTHENTICATED      no token, or an unknown one
-    │   ├── PermissionDenied        PERMISSION_DENIED    a known caller who may not do that
+    │   ├── PermissionDenied        PERMISSION_DENIED    not for this caller to do
     │   ├── RateLimited             RESOURCE_EXHAUSTED   a client's calls came too fast
     │   ├── Unsupported             UNIMPLEMENTED
     │   └── EngineFailed            INTERNAL             the model raised while it ran
@@ -206,7 +206,7 @@ class Unauthenticated(RequestError):
 
 
 class PermissionDenied(RequestError):
-    """The caller is known, and may not ask this model or change the server."""
+    """The caller may not ask this model, or not change the server."""
 
     code = Code.PERMISSION_DENIED
 

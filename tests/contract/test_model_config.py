@@ -204,8 +204,8 @@ def test_one_model_by_its_name_and_base_path(folder: Path) -> None:
         assert running.stop() == 0
 
 
-def test_a_server_of_a_folder_takes_no_list(server: RunningServer) -> None:
-    with grpc.insecure_channel(server.address) as channel:
+def test_a_server_of_a_folder_takes_no_list(sharing: RunningServer) -> None:
+    with grpc.insecure_channel(sharing.address) as channel:
         code, message = code_of(lambda: reload(channel, "model_config_list {}"))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert "--model-config-file" in message

@@ -52,16 +52,18 @@ class _Trial(NamedTuple):
     answers: Arrays | None
 
 
-def compile_version(folder: Path) -> CompiledRecord:
+def compile_version(folder: Path, *, trust_operations: bool = False) -> CompiledRecord:
     """Compile every served signature of the version in ``folder``, and record what became of it.
 
     Either all signatures are compiled, each equal to TensorFlow's on its golden and on seeded
     inputs, or none and the record says why. An earlier compiled form is replaced.
+    ``trust_operations`` is as ``SavedModelRuntime`` takes it.
 
     Raises:
         LoadError: TensorFlow cannot load the version, or a file differs from its checksum.
         PublishError: the folder cannot be written to.
     """
+    runtime = SavedModelRuntime(trust_operations=trust_operations)
     hashes = extras.Hashes(folder)
     extras.verify_checksums(folder, hashes)
     goldens = extras.read_goldens(folder)
@@ -74,7 +76,7 @@ def compile_version(folder: Path) -> CompiledRecord:
         staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder / extras.FOLDER))
         staging.chmod(0o755)  # a server may run as somebody else
         try:
-            record = replace(record, signatures=_compile(folder, staging, goldens))
+            record = replace(record, signatures=_compile(folder, staging, goldens, runtime))
         except PublishError as error:
             record = replace(record, refused=_in_one_line(error))
         install(folder, staging, record)
@@ -94,10 +96,13 @@ def _in_one_line(error: PublishError) -> str:
 
 
 def _compile(
-    folder: Path, staging: Path, goldens: Mapping[str, extras.Golden]
+    folder: Path,
+    staging: Path,
+    goldens: Mapping[str, extras.Golden],
+    runtime: SavedModelRuntime,
 ) -> dict[str, CompiledSignature]:
     forms: dict[str, CompiledSignature] = {}
-    tensorflow = SavedModelRuntime().load(folder)
+    tensorflow = runtime.load(folder)
     try:
         for name, signature in tensorflow.signatures.items():
             _check_dtypes(signature)

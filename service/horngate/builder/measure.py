@@ -17,7 +17,9 @@ THREADS: Final = 1
 """What a server begins with."""
 
 
-def measure_version(folder: Path, record: CompiledRecord | None) -> Curve | None:
+def measure_version(
+    folder: Path, record: CompiledRecord | None, *, trust_operations: bool = False
+) -> Curve | None:
     """Time the version in ``folder`` over row counts and record the curve there.
 
     A server on the same kind of machine takes it from there, and others measure for themselves.
@@ -26,12 +28,14 @@ def measure_version(folder: Path, record: CompiledRecord | None) -> Curve | None
     Args:
         folder: the version's; an earlier curve of the same engine is replaced.
         record: what the compiler made of it; TensorFlow is timed where that is nothing.
+        trust_operations: as ``SavedModelRuntime`` takes it.
 
     Raises:
         LoadError: the version does not load.
     """
     compiled = record is not None and not record.refused
-    servable = (OnnxRuntime() if compiled else SavedModelRuntime()).load(folder, THREADS)
+    saved_model = SavedModelRuntime(trust_operations=trust_operations)
+    servable = (OnnxRuntime() if compiled else saved_model).load(folder, THREADS)
     try:
         goldens = extras.read_goldens(folder)
         curve = measure_curve(servable, goldens, time.monotonic, threads=THREADS, largest=LARGEST)

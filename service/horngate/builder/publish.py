@@ -59,6 +59,7 @@ def publish_keras(
     inputs: Arrays | None = None,
     provenance: Mapping[str, Any] | None = None,
     compiled: bool = True,
+    trust_operations: bool = False,
 ) -> Published:
     """Publish a trained Keras model.
 
@@ -71,6 +72,7 @@ def publish_keras(
         provenance: added to what is recorded of every version.
         compiled: whether to compile it as well. A model that cannot be compiled is published all
             the same.
+        trust_operations: whether it may read or write files, run Python or reach the network.
 
     Raises:
         PublishError: it cannot be exported, or its SavedModel answers otherwise than Keras does.
@@ -99,7 +101,14 @@ def publish_keras(
 
     made_by = {"keras": keras.__version__, "class": type(model).__name__, **(provenance or {})}
     return _publish(
-        repository, name, version, write=write, check=check, provenance=made_by, compiled=compiled
+        repository,
+        name,
+        version,
+        write=write,
+        check=check,
+        provenance=made_by,
+        compiled=compiled,
+        trust_operations=trust_operations,
     )
 
 
@@ -110,11 +119,12 @@ def publish_saved_model(
     *,
     version: int | None = None,
     compiled: bool = True,
+    trust_operations: bool = False,
 ) -> Published:
     """Publish a SavedModel that somebody else exported, as it is.
 
     Its goldens are its own answers to made-up inputs; a signature that refuses those, or answers
-    otherwise when asked again, gets none.
+    otherwise when asked again, gets none. ``trust_operations`` as for ``publish_keras``.
 
     Raises:
         PublishError: ``source`` is no SavedModel that loads. Nothing is left behind.
@@ -147,6 +157,7 @@ def publish_saved_model(
         check=check,
         provenance={"source": source.name},
         compiled=compiled,
+        trust_operations=trust_operations,
     )
 
 
@@ -171,6 +182,7 @@ def _publish(
     check: Callable[[Servable], dict[str, extras.Golden]],
     provenance: Mapping[str, Any],
     compiled: bool,
+    trust_operations: bool,
 ) -> Published:
     model_folder = repository / check_model_name(name)
     if version is not None and not _free(model_folder, version):
@@ -182,7 +194,7 @@ def _publish(
     staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=model_folder))
     try:
         write(staging)
-        servable = SavedModelRuntime().load(staging)
+        servable = SavedModelRuntime(trust_operations=trust_operations).load(staging)
         try:
             goldens = check(servable)
         finally:
@@ -196,8 +208,10 @@ def _publish(
             staging,
             {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
         )
-        record = compile_version(staging) if compiled else None
-        measure_version(staging, record)
+        record = None
+        if compiled:
+            record = compile_version(staging, trust_operations=trust_operations)
+        measure_version(staging, record, trust_operations=trust_operations)
         extras.write_checksums(staging)
         # mkdtemp makes a folder for its owner alone; a server may run as somebody else.
         staging.chmod(0o755)

@@ -18,6 +18,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-compile", action="store_true", help="leave the model to TensorFlow alone"
     )
+    parser.add_argument(
+        "--trust-model-ops",
+        action="store_true",
+        help="take a model that reads or writes files, runs Python or reaches the network",
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,7 +37,12 @@ def run(options: argparse.Namespace) -> int:
     compiled = not options.no_compile
     if source.is_dir():
         published = publish.publish_saved_model(
-            source, options.models, options.name, version=options.version, compiled=compiled
+            source,
+            options.models,
+            options.name,
+            version=options.version,
+            compiled=compiled,
+            trust_operations=options.trust_model_ops,
         )
     else:
         published = publish.publish_keras(
@@ -41,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
             options.name,
             version=options.version,
             compiled=compiled,
+            trust_operations=options.trust_model_ops,
         )
     print(f"{published.model}: version {published.version} published in {published.folder}")
     if published.compiled is not None:

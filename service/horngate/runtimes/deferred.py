@@ -7,7 +7,8 @@ meanwhile, and one that never needs the engine never pays for it.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from horngate.errors import LoadError
@@ -18,8 +19,8 @@ from horngate.servable import Loads, Servable
 class DeferredRuntime:
     """Stands for ``module``'s runtime class ``factory``; knows only its file names.
 
-    A folder is recognised by any of ``markers``, names of files within it; see
-    ``servable.Runtime`` for the rest.
+    ``options`` are what the factory takes. A folder is recognised by any of ``markers``, names of
+    files within it; see ``servable.Runtime`` for the rest.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DeferredRuntime:
     markers: tuple[str, ...]
     wants: str
     remedy: str
+    options: Mapping[str, bool] = field(default_factory=dict)
 
     def recognises(self, folder: Path) -> bool:
         return any((folder / marker).is_file() for marker in self.markers)
@@ -40,12 +42,12 @@ class DeferredRuntime:
                 f"needs the Python module {error.name!r}, which is not installed; install it with: "
                 "pip install 'horngate[server]'"
             ) from error
-        engine: Loads = getattr(module, self.factory)()
+        engine: Loads = getattr(module, self.factory)(**self.options)
         return engine.load(folder, threads)
 
 
-def tensorflow() -> DeferredRuntime:
-    """SavedModels on TensorFlow."""
+def tensorflow(*, trust_operations: bool = False) -> DeferredRuntime:
+    """SavedModels on TensorFlow; ``trust_operations`` as ``SavedModelRuntime`` takes it."""
     return DeferredRuntime(
         name="tensorflow",
         module="horngate.runtimes.savedmodel",
@@ -53,6 +55,7 @@ def tensorflow() -> DeferredRuntime:
         markers=("saved_model.pb", "saved_model.pbtxt"),
         wants="a SavedModel (a folder with saved_model.pb)",
         remedy="it may still be being copied",
+        options={"trust_operations": trust_operations},
     )
 
 

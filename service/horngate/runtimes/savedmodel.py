@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.framework import op_def_registry
+from tensorflow.python.saved_model import loader_impl
 
 from horngate.errors import InvalidRequest, LoadError
+from horngate.runtimes.operations import scan
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -35,9 +38,17 @@ RunFunction = Callable[..., list[Any]]
 
 
 class SavedModelRuntime:
-    """Loads SavedModels; see ``servable.Runtime``. ``runtimes.deferred`` stands before it."""
+    """Loads SavedModels; see ``servable.Runtime``. ``runtimes.deferred`` stands before it.
+
+    A SavedModel that reaches beyond its own memory is refused, unless its operations are trusted.
+    """
+
+    def __init__(self, *, trust_operations: bool = False) -> None:
+        self._trust_operations = trust_operations
 
     def load(self, folder: Path, threads: int = 0) -> SavedModelServable:
+        if not self._trust_operations:
+            _check_operations(folder)
         graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         session = tf.compat.v1.Session(graph=graph, config=config)
@@ -53,6 +64,33 @@ class SavedModelRuntime:
             raise LoadError(
                 f"TensorFlow cannot load the SavedModel: {type(error).__name__}: {error}"
             ) from error
+
+
+def _check_operations(folder: Path) -> None:
+    """Refuse a graph that reads or writes files, runs Python or reaches the network."""
+    try:
+        saved_model = loader_impl.parse_saved_model(str(folder))
+    except (OSError, ValueError) as error:
+        raise LoadError(f"TensorFlow cannot read the SavedModel: {_first_line(error)}") from error
+    for meta_graph in saved_model.meta_graphs:
+        found = scan(meta_graph, _keeps_state)
+        if found:
+            listed = ", ".join(map(str, found[:5])) + (" and more" if len(found) > 5 else "")
+            raise LoadError(
+                "expected a model that turns tensors into tensors, received one that reaches "
+                f"beyond: {listed}; a SavedModel is a program: if you trust who made it, allow "
+                "that with --trust-model-ops"
+            )
+
+
+def _keeps_state(operation: str) -> bool:
+    known = op_def_registry.get(operation)
+    # What TensorFlow does not know it cannot load either, and then says so itself.
+    return known is not None and known.is_stateful
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class SavedModelServable:

@@ -91,7 +91,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         repository,
         source,
         load=Loader(
-            [onnx(), tensorflow()],
+            [onnx(), tensorflow(trust_operations=settings.trust_model_ops)],
             executor,
             clock,
             events,

@@ -78,7 +78,7 @@ def log_settings(
     Raises:
         InvalidRequest: a setting that there is not, of another kind, or that contradicts another.
         Unsupported: another file or format.
-        PermissionDenied, NotAllowed: the caller may not change the server.
+        PermissionDenied: the caller may not change the server.
     """
     if request.settings:
         engine.check_control(call)

@@ -21,8 +21,8 @@ def reload_config(engine: Engine, request: ReloadConfigRequest, call: Call) -> A
     Raises:
         InvalidRequest: no config.
         ConfigError: a config that cannot be used; nothing was changed.
-        NotAllowed: the server was not started with a list of models, or not for such calls.
-        PermissionDenied: the caller is known, and no administrator.
+        NotAllowed: the server was not started with a list of models.
+        PermissionDenied: the caller may not change the server.
 
     The answer raises:
         LoadError: a model of which no version loads, or a label whose version is not live.

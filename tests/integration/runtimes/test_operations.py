@@ -1,0 +1,176 @@
+"""SavedModels that would reach beyond themselves are refused, at publish and at load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from horngate.builder.publish import publish_saved_model
+from horngate.errors import LoadError, PublishError
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from tests.serving import RunningServer
+from tests.small_models import publish_small_models, two_inputs
+
+Function = Callable[[tf.Tensor], tf.Tensor]
+
+
+def saved(folder: Path, function: Function) -> Path:
+    """A SavedModel of ``function`` on ``x`` float32 [n]."""
+    module = tf.Module()
+    module.answer = tf.function(
+        lambda x: {"y": function(x)}, input_signature=[tf.TensorSpec([None], tf.float32, "x")]
+    )
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.answer})
+    return folder
+
+
+def reads(path: Path) -> Function:
+    return lambda x: x + tf.cast(tf.strings.length(tf.io.read_file(str(path))), tf.float32)
+
+
+def writes(path: Path) -> Function:
+    def write(x: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([tf.io.write_file(str(path), "gotcha")]):
+            return tf.identity(x)
+
+    return write
+
+
+def within_a_branch(path: Path) -> Function:
+    inner = reads(path)
+    return lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: inner(x), lambda: x)
+
+
+def within_a_loop(path: Path) -> Function:
+    inner = reads(path)
+    return lambda x: tf.while_loop(lambda i, _: i < 1, lambda i, y: (i + 1, inner(y)), (0, x))[1]
+
+
+def prints(path: Path) -> Function:
+    def run(x: tf.Tensor) -> tf.Tensor:
+        tf.print(x, output_stream=f"file://{path}")
+        return x + 1
+
+    return run
+
+
+def runs_python(_: Path) -> Function:
+    def run(x: tf.Tensor) -> tf.Tensor:
+        y = tf.numpy_function(lambda value: value + 1, [x], tf.float32)
+        return tf.ensure_shape(y, [None])
+
+    return run
+
+
+def matches(path: Path) -> Function:
+    return lambda x: x + tf.cast(tf.size(tf.io.matching_files(str(path.parent / "*"))), tf.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "operation", "does"),
+    [
+        (reads, "ReadFile", "reads or writes files"),
+        (writes, "WriteFile", "reads or writes files"),
+        (matches, "MatchingFiles", "reads or writes files"),
+        (within_a_branch, "ReadFile", "reads or writes files"),
+        (within_a_loop, "ReadFile", "reads or writes files"),
+        (prints, "PrintV2", "reads or writes files"),
+        (runs_python, "PyFunc", "runs Python"),
+    ],
+)
+def test_what_reaches_beyond_is_refused_and_not_run(
+    tmp_path: Path, make: Callable[[Path], Function], operation: str, does: str
+) -> None:
+    target = tmp_path / "target"
+    if operation not in {"WriteFile", "PrintV2"}:
+        target.write_text("secret")
+    before = sorted(each.name for each in tmp_path.iterdir())
+    source = saved(tmp_path / "source", make(target))
+    with pytest.raises(LoadError, match=operation) as refused:
+        SavedModelRuntime().load(source)
+    assert does in str(refused.value)
+    assert "--trust-model-ops" in str(refused.value)
+    with pytest.raises(PublishError, match=operation):
+        publish_saved_model(source, tmp_path / "models", "m")
+    left = {each.name for each in tmp_path.iterdir()} - {"source", "models"}
+    assert sorted(left) == before
+
+
+def test_whoever_trusts_it_may_serve_it(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("seven b")
+    source = saved(tmp_path / "source", reads(target))
+    models = tmp_path / "models"
+    publish_saved_model(source, models, "reader", trust_operations=True)
+    servable = SavedModelRuntime(trust_operations=True).load(models / "reader" / "1")
+    try:
+        answer = servable.run("serving_default", {"x": np.zeros(1, np.float32)})
+        assert answer["y"].item() == 7
+    finally:
+        servable.close()
+    for flags, state in (((), "END"), (("--trust-model-ops",), "AVAILABLE")):
+        running = RunningServer(models, *flags, ready=False)
+        try:
+            event = "available" if flags else "load failed"
+            line = running.wait_for_log(event)
+            assert flags or "ReadFile" in line["reason"]
+            assert state in running.http("/v1/models/reader")[1]
+        finally:
+            running.stop()
+
+
+def test_what_is_left_in_the_graph_and_never_runs_is_no_reason(tmp_path: Path) -> None:
+    """Saving a model leaves SaveV2 behind, and other functions may be anything."""
+    module = tf.Module()
+    module.variable = tf.Variable(2.0)
+    module.answer = tf.function(
+        lambda x: {"y": x * module.variable}, input_signature=[tf.TensorSpec([None], tf.float32)]
+    )
+    module.unused = tf.function(lambda: tf.io.read_file("nowhere"), input_signature=[])
+    module.unused.get_concrete_function()
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.answer})
+    SavedModelRuntime().load(tmp_path).close()
+
+
+def test_keras_models_of_every_kind_are_no_reason(tmp_path: Path) -> None:
+    publish_small_models(tmp_path / "models")
+    inputs = keras.Input((5,), dtype="int32")
+    x = keras.layers.Embedding(10, 4)(inputs)
+    x = keras.layers.Bidirectional(keras.layers.LSTM(3, dropout=0.1))(x)
+    x = keras.layers.GaussianNoise(0.1)(keras.layers.BatchNormalization()(x))
+    keras.Model(inputs, keras.layers.Dense(1)(x)).export(tmp_path / "lstm", verbose=False)
+    SavedModelRuntime().load(tmp_path / "lstm").close()
+    two_inputs().export(tmp_path / "two", verbose=False)
+    SavedModelRuntime().load(tmp_path / "two").close()
+
+
+def test_a_vocabulary_in_a_file_of_the_models_own(tmp_path: Path) -> None:
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("horn\nivory\n")
+    module = tf.Module()
+    module.table = tf.lookup.StaticHashTable(
+        tf.lookup.TextFileInitializer(
+            tf.saved_model.Asset(str(vocabulary)),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        ),
+        -1,
+    )
+    module.answer = tf.function(
+        lambda word: {"index": module.table.lookup(word)},
+        input_signature=[tf.TensorSpec([None], tf.string, "word")],
+    )
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures={"serving_default": module.answer})
+    servable = SavedModelRuntime().load(tmp_path / "m")
+    try:
+        found = servable.run("serving_default", {"word": np.array([b"ivory", b"x"], object)})
+        assert found["index"].tolist() == [1, -1]
+    finally:
+        servable.close()
