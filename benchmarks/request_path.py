@@ -103,7 +103,7 @@ class RequestPath:
 
     def __init__(self) -> None:
         clock = time.monotonic
-        self.metrics, self.gatherer, self.front = Metrics(), Gatherer(), Front()
+        self.metrics, self.gatherer, self.front = Metrics(), Gatherer(clock), Front()
         repository = Repository()
         control: Any = None  # nothing is loaded or unloaded
         engine = Engine(repository, control, clock)
@@ -127,6 +127,7 @@ class RequestPath:
         model = Model("mnist_fusion", essential=True)
         model.put_live(load("mnist_fusion", 1, Path(), ModelSettings()))
         repository.add(model)
+        self.gathering = self.gatherer.begin()
         front: Any = self.front
         self.exchanges = Exchanges(
             front,
@@ -139,10 +140,11 @@ class RequestPath:
 
     def burst(self, method: UnaryMethod, data: bytes, calls: int) -> None:
         """``calls`` requests that arrived together."""
-        self.gatherer.begin()
+        self.gathering.open()
         for number in range(calls):
             self.exchanges.begin(number, method, data, NO_DETAILS)
-        self.gatherer.run()
+        while self.gathering.run():
+            pass
 
 
 NO_DETAILS: Final[Details] = ((), "", None)

@@ -197,10 +197,9 @@ class Engine:
         if model is None:
             return self._repository.ready()
         try:
-            self._repository.find(model, version)
+            return not self._repository.find(model, version).stuck
         except RequestError:
             return False
-        return True
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after any change of what ``ready`` or ``statuses`` may say.

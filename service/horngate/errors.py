@@ -26,6 +26,7 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── PermissionDenied        PERMISSION_DENIED    not for this caller to do
     │   ├── RateLimited             RESOURCE_EXHAUSTED   a client's calls came too fast
     │   ├── Unsupported             UNIMPLEMENTED
+    │   ├── EngineStuck             UNAVAILABLE          a run of the model does not come back
     │   └── EngineFailed            INTERNAL             the model raised while it ran
     ├── LoadError                   FAILED_PRECONDITION  a version on disk that cannot go live
     ├── ConfigError                 INVALID_ARGUMENT     names the source and the key
@@ -234,6 +235,12 @@ class EngineFailed(RequestError):
     """The model raised while it ran, or answered in shapes that its signature denies."""
 
     code = Code.INTERNAL
+
+
+class EngineStuck(RequestError):
+    """A run of the model was given up. It may yet come back; another server may answer."""
+
+    code = Code.UNAVAILABLE
 
 
 class LoadError(HorngateError):

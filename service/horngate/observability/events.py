@@ -96,9 +96,25 @@ class BatchEvents:
         self._log = logger("scheduling").bind(model=model, version=version)
         self._last_failure = float("-inf")
         self._unsaid = 0
+        self._stuck = metrics.stuck
         # Bound once: these two are called for every batch.
         self.ran: Callable[[str, int, Sequence[float], float], None] = metrics.ran
         self.refused: Callable[[Refusal, int], None] = metrics.refused
+
+    def stuck(self, rows: int, seconds: float) -> None:
+        """Log it: the model is not served here until it comes back, or the server is restarted."""
+        self._stuck.inc()
+        self._log.error(
+            "a run of the model does not come back; the model takes no requests until it does",
+            rows=rows,
+            seconds=round(seconds, 1),
+            remedy="restart the server if it stays",
+        )
+
+    def came_back(self, seconds: float) -> None:
+        """Log it."""
+        self._stuck.dec()
+        self._log.warning("the run of the model came back", seconds=round(seconds, 1))
 
     def failed(self, signature: str, rows: int, error: Exception) -> None:
         """Log what is the model's fault, not what is the caller's."""

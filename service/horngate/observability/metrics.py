@@ -58,6 +58,12 @@ class Metrics:
             "version",
             "reason",
         )
+        self.stuck = Gauge(
+            "horngate_version_stuck",
+            "1 while a run of the version does not come back.",
+            ("model", "version"),
+            registry=self.registry,
+        )
         self.load_failures = self._counter(
             "horngate_version_load_failures", "Versions that could not be loaded.", "model"
         )
@@ -165,6 +171,9 @@ class VersionMetrics:
         self._refusals = {
             reason: metrics.refused.labels(model, version, reason.value) for reason in Refusal
         }
+        self._stuck = metrics.stuck
+        self.stuck = metrics.stuck.labels(model, version)
+        self._version = (model, version)
         self._refusal_labels = [(model, version, reason.value) for reason in Refusal]
 
     def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
@@ -191,6 +200,7 @@ class VersionMetrics:
                 histogram.remove(*labels)
         for labels in self._refusal_labels:
             self._refused.remove(*labels)
+        self._stuck.remove(*self._version)
 
 
 class _StateCollector(Collector):

@@ -28,6 +28,7 @@ from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.source import Source
 from horngate.repository.status import State, VersionStatus
+from horngate.repository.succession import difference
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 
@@ -234,7 +235,10 @@ class Keeper:
             number
             for number in sorted(wanted, reverse=True)
             if number not in model.failed
-            and not _serves_under(model.live.get(number), settings, folder.versions[number].path)
+            and not (
+                _serves_under(model.live.get(number), settings, folder.versions[number].path)
+                and model.loaded.get(number) == folder.versions[number].fingerprint
+            )
         ]
         return wanted, missing
 
@@ -244,9 +248,10 @@ class Keeper:
         At the start there was no last look, and what is there is taken as it is: an error is
         reported and the version is tried again once it changes.
         """
-        if not self._repository.settled or number in model.live:
+        now = folder.versions[number].fingerprint
+        if not self._repository.settled or model.loaded.get(number) == now:
             return True
-        return model.seen.get(number) == folder.versions[number].fingerprint
+        return model.seen.get(number) == now
 
     def _bring_up(
         self, model: Model, settings: ModelSettings, number: int, folder: VersionFolder
@@ -257,6 +262,7 @@ class Keeper:
         started = self._clock()
         try:
             version = self._load(model.name, number, folder.path, settings)
+            self._check_succession(model, settings, version)
         except Exception as error:  # noqa: BLE001 - whatever a load raises, the keeper goes on
             model.failed[number] = folder.fingerprint
             reason = (
@@ -268,6 +274,7 @@ class Keeper:
                 self._observer.settings_refused(model.name, error)
             return
         model.put_live(version)
+        model.loaded[number] = folder.fingerprint
         self._change(
             model,
             number,
@@ -279,6 +286,29 @@ class Keeper:
         )
         if replaced is not None:
             replaced.retire(partial(self._drained_one, replaced))
+
+    def _check_succession(
+        self, model: Model, settings: ModelSettings, version: ServedVersion
+    ) -> None:
+        """Refuse a version that callers of the newest one, whose place it takes, cannot use.
+
+        Raises:
+            LoadError: with the difference; the version is closed.
+        """
+        newest = model.newest
+        if newest is None or version.number <= newest.number:
+            return  # a step back is somebody's decision
+        if settings.versions.allow_changed_signatures:
+            return
+        wrong = difference(newest.signatures, version.signatures)
+        if wrong is None:
+            return
+        version.close()
+        self._observer.version_unloaded(version.model, version.number)
+        raise LoadError(
+            f"expected the signatures of version {newest.number}, which is live: {wrong}; publish "
+            "it under another name, or set versions.allow_changed_signatures in model.toml"
+        )
 
     def _retire(self, model: Model, version: ServedVersion) -> None:
         model.drop_live(version.number)

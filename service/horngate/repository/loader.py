@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from horngate.errors import LoadError
 from horngate.repository.curve import Curve, read_curve, this_machine
 from horngate.repository.extras import Golden, read_goldens, verify_checksums
+from horngate.repository.memory import Memory
 from horngate.repository.observer import RepositoryObserver
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
@@ -52,7 +53,7 @@ class Loader:
 
     ``instances`` is how many batches of a version may run at once where its settings leave that
     open and a run takes one thread. ``read_recorded`` reads the requests that a version carries to
-    be warmed up with.
+    be warmed up with. ``memory`` weighs a version before it is loaded.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class Loader:
         *,
         instances: int = 1,
         read_recorded: ReadRecorded = nothing_recorded,
+        memory: Memory | None = None,
     ) -> None:
+        self._memory = memory
         self._instances = instances
         self._read_recorded = read_recorded
         self._runtimes = runtimes
@@ -80,6 +83,8 @@ class Loader:
         Raises:
             LoadError: with the reason; nothing of the version is left in memory.
         """
+        if self._memory is not None:
+            self._memory.check(folder)
         verify_checksums(folder)
         goldens = read_goldens(folder)
         started = self._engine(folder, settings, goldens)

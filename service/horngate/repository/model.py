@@ -29,6 +29,7 @@ class Model:
         statuses: every version known, by number.
         failed: versions that did not load, with the fingerprint that did not.
         seen: each version's fingerprint at the last look.
+        loaded: what each live version's was as it was loaded.
         essential: present when the server started, so that readiness waits for it.
     """
 
@@ -42,6 +43,7 @@ class Model:
     statuses: Mapping[int, VersionStatus] = field(default_factory=dict)
     failed: dict[int, Fingerprint] = field(default_factory=dict)
     seen: dict[int, Fingerprint] = field(default_factory=dict)
+    loaded: dict[int, Fingerprint] = field(default_factory=dict)
 
     def put_live(self, version: ServedVersion) -> None:
         """Make ``version`` take requests from now on."""
@@ -49,6 +51,7 @@ class Model:
 
     def drop_live(self, number: int) -> None:
         """Let ``number`` take no more requests."""
+        self.loaded.pop(number, None)
         self._replace_live({key: value for key, value in self.live.items() if key != number})
 
     def set_status(self, status: VersionStatus) -> None:

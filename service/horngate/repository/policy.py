@@ -21,12 +21,15 @@ class VersionOptions:
         specific: serve exactly these.
         labels: names by which requests may ask for a version, ``{stable = 3, canary = 4}``. A
             label moves when the version that it should mean is live, and not before.
+        allow_changed_signatures: whether a newer version may take other inputs, or give other
+            outputs, than the newest that is live. Where it may not, that one keeps serving.
     """
 
     latest: int | None = None
     all: bool = False
     specific: tuple[int, ...] = ()
     labels: Mapping[str, int] = field(default_factory=dict)
+    allow_changed_signatures: bool = False
 
     def __post_init__(self) -> None:
         given = [key for key in ("latest", "all", "specific") if getattr(self, key)]

@@ -139,7 +139,7 @@ class Repository:
 
         return stop
 
-    # The keeper's ------------------------------------------------------------------------------
+    # The keeper's, but for ``held`` and ``tell_change`` -------------------------------------------
 
     @property
     def settled(self) -> bool:

@@ -89,6 +89,11 @@ class ServedVersion:
         return self._servable.engine
 
     @property
+    def stuck(self) -> bool:
+        """Whether a run does not come back, so that nothing is taken."""
+        return self.scheduler.stuck
+
+    @property
     def signatures(self) -> Mapping[str, Signature]:
         """What can be called, by name."""
         return self._servable.signatures

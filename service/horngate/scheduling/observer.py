@@ -12,8 +12,10 @@ class Refusal(enum.Enum):
 
     QUEUE_FULL = "queue_full"
     EXPIRED = "expired"
+    TOO_SHORT = "deadline_too_short"
     CANCELLED = "cancelled"
     SHUTTING_DOWN = "shutting_down"
+    STUCK = "stuck"
 
 
 class Waiting(NamedTuple):
@@ -31,6 +33,12 @@ class BatchObserver(Protocol):
 
     def refused(self, reason: Refusal, count: int) -> None:
         """Requests that will never run."""
+
+    def stuck(self, rows: int, seconds: float) -> None:
+        """A run has not come back for so long, and was given up."""
+
+    def came_back(self, seconds: float) -> None:
+        """A run that was given up came back after all; its answers were thrown away."""
 
     def failed(self, signature: str, rows: int, error: Exception) -> None:
         """The model raised, or its answer could not be cut into rows."""

@@ -44,6 +44,18 @@ class BatchQueue:
         """How many requests wait."""
         return sum(map(len, self._lanes.values()))
 
+    def batches_before(self, work: Work) -> int:
+        """Full batches that will run before ``work``, were it pushed now; at least so many.
+
+        Where levels differ there is no telling: what comes later may go first.
+        """
+        lane = self._lanes.get((work.level, work.key))
+        if not lane or work.level:
+            return 0
+        if len(self._lanes) == 1:
+            return self.rows // self._max_batch_size
+        return sum(each.rows for each in lane) // self._max_batch_size
+
     def push(self, work: Work) -> None:
         """Add ``work`` at the end of its lane.
 
@@ -74,8 +86,11 @@ class BatchQueue:
             del self._lanes[key]
         return True
 
-    def take(self, now: float) -> Turn:
+    def take(self, now: float, takes: float = 0.0) -> Turn:
         """Form the next batch: the first ripe lane's work, up to ``max_batch_size`` rows.
+
+        Work whose deadline passes within ``takes`` seconds, what a run takes, has expired: its
+        answer would come too late.
 
         A lane is ripe when it can fill a batch or its oldest work has waited for
         ``max_queue_delay``. Work larger than a batch runs alone, never cut.
@@ -88,7 +103,7 @@ class BatchQueue:
             if due > now and not self._fills_a_batch(lane):
                 ripe_at = due if ripe_at is None else min(ripe_at, due)
                 continue
-            batch = self._cut(lane, now, expired)
+            batch = self._cut(lane, now + takes, expired)
             if lane:
                 self._lanes.move_to_end(key)
             else:
@@ -118,14 +133,14 @@ class BatchQueue:
                 return True
         return False
 
-    def _cut(self, lane: Lane, now: float, expired: list[Work]) -> list[Work]:
+    def _cut(self, lane: Lane, done: float, expired: list[Work]) -> list[Work]:
         # Deadlines are looked at here and nowhere else, so that a long queue costs a batch no
         # walk over all of it; whoever's deadline passes further back cancels the call anyway.
         batch: list[Work] = []
         rows = 0
         while lane:
             work = next(iter(lane))
-            late = work.deadline is not None and work.deadline <= now
+            late = work.deadline is not None and work.deadline <= done
             if not late and batch and rows + work.rows > self._max_batch_size:
                 break
             del lane[work]

@@ -9,12 +9,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from horngate.errors import EngineFailed, Expired, Overloaded, RequestError, ShuttingDown
+from horngate.errors import (
+    EngineFailed,
+    EngineStuck,
+    Expired,
+    Overloaded,
+    RequestError,
+    ShuttingDown,
+)
 from horngate.scheduling.batch import cut, join
 from horngate.scheduling.executor import Executor
 from horngate.scheduling.observer import BatchObserver, Refusal, Waiting
 from horngate.scheduling.options import DEFAULT_BATCH_SIZE, BatchingOptions
+from horngate.scheduling.pace import Pace
 from horngate.scheduling.queue import BatchQueue
+from horngate.scheduling.runs import Runs
 from horngate.scheduling.work import Work, deadline_passed
 from horngate.servable import Clock, Servable
 from horngate.tensors import Arrays, Signature
@@ -50,7 +59,8 @@ class Scheduler:
             max_queue_rows=options.max_queue_rows,
             max_queue_delay=options.max_queue_delay,
         )
-        self._running = 0
+        self._runs = Runs()
+        self._pace = Pace()
         self._closed = False
         self._on_drained: Callable[[], None] | None = None
         executor.start(self._turn)
@@ -60,6 +70,32 @@ class Scheduler:
         """What waits right now."""
         with self._lock:
             return Waiting(self._queue.requests, self._queue.rows)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a run was given up and has not come back."""
+        return self._runs.stuck
+
+    def give_up(self, seconds: float) -> bool:
+        """Give up runs that have not come back for ``seconds``; whether there were any.
+
+        Their callers are told, and so is whoever waits: nothing is taken until they come back.
+        """
+        now = self._clock()
+        with self._lock:
+            late = self._runs.give_up(now - seconds)
+            waiting = self._queue.drain() if late else []
+        for run in late:
+            self._observer.stuck(sum(work.rows for work in run.batch), now - run.started)
+            for work in run.batch:
+                work.fail(_stuck(seconds))
+        if waiting:
+            self._observer.refused(Refusal.STUCK, len(waiting))
+        for work in waiting:
+            work.fail(_stuck(seconds))
+        if late:
+            self._tell_if_drained()
+        return bool(late)
 
     def submit(
         self,
@@ -80,7 +116,8 @@ class Scheduler:
 
         Raises:
             Overloaded: the queue is full.
-            Expired: the deadline has passed already.
+            Expired: the deadline has passed already, or will before the request can have run.
+            EngineStuck: a run was given up and has not come back.
             SchedulerClosed: the version is being retired.
         """
         now = self._clock()
@@ -96,9 +133,15 @@ class Scheduler:
             work.level = min(priority or levels, levels)
         work.on_cancel = self._leave
         try:
-            idle = self._enqueue(work)
+            idle = self._enqueue(work, now)
         except Overloaded:
             self._observer.refused(Refusal.QUEUE_FULL, 1)
+            raise
+        except Expired:
+            self._observer.refused(Refusal.TOO_SHORT, 1)
+            raise
+        except EngineStuck:
+            self._observer.refused(Refusal.STUCK, 1)
             raise
         if idle:
             self._executor.wake()
@@ -124,13 +167,29 @@ class Scheduler:
             work.fail(ShuttingDown("the server shut down before the request ran; retry elsewhere"))
         self._tell_if_drained()
 
-    def _enqueue(self, work: Work) -> bool:
+    def _enqueue(self, work: Work, now: float) -> bool:
         """Queue ``work``; whether an instance is free to take it."""
         with self._lock:
             if self._closed:
                 raise SchedulerClosed("the version is being unloaded; ask again")
+            if self._runs.stuck:
+                raise EngineStuck(
+                    "the model's engine does not come back from a run; ask another server"
+                )
+            if work.deadline is not None:
+                self._check_deadline(work, work.deadline - now, now)
             self._queue.push(work)
-            return self._running < self._options.at_once
+            return len(self._runs) < self._options.at_once
+
+    def _check_deadline(self, work: Work, left: float, now: float) -> None:
+        """Refuse at once what cannot be answered in time: later it would cost others their turn."""
+        takes = self._pace.expected(now)
+        before = self._queue.batches_before(work) / self._options.at_once
+        if takes * (1.0 + before) > left:
+            raise Expired(
+                f"expected a deadline of {takes * (1.0 + before):.3f} s or more, received "
+                f"{left:.3f} s, in which the request cannot run; allow more time or lower the load"
+            )
 
     def _leave(self, work: Work) -> None:
         with self._lock:
@@ -144,26 +203,27 @@ class Scheduler:
         """Run at most one batch; see ``executor.TurnFunction``."""
         now = self._clock()
         with self._lock:
-            if self._running >= self._options.at_once:
+            if len(self._runs) >= self._options.at_once:
                 return None  # whoever runs asks again when it has run
-            turn = self._queue.take(now)
-            if turn.batch:
-                self._running += 1
-            another = turn.ripe_at == now and self._running < self._options.at_once
+            turn = self._queue.take(now, self._pace.expected(now))
+            run = self._runs.begin(turn.batch, now) if turn.batch else None
+            another = turn.ripe_at == now and len(self._runs) < self._options.at_once
         if another:
             self._executor.wake()
         if turn.expired:
             self._observer.refused(Refusal.EXPIRED, len(turn.expired))
             for work in turn.expired:
                 work.fail(_expired())
-        if turn.batch:
+        if run is not None:
             try:
                 self._run(turn.batch, now)
             finally:
                 with self._lock:
-                    self._running -= 1
+                    self._runs.end(run)
+                if run.given_up:
+                    self._observer.came_back(self._clock() - now)
         self._tell_if_drained()
-        if turn.batch:
+        if run is not None:
             return 0.0
         return None if turn.ripe_at is None else max(0.0, turn.ripe_at - now)
 
@@ -178,9 +238,11 @@ class Scheduler:
             self._observer.failed(signature.name, rows, error)
             self._recover(batch, now, error)
             return
-        self._observer.ran(
-            signature.name, rows, [now - work.enqueued for work in batch], self._clock() - now
-        )
+        ended = self._clock()
+        with self._lock:
+            self._pace.ran(ended - now, ended)
+        waits = [now - work.enqueued for work in batch]
+        self._observer.ran(signature.name, rows, waits, ended - now)
         for work, part in zip(batch, parts, strict=True):
             work.succeed(part)
 
@@ -205,7 +267,7 @@ class Scheduler:
 
     def _tell_if_drained(self) -> None:
         with self._lock:
-            if not self._closed or self._queue.rows or self._running:
+            if not self._closed or self._queue.rows or len(self._runs):
                 return
             on_drained, self._on_drained = self._on_drained, None
         if on_drained is not None:
@@ -215,6 +277,12 @@ class Scheduler:
 def _expired() -> Expired:
     return Expired(
         "the deadline passed before the request could run; allow more time or lower the load"
+    )
+
+
+def _stuck(seconds: float) -> EngineStuck:
+    return EngineStuck(
+        f"the model's engine did not come back within {seconds:g} s; ask another server"
     )
 
 

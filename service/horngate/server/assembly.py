@@ -34,9 +34,11 @@ from horngate.repository.control import Control
 from horngate.repository.keeper import Keeper
 from horngate.repository.layout import check_model_name
 from horngate.repository.loader import Loader, MakeExecutor
+from horngate.repository.memory import Memory
 from horngate.repository.repository import Repository
 from horngate.repository.source import Folders, Listed, Listing, OnRequest, Source
 from horngate.repository.status import VersionStatus
+from horngate.repository.watchdog import Watchdog
 from horngate.runtimes.deferred import onnx, tensorflow
 from horngate.scheduling.executor import Executor, ThreadExecutor
 from horngate.scheduling.gathering import Gatherer, GatheringExecutor
@@ -63,6 +65,7 @@ class Assembly:
     """A server's parts, wired; ``lifecycle`` starts and stops them."""
 
     keeper: Keeper
+    watchdog: Watchdog
     engine: Engine
     models: Path
     transport: Choice
@@ -97,6 +100,7 @@ def assemble(settings: ServerSettings) -> Assembly:
             events,
             instances=instances,
             read_recorded=read_warm_up,
+            memory=Memory(settings.memory_limit),
         ),
         observer=events,
         clock=clock,
@@ -151,7 +155,15 @@ def assemble(settings: ServerSettings) -> Assembly:
         clock=clock,
         gate=gate,
     )
-    return Assembly(keeper, engine, source.path, choice, grpc, http)
+    return Assembly(
+        keeper,
+        Watchdog(repository, settings.stuck_seconds),
+        engine,
+        source.path,
+        choice,
+        grpc,
+        http,
+    )
 
 
 def make_gate(settings: ServerSettings, clock: Clock, report: FilesLog) -> Gate:
@@ -213,7 +225,7 @@ def _native(clock: Clock) -> tuple[MakeServer, MakeExecutor, int]:
     # Imported here, because the library is optional.
     from horngate.transports.native.server import NativeServer  # noqa: PLC0415
 
-    gatherer = Gatherer()
+    gatherer = Gatherer(clock)
 
     def executor(options: BatchingOptions, name: str) -> Executor:
         return GatheringExecutor(gatherer, ThreadExecutor(options.at_once, name), clock)

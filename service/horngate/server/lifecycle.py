@@ -53,6 +53,7 @@ async def serve(
     )
     warn_of_plain_text(settings)
     parts.keeper.start()
+    parts.watchdog.start()
     on_started(grpc_port, parts.http.port)
     received = await asked_to_stop
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
@@ -85,6 +86,7 @@ async def drain(parts: Assembly, seconds: float) -> None:
     Running requests may take ``seconds``; what runs longer is cancelled.
     """
     parts.engine.begin_drain()
+    parts.watchdog.stop()
     await asyncio.gather(parts.grpc.drain(seconds), asyncio.to_thread(parts.http.drain, seconds))
     await parts.grpc.stop()
     # Off the loop: versions are closed there, which may wait for a batch that is still running.

@@ -84,12 +84,20 @@ class Recorder:
         self.batches: list[tuple[str, int, list[float], float]] = []
         self.refusals: list[tuple[Refusal, int]] = []
         self.failures: list[Exception] = []
+        self.stuck_runs: list[tuple[int, float]] = []
+        self.returned: list[float] = []
 
     def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
         self.batches.append((signature, rows, list(waits), seconds))
 
     def refused(self, reason: Refusal, count: int) -> None:
         self.refusals.append((reason, count))
+
+    def stuck(self, rows: int, seconds: float) -> None:
+        self.stuck_runs.append((rows, seconds))
+
+    def came_back(self, seconds: float) -> None:
+        self.returned.append(seconds)
 
     def failed(self, signature: str, rows: int, error: Exception) -> None:
         self.failures.append(error)

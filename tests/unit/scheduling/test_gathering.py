@@ -16,8 +16,8 @@ class Setting:
     """A scheduler on a gathering executor, with a servable that notes the thread it runs on."""
 
     def __init__(self, options: BatchingOptions | None = None) -> None:
-        self.gatherer = Gatherer()
         self.clock = ManualClock()
+        self.gatherer = Gatherer(self.clock)
         self.servable = DoublingServable()
         self.ran_on: list[int] = []
         self.seconds = 0.0
@@ -36,9 +36,11 @@ class Setting:
         return self.scheduler.submit(DOUBLING, {"x": np.array([[value]], np.float32)}, 1, None)
 
     def burst(self, calls: int = 1) -> list[Work]:
-        self.gatherer.begin()
+        gathering = self.gatherer.begin()
+        gathering.open()
         works = [self.submit(value) for value in range(calls)]
-        self.gatherer.run()
+        while gathering.run():
+            pass
         return works
 
     def close(self) -> None:
@@ -127,3 +129,103 @@ def test_while_another_thread_runs_the_batch_a_burst_only_queues() -> None:
     assert finished(second)
     assert threading.get_ident() not in setting.ran_on
     setting.close()
+
+
+class Neighbours:
+    """Two models whose runs take a millisecond each, on one receiving thread."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.gatherer = Gatherer(self.clock)
+        self.order: list[str] = []
+        self.executors: list[GatheringExecutor] = []
+        self.schedulers = {name: self._scheduler(name) for name in ("busy", "quiet")}
+        self.gathering = self.gatherer.begin()
+
+    def _scheduler(self, name: str) -> Scheduler:
+        servable = DoublingServable()
+
+        def during() -> None:
+            self.order.append(name)
+            self.clock.now += 0.001
+
+        servable.during = during
+        executor = GatheringExecutor(self.gatherer, ThreadExecutor(1, name), self.clock)
+        self.executors.append(executor)
+        options = BatchingOptions(max_batch_size=1)
+        return Scheduler(servable, options, executor, self.clock, Recorder())
+
+    def submit(self, name: str) -> Work:
+        x = np.ones((1, 1), np.float32)
+        return self.schedulers[name].submit(DOUBLING, {"x": x}, 1, None)
+
+    def close(self) -> None:
+        for executor in self.executors:
+            executor.stop()
+
+
+def test_models_take_turns_batch_by_batch() -> None:
+    both = Neighbours()
+    both.gathering.open()
+    for _ in range(3):
+        both.submit("busy")
+    both.submit("quiet")
+    while both.gathering.run():
+        pass
+    assert both.order == ["busy", "quiet", "busy", "busy"]
+    both.close()
+
+
+def test_a_long_queue_is_left_for_a_moment_so_that_callers_are_heard() -> None:
+    both = Neighbours()
+    both.gathering.open()
+    for _ in range(100):
+        both.submit("busy")
+    assert both.gathering.run()
+    assert len(both.order) <= 6
+    both.gathering.open()
+    both.submit("quiet")
+    both.gathering.run()
+    assert "quiet" in both.order[:8]
+    while both.gathering.run():
+        pass
+    assert len(both.order) == 101
+    both.close()
+
+
+def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
+    both = Neighbours()
+    stuck, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        stuck.set()
+        assert go_on.wait(10)
+
+    servable = DoublingServable()
+    servable.during = block
+    executor = GatheringExecutor(both.gatherer, ThreadExecutor(1, "stuck"), both.clock)
+    both.executors.append(executor)
+    both.schedulers["stuck"] = Scheduler(
+        servable, BatchingOptions(), executor, both.clock, Recorder()
+    )
+    works: list[Work] = []
+
+    def receive() -> None:
+        both.gathering = both.gatherer.begin()
+        both.gathering.open()
+        works.extend([both.submit("stuck"), both.submit("quiet")])
+        both.gathering.run()
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    assert stuck.wait(10)
+    assert not both.gathering.held_up(1.0)
+    both.clock.now += 2
+    assert both.gathering.held_up(1.0)
+    both.gathering.relieve()
+    assert finished(works[1])
+    assert not works[0].done
+    go_on.set()
+    thread.join()
+    assert finished(works[0])
+    both.close()

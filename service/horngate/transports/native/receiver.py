@@ -41,6 +41,11 @@ class Receiver:
         self._lone = 0
         self._answered = float("-inf")
 
+    def poll(self) -> Events | None:
+        """Calls and cancellations that are there already; None once the front is closed."""
+        events: Events | None = self._front.recv_batch_details(BURST, 0)
+        return events
+
     def next(self) -> Events | None:
         """The next calls and cancellations, at least one; None once the front is closed."""
         events: Events | None = None

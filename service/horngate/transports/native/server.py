@@ -24,7 +24,7 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from horngate.access.gate import Gate
 from horngate.protocols.method import CallObserver, Method, UnaryMethod
-from horngate.scheduling.gathering import Gatherer
+from horngate.scheduling.gathering import Gatherer, Gathering
 from horngate.servable import Clock
 from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.native.exchange import Exchanges
@@ -36,6 +36,9 @@ DELIVERY_SECONDS: Final = 2.0
 
 DELIVERY_POLL_SECONDS: Final = 0.005
 JOIN_SECONDS: Final = 10.0
+RELIEF_SECONDS: Final = 1.0
+"""A run that takes longer than this has held up whoever calls for long enough: another thread
+receives from then on, and the model goes to threads of its own."""
 
 
 class NativeServer:
@@ -101,8 +104,9 @@ class NativeServer:
         self._exchanges = self._make_exchanges(self._front)
         self._front.set_fallback(socket)
         self._front.start()
-        self._thread = threading.Thread(target=self._receive, name="front", daemon=True)
-        self._thread.start()
+        self._stopping = threading.Event()
+        self._begin_to_receive()
+        threading.Thread(target=self._relieve, name="front-relief", daemon=True).start()
         return self._front.bound_port
 
     async def drain(self, seconds: float) -> None:
@@ -119,6 +123,7 @@ class NativeServer:
         self._exchanges.end_all()
         await self._behind.stop()
         await self._delivered()
+        self._stopping.set()
         self._front.close()
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
         self._remove_folder()
@@ -138,18 +143,37 @@ class NativeServer:
     def _remove_folder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _begin_to_receive(self) -> None:
+        self._on_duty: Gathering | None = None
+        self._thread = threading.Thread(target=self._receive, name="front", daemon=True)
+        self._thread.start()
+
+    def _relieve(self) -> None:
+        """Replace the receiving thread whenever a run of a model holds it up."""
+        while not self._stopping.wait(RELIEF_SECONDS / 2):
+            gathering = self._on_duty
+            if gathering is not None and gathering.held_up(RELIEF_SECONDS):
+                self._begin_to_receive()
+                gathering.relieve()
+
     def _receive(self) -> None:
         receiver = Receiver(self._front, self._clock)
-        while (events := receiver.next()) is not None:
+        gathering = self._on_duty = self._gatherer.begin()
+        left = False
+        while self._on_duty is gathering:
+            events = receiver.poll() if left else receiver.next()
+            if events is None:
+                return
             try:
-                self._serve(events)
+                left = self._serve(events, gathering)
             except Exception as error:  # noqa: BLE001 - a defect must not end the only receiver
                 self._report(self._methods[0], error)
             receiver.answered()
 
-    def _serve(self, events: Events) -> None:
+    def _serve(self, events: Events, gathering: Gathering) -> bool:
+        """Hand in a burst and run what came of it; whether some of that is left for later."""
         calls, methods = self._exchanges, self._methods
-        self._gatherer.begin()
+        gathering.open()
         try:
             for kind, number, index, payload, _, details in events:
                 if kind == EVENT_CALL and payload is not None and details is not None:
@@ -157,4 +181,5 @@ class NativeServer:
                 else:
                     calls.cancel(number)
         finally:
-            self._gatherer.run()
+            left = gathering.run()
+        return left

@@ -1,0 +1,82 @@
+"""Whether a version fits into the memory that is left, before it is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from horngate.errors import LoadError
+from horngate.repository.compiled import FORMS
+
+WEIGHTS: Final = 2
+"""Bytes held at most while a byte of a version's files is loaded: ``python -m benchmarks.memory``
+found 1.1 on TensorFlow and 1.6 on ONNX Runtime, and 1.1 on both once it is loaded."""
+
+CGROUP_LIMITS: Final = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_MIB: Final = 1024 * 1024
+_NO_LIMIT: Final = 1 << 60
+
+
+class Memory:
+    """Weighs versions against a limit. Thread-safe.
+
+    Args:
+        limit: bytes that the process may hold; 0 for the container's limit, or the machine's
+            memory where there is none.
+        resident: bytes that it holds now.
+    """
+
+    def __init__(self, limit: int = 0, resident: Callable[[], int] | None = None) -> None:
+        self.limit = limit or _container_limit() or _machine_memory()
+        self._resident = resident or resident_bytes
+
+    def check(self, folder: Path) -> None:
+        """Refuse the version in ``folder`` where it would not fit beside what is held.
+
+        Raises:
+            LoadError: with what it needs and what is left.
+        """
+        needed = needed_bytes(folder)
+        left = self.limit - self._resident()
+        if needed > left:
+            raise LoadError(
+                f"expected a version that fits into the {max(0, left) // _MIB} MiB left of the "
+                f"limit of {self.limit // _MIB}, received one that takes up to {needed // _MIB} "
+                "MiB to load; unload other versions, or raise memory_limit"
+            )
+
+
+def needed_bytes(folder: Path) -> int:
+    """What loading the version in ``folder`` may take: ``WEIGHTS`` times its engine's files."""
+    # A version with a compiled form is served by that, as long as nothing is wrong with it.
+    return WEIGHTS * (_size(folder, f"{FORMS}/*") or _size(folder, "saved_model.pb", "variables/*"))
+
+
+def _size(folder: Path, *patterns: str) -> int:
+    return sum(file.stat().st_size for pattern in patterns for file in folder.glob(pattern))
+
+
+def resident_bytes() -> int:
+    """What this process holds."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _container_limit() -> int:
+    for path in CGROUP_LIMITS:
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if text.isdecimal() and int(text) < _NO_LIMIT:
+            return int(text)
+    return 0
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

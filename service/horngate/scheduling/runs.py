@@ -1,0 +1,55 @@
+"""Runs of a model under way, and those of them that do not come back."""
+
+from __future__ import annotations
+
+from horngate.scheduling.work import Work
+
+
+class Run:
+    """One batch in the engine, since ``started``."""
+
+    __slots__ = ("batch", "given_up", "started")
+
+    def __init__(self, batch: list[Work], started: float) -> None:
+        self.batch = batch
+        self.started = started
+        self.given_up = False
+
+
+class Runs:
+    """Not thread-safe: the scheduler's lock guards it.
+
+    A run that was given up still holds its instance, until it comes back if it ever does.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: set[Run] = set()
+        self._given_up = 0
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether any was given up and has not come back."""
+        return self._given_up > 0
+
+    def begin(self, batch: list[Work], now: float) -> Run:
+        """A batch goes into the engine."""
+        run = Run(batch, now)
+        self._under_way.add(run)
+        return run
+
+    def end(self, run: Run) -> None:
+        """It came back."""
+        self._under_way.discard(run)
+        if run.given_up:
+            self._given_up -= 1
+
+    def give_up(self, since: float) -> list[Run]:
+        """Those that began at ``since`` or before and were not given up yet; now they are."""
+        late = [run for run in self._under_way if run.started <= since and not run.given_up]
+        for run in late:
+            run.given_up = True
+            self._given_up += 1
+        return late

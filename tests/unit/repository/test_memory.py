@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from horngate.errors import LoadError
+from horngate.repository.compiled import FORMS
+from horngate.repository.memory import WEIGHTS, Memory, needed_bytes, resident_bytes
+
+MIB = 1 << 20
+
+
+def file(path: Path, size: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+
+
+def test_a_saved_model_needs_its_weights_and_its_graph(tmp_path: Path) -> None:
+    file(tmp_path / "saved_model.pb", MIB)
+    file(tmp_path / "variables" / "variables.data-00000-of-00001", 4 * MIB)
+    file(tmp_path / "assets" / "words.txt", 7)
+    assert needed_bytes(tmp_path) == WEIGHTS * 5 * MIB
+
+
+def test_a_compiled_form_is_what_is_loaded(tmp_path: Path) -> None:
+    file(tmp_path / "variables" / "variables.data-00000-of-00001", 4 * MIB)
+    file(tmp_path / FORMS / "serving_default.onnx", 2 * MIB)
+    assert needed_bytes(tmp_path) == WEIGHTS * 2 * MIB
+
+
+def test_what_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
+    file(tmp_path / "saved_model.pb", 3 * MIB)
+    memory = Memory(16 * MIB, resident=lambda: 11 * MIB)
+    with pytest.raises(LoadError, match=r"the 5 MiB left of the limit of 16, received .* 6 MiB"):
+        memory.check(tmp_path)
+    Memory(17 * MIB, resident=lambda: 11 * MIB).check(tmp_path)
+
+
+def test_without_a_limit_the_container_or_the_machine_has_one() -> None:
+    assert Memory().limit > 64 * MIB
+    assert 0 < resident_bytes() < Memory().limit
