@@ -246,10 +246,10 @@ def test_repeated_values_share_one_limit_over_all_inputs() -> None:
     for name in ("a", "b"):
         tensor = request.inputs[name]
         tensor.dtype = types_pb2.DT_UINT8
-        tensor.tensor_shape.dim.add(size=10_000_000)
+        tensor.tensor_shape.dim.add(size=40_000_000)
     status = call(FakeEngine(), "Predict", request)
     assert isinstance(status, Status)
-    assert "expected all 10000000 values" in status.message
+    assert "expected all 40000000 values" in status.message
 
 
 def metadata_request(*fields: str) -> GetModelMetadataRequest:

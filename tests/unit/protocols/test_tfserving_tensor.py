@@ -149,11 +149,11 @@ def test_an_absurd_tensor_is_refused_by_name(message: TensorProto, said: str) ->
 
 def test_the_limit_on_repeated_values_is_the_callers() -> None:
     message = proto(DType.INT32, 10, int_val=[7])
-    assert decode(message, "x", max_elements=10).tolist() == [7] * 10
+    assert decode(message, "x", max_bytes=40).tolist() == [7] * 10
     with pytest.raises(InvalidInput, match="up to 9 elements"):
-        decode(message, "x", max_elements=9)
+        decode(message, "x", max_bytes=39)
     whole = proto(DType.INT32, 10, int_val=range(10))
-    assert decode(whole, "x", max_elements=0).tolist() == list(range(10))
+    assert decode(whole, "x", max_bytes=0).tolist() == list(range(10))
 
 
 def test_other_forms_of_arrays_encode_as_what_they_hold() -> None:

@@ -18,7 +18,7 @@ from horngate.protocols.http import (
     JsonError,
     read_json,
 )
-from horngate.protocols.json import to_json
+from horngate.protocols.json import shown, to_json
 from horngate.protocols.method import Method, Status, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
@@ -153,7 +153,7 @@ def _write_request(
     _write_spec(request, message.model_spec)
     signature = content.get("signature_name", "")
     if not isinstance(signature, str):
-        raise InvalidRequest(f"'signature_name': expected a string, received {signature!r}")
+        raise InvalidRequest(f"'signature_name': expected a string, received {shown(signature)!r}")
     message.model_spec.signature_name = signature
     write_examples(content, message.input)
 
