@@ -54,7 +54,7 @@ PER_BYTE: Final = 64
 T = TypeVar("T")
 
 
-class Finding(AssertionError):  # noqa: N818 - what fuzzers call it
+class Finding(AssertionError):
     """What must not happen."""
 
 
@@ -128,7 +128,7 @@ def feed(path: str, data: bytes) -> Outcome | None:
         if path in table().methods:
             return _call(table().methods[path], data)
         for verb in ("POST", "GET"):
-            scope = {"type": "http", "method": verb, "path": path, "headers": []}
+            scope: dict[str, Any] = {"type": "http", "method": verb, "path": path, "headers": []}
             for route, method in table().routes:
                 match, child = route.matches(scope)
                 if match is Match.FULL:

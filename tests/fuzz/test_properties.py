@@ -15,7 +15,7 @@ from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorPro
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
 from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import RegressionRequest
 from horngate.protocols.tfserving.tensor import NUMBERS
-from tests.fuzz.hostile import INFER, PREDICT, REGRESS
+from tests.fuzz.hostile.common import INFER, PREDICT, REGRESS
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import CORPUS, measured, pack_http, unpack
 

@@ -46,9 +46,9 @@ def parse_json(text: bytes) -> Any:
         # orjson refuses half of a surrogate pair. json does not, and no message could carry it.
         if _SURROGATE.search(decoded):
             json.dumps(content, ensure_ascii=False).encode()
-        return content
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"JSON Parse error: {error}; expected a JSON object") from None
+    return content
 
 
 def to_json(content: Any) -> bytes:

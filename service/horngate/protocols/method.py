@@ -18,7 +18,6 @@ from horngate.engine import Call
 from horngate.errors import Code, HorngateError
 from horngate.scheduling.ticket import Answer
 
-
 MESSAGE_CHARACTERS: Final = 2000
 MESSAGE_BYTES: Final = 6000
 """The most of an error's message that is told, by characters and as gRPC writes them in a header.
@@ -103,7 +102,7 @@ def cut(message: str) -> str:
 
 
 def _header_bytes(character: str) -> int:
-    """gRPC writes each byte of UTF-8 as ``%XX``, but for those of plain text."""
+    """What gRPC makes of it: each byte of UTF-8 is written ``%XX``, but for plain text."""
     plain = " " <= character <= "~" and character != "%"
     return 1 if plain else 3 * len(character.encode("utf-8", "replace"))
 

@@ -120,6 +120,8 @@ ABSURD = [
     (proto(DType.FLOAT32, 2**40, float_val=[1.0]), "expected all 1099511627776 values"),
     (proto(DType.FLOAT32, 2**40), "repeated in tensors of up to 16777216 elements only"),
     (proto(DType.STRING, 2**40, string_val=[b"a"]), "expected all 1099511627776 values"),
+    (proto(DType.STRING, 2**24), "tensors of up to 8388608 elements only"),
+    (proto(DType.COMPLEX128, 2**24, dcomplex_val=[1, 2]), "tensors of up to 4194304 elements only"),
     (proto(DType.FLOAT32, 2**40, tensor_content=b"1234"), "expected 4398046511104 bytes"),
     (proto(DType.FLOAT32, 2, tensor_content=b"1234567"), "expected 8 bytes .* received 7"),
     (proto(DType.FLOAT32, 0, tensor_content=b"1234"), "expected 0 bytes .* received 4"),
