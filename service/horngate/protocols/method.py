@@ -27,6 +27,10 @@ that takes the place of the status that it belongs to.
 """
 
 
+_MOST_BYTES: Final = 12
+"""Of one character in a header: four in UTF-8, three for each of them."""
+
+
 class Status(NamedTuple):
     """How a failed call ends on the wire."""
 
@@ -98,6 +102,8 @@ Method = UnaryMethod | StreamMethod | DuplexMethod
 def cut(message: str) -> str:
     """``message`` up to what is told of it; a client's own text in it may be of any length."""
     short = message[:MESSAGE_CHARACTERS]
+    if len(short) * _MOST_BYTES <= MESSAGE_BYTES:
+        return short
     return short[: bisect_right(list(accumulate(map(_header_bytes, short))), MESSAGE_BYTES)]
 
 

@@ -22,6 +22,8 @@ CLASSIFY: Final = "/tensorflow.serving.PredictionService/Classify"
 REGRESS: Final = "/tensorflow.serving.PredictionService/Regress"
 MULTI: Final = "/tensorflow.serving.PredictionService/MultiInference"
 RELOAD: Final = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
+STATUS: Final = "/tensorflow.serving.ModelService/GetModelStatus"
+METADATA: Final = "/tensorflow.serving.PredictionService/GetModelMetadata"
 INFER: Final = "/inference.GRPCInferenceService/ModelInfer"
 STREAM: Final = "/inference.GRPCInferenceService/ModelStreamInfer"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
+from horngate.protocols.method import StreamMethod
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
 from horngate.protocols.pb.tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
@@ -13,9 +14,11 @@ from horngate.tensors import DType
 from tests.fuzz.hostile.common import (
     CONTROLS,
     LONG,
+    METADATA,
     PREDICT,
     RELOAD,
     SHAPES,
+    STATUS,
     Named,
     packed,
     predict,
@@ -23,7 +26,7 @@ from tests.fuzz.hostile.common import (
     serialized,
     varint,
 )
-from tests.fuzz.target import pack
+from tests.fuzz.target import pack, table
 
 _REPEATED: Final[list[tuple[DType, str, list[Any]]]] = [
     (DType.FLOAT32, "float_val", [1, 2]),
@@ -81,12 +84,18 @@ def controls() -> Named:
     yield "reload-nul-in-path", packed(RELOAD, reload)
     config.name = LONG
     yield "reload-long-name", packed(RELOAD, reload)
-    status = PredictRequest()
-    status.model_spec.name = LONG
-    for method in ("GetModelStatus", "GetModelMetadata"):
-        service = "Model" if method == "GetModelStatus" else "Prediction"
-        path = f"/tensorflow.serving.{service}Service/{method}"
-        yield f"{method.lower()}-long-name", packed(path, status)
+    for path, name in ((STATUS, "status"), (METADATA, "metadata")):
+        request = PredictRequest()  # whose spec is the first field, as theirs is
+        request.model_spec.name = LONG
+        yield f"{name}-long-name", packed(path, request)
+    for path, method in table().methods.items():
+        if isinstance(method, StreamMethod):
+            continue  # a stream has no end
+        yield f"{method.name.lower()}-of-nothing", pack(path, b"")
+        # The first field of most requests is a name; of the rest it is another message.
+        for kind, text in (("long", LONG.encode()), ("controls", CONTROLS.encode())):
+            field = b"\x0a" + varint(len(text)) + text
+            yield f"{method.name.lower()}-{kind}-first-field", pack(path, field)
 
 
 def _contents() -> Named:

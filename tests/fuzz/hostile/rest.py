@@ -36,6 +36,8 @@ def bodies() -> Named:
             body = b'{"instances": [[' + value + b", " + value + b"]]}"
             yield f"rest-{model}-{name}", pack_http(f"/v1/models/{model}:predict", body)
     yield from _binaries()
+    for path in _PATHS:
+        yield f"rest-nothing{path.replace('/', '-').replace(':', '-')}", pack_http(path, b"")
 
 
 def _binaries() -> Named:
@@ -66,6 +68,25 @@ def _tensor(
 def _times(count: int, part: bytes) -> bytes:
     return b", ".join([part] * count)
 
+
+_PATHS: Final = (
+    "/v1/models/constant",
+    "/v1/models/constant/metadata",
+    "/v1/models/constant/versions/1:predict",
+    "/v1/models/constant/labels/canary:regress",
+    "/v2",
+    "/v2/models/stats",
+    "/v2/models/constant",
+    "/v2/models/constant/ready",
+    "/v2/models/constant/config",
+    "/v2/models/constant/versions/1/stats",
+    "/v2/models/constant/trace/setting",
+    "/v2/repository/index",
+    "/v2/repository/models/constant/load",
+    "/v2/systemsharedmemory/status",
+    "/v2/systemsharedmemory/region/r/register",
+    "/v2/cudasharedmemory/region/r/register",
+)
 
 _JSON: Final = {
     "empty": b"",
@@ -154,7 +175,7 @@ _TENSORS: Final = {
     "beyond-float16": _tensor(b"[1, 1]", b"[1e300]", b"FP16"),
     "long-datatype": _tensor(b"[1, 1]", b"[1]", b"X" * 20_000),
     "number-for-tensor": b'{"inputs": [1]}',
-    "long-name": b'{"inputs": [{"name": "' + b"a" * 20_000 + b'"}]}',
+    "long-tensor-name": b'{"inputs": [{"name": "' + b"a" * 20_000 + b'"}]}',
     "2000-tensors": b'{"inputs": [%s, 1]}'
     % _times(2000, b'{"name": "x", "datatype": "FP32", "shape": [0], "data": []}'),
     "2000-outputs": b'{"inputs": [], "outputs": [%s, {"name": 1}]}'

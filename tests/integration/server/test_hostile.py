@@ -22,8 +22,7 @@ from tests.serving import RunningServer
 SECONDS = 30
 MAY_GROW = 256 << 20
 BOUNDLESS = [("grpc.max_send_message_length", -1)]
-# What a model says to an example that lacks its features is the model's own error.
-INPUTS = [file for file in sorted(CORPUS.iterdir()) if "-classic-" not in file.name]
+INPUTS = sorted(CORPUS.iterdir())
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +91,23 @@ def test_the_corpus_over_rest(server: RunningServer) -> None:
         if reply.status == 500 or (reply.status != 200 and not json.loads(said)["error"]):
             bad[file.stem] = (reply.status, said[:200])
     assert not bad
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/%00%ff%ed%a0%80:predict",
+        "/v2/models/%2e%2e%2f%2e%2e/infer",
+        "/v1/models/constant/versions/" + "9" * 5000,
+        "/v2/models/" + "a" * 30_000 + "/infer",
+        "/" + "%25" * 5000,
+    ],
+)
+def test_odd_paths(server: RunningServer, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=SECONDS)
+    connection.request("POST", path, b"{}")
+    assert connection.getresponse().status in range(400, 500)
+    connection.close()
 
 
 @pytest.mark.parametrize("path", [PREDICT, INFER])
