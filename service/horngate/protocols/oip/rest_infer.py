@@ -113,9 +113,10 @@ def _write_input(tensor: Any, message: ModelInferRequest, binary: bytes) -> byte
         return binary
     if size is not None:
         if type(size) is not int or not 0 <= size <= len(binary):
+            kind = "" if type(size) is int else f"{type(size).__name__} "
             raise InvalidInput(
                 f"input {name!r}: expected a {BINARY_SIZE} of at most the {len(binary)} bytes that "
-                f"are left, received {shown(size)!r}",
+                f"are left, received {kind}{shown(size)}",
                 name=name,
             )
         message.raw_input_contents.append(binary[:size])
