@@ -11,10 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from horngate.errors import InvalidRequest
 from horngate.tensors import Array, DType, format_shape
 
 MAX_RANK: Final = 64
 """numpy's limit. TensorFlow's own is 254."""
+
+MAX_TENSORS: Final = 1 << 14
+"""Inputs or outputs that a request may name. No model has as many, and each costs its sender a few
+bytes and the server a few hundred before its name can be found to be none."""
 
 _MAX_EXTENT: Final = 2**63 - 1
 _BY_NUMPY: Final[dict[np.dtype[Any], DType]] = {dtype.numpy: dtype for dtype in DType}
@@ -22,6 +27,19 @@ _BY_NUMPY: Final[dict[np.dtype[Any], DType]] = {dtype.numpy: dtype for dtype in 
 
 class MalformedTensor(ValueError):
     """A tensor whose parts contradict each other. The codec adds which tensor it is."""
+
+
+def check_tensors(count: int, what: str) -> None:
+    """Hold the number of a request's inputs or outputs against what is read at all.
+
+    Raises:
+        InvalidRequest: there are more.
+    """
+    if count > MAX_TENSORS:
+        raise InvalidRequest(
+            f"expected at most {MAX_TENSORS} {what}, received {count}; send those that the model's "
+            "metadata lists"
+        )
 
 
 def element_count(shape: tuple[int, ...], dtype: DType) -> int:
@@ -70,7 +88,13 @@ def from_integers(values: Sequence[int], dtype: DType) -> Array:
         MalformedTensor: a value outside the range of ``dtype``.
     """
     wide = np.uint64 if dtype is DType.UINT64 else np.int64
-    numbers = np.fromiter(values, wide, len(values))
+    try:
+        numbers = np.fromiter(values, wide, len(values))
+    except OverflowError:
+        raise MalformedTensor(
+            f"expected {dtype.value} values of 0 or more, received one below; send the tensor in a "
+            "signed dtype"
+        ) from None
     narrow = numbers.astype(dtype.numpy)
     # Wrapped around is another number; TensorFlow Serving would predict on that in silence.
     if narrow.dtype.itemsize < 8 and not np.array_equal(narrow, numbers):

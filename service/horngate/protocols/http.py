@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from horngate.engine import Call
 from horngate.errors import Code, HorngateError, InvalidRequest
 from horngate.protocols.json import parse_json, to_json
+from horngate.protocols.method import cut
 from horngate.scheduling.ticket import Answer
 
 JSON: Final = "application/json"
@@ -81,7 +82,7 @@ class HttpMethod:
 
 def failed(error: JsonError) -> HttpReply:
     """The reply that tells of ``error``."""
-    return HttpReply(to_json({"error": error.message}), STATUSES.get(error.code, 500))
+    return HttpReply(to_json({"error": cut(error.message)}), STATUSES.get(error.code, 500))
 
 
 def read_json(body: bytes) -> dict[str, Any]:

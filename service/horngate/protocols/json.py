@@ -9,19 +9,24 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+import re
+import reprlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 import orjson
 from google.protobuf.message import Message
 
-from horngate.errors import InvalidRequest
+from horngate.errors import InvalidRequest, Unsupported
 from horngate.protocols.elements import MAX_RANK, MalformedTensor, from_strings
 from horngate.tensors import Array, DType
 
 B64: Final = "b64"
 
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_BRIEF: Final = reprlib.Repr()
 _KINDS: Final = {"b": "true and false", "i": "integers", "u": "integers", "f": "numbers"}
 
 
@@ -29,16 +34,21 @@ def parse_json(text: bytes) -> Any:
     """Any JSON value; NaN, Infinity and -Infinity may stand for numbers.
 
     Raises:
-        InvalidRequest: it is not JSON, with the place where it stops being.
+        InvalidRequest: it is not JSON in UTF-8, with the place where it stops being.
     """
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(text)
+        decoded = text.decode("utf-8-sig")
+        content = json.loads(decoded)
+        # orjson refuses half of a surrogate pair. json does not, and no message could carry it.
+        if _SURROGATE.search(decoded):
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"JSON Parse error: {error}; expected a JSON object") from None
+    return content
 
 
 def to_json(content: Any) -> bytes:
@@ -51,6 +61,11 @@ def to_json(content: Any) -> bytes:
     return json.dumps(content, default=_plain_array, separators=(",", ":")).encode()
 
 
+def shown(value: Any, most: int = 80) -> str:
+    """The beginning of a JSON value for an error's message, however long or deep the value is."""
+    return (value[:most] if isinstance(value, str) else _BRIEF.repr(value))[:most]
+
+
 def read_array(value: Any, dtype: DType) -> Array:
     """The JSON value as an array of ``dtype``: a number, text, or lists of equal lengths of them.
 
@@ -59,12 +74,13 @@ def read_array(value: Any, dtype: DType) -> Array:
     """
     if dtype is DType.STRING:
         return _read_strings(value)
+    if isinstance(value, list) and not _all_numbers(value):
+        odd = next(_no_numbers(value), None)
+        raise _ragged() if odd is None else _other_kind(dtype, _described(odd[0]))
     try:
         array = np.asarray(value)
     except ValueError:
-        raise MalformedTensor(
-            "expected lists of equal lengths, received ragged ones; fill the shorter ones up"
-        ) from None
+        raise _ragged() from None
     kind = array.dtype.kind
     wanted = dtype.numpy.kind
     if not array.size and kind == "f":
@@ -80,18 +96,24 @@ def read_array(value: Any, dtype: DType) -> Array:
     if wanted in "iu" and kind in "iu":
         return _narrowed(array, dtype)
     if wanted not in "biu" and kind in "iuf":
-        return array.astype(dtype.numpy)
-    raise MalformedTensor(
-        f"expected {_KINDS.get(wanted, 'numbers')} for {dtype.value}, received "
-        f"{_described(array)}; lists must be of equal lengths and hold nothing else"
-    )
+        with np.errstate(over="ignore"):  # what is beyond a narrow dtype's range is infinite there
+            return array.astype(dtype.numpy)
+    flat = array.ravel()
+    raise _other_kind(dtype, _described(flat[:1].tolist()[0]) if flat.size else "none")
 
 
 def write_array(array: Array, *, as_b64: bool = False) -> Any:
     """``array`` as ``to_json`` takes it; text as strings, or in base64 where it is no text.
 
     ``as_b64`` puts all of it in base64.
+
+    Raises:
+        Unsupported: complex numbers, which JSON lacks.
     """
+    if array.dtype.kind == "c":
+        raise Unsupported(
+            f"expected outputs that JSON can write, received {array.dtype.name}; ask over gRPC"
+        )
     if array.dtype == object:
         return _map_strings(array.tolist(), as_b64=as_b64)
     return np.ascontiguousarray(array) if array.ndim else array[()]
@@ -147,16 +169,14 @@ def _collect(value: Any, shape: list[int], flat: list[bytes]) -> None:
         flat.append(_read_string(value))
         return
     if not isinstance(value, list) or len(value) != shape[0]:
-        raise MalformedTensor(
-            "expected lists of equal lengths, received ragged ones; fill the shorter ones up"
-        )
+        raise _ragged()
     for each in value:
         _collect(each, shape[1:], flat)
 
 
 def _read_string(value: Any) -> bytes:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
+        return value.encode()
     if isinstance(value, dict) and value.keys() == {B64} and isinstance(value[B64], str):
         try:
             return base64.b64decode(value[B64], validate=True)
@@ -179,12 +199,50 @@ def _narrowed(array: Array, dtype: DType) -> Array:
     return array.astype(dtype.numpy)
 
 
-def _described(array: Array) -> str:
-    flat = array.ravel()
-    if not flat.size:
-        return "none"
-    element = flat[0] if array.dtype == object else flat[0].item()
-    return f"{type(element).__name__} {str(element)[:40]!r}"
+def _all_numbers(value: list[Any]) -> bool:
+    """Whether the lists hold numbers and nothing else, as deep as the first of them go.
+
+    Asked before numpy is: that makes room for the longest text in every element, and one long text
+    among many numbers would fill the memory. Adding up looks at each of them faster than a loop.
+    """
+    leaves: Iterable[Any] = value
+    first = value[0] if value else None
+    while isinstance(first, list):
+        leaves = chain.from_iterable(leaves)
+        first = first[0] if first else None
+    try:
+        sum(leaves)
+    except (TypeError, OverflowError):
+        return False
+    return True
+
+
+def _no_numbers(value: Any) -> Iterator[tuple[Any]]:
+    """What is neither a list nor a number of 64 bits, in order, each in a tuple of its own."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting.extend(reversed(each))
+        elif not (isinstance(each, float) or (isinstance(each, int) and abs(each) < 2**64)):
+            yield (each,)
+
+
+def _ragged() -> MalformedTensor:
+    return MalformedTensor(
+        "expected lists of equal lengths, received ragged ones; fill the shorter ones up"
+    )
+
+
+def _other_kind(dtype: DType, received: str) -> MalformedTensor:
+    return MalformedTensor(
+        f"expected {_KINDS.get(dtype.numpy.kind, 'numbers')} for {dtype.value}, received "
+        f"{received}; lists must be of equal lengths and hold nothing else"
+    )
+
+
+def _described(element: Any) -> str:
+    return f"{type(element).__name__} {shown(element, 40)!r}"
 
 
 def _map_strings(value: Any, *, as_b64: bool) -> Any:

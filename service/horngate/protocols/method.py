@@ -6,15 +6,29 @@ that has to wait for the engine returns an ``Answer`` of the message in place of
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from itertools import accumulate
+from typing import Any, Final, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
 from horngate.engine import Call
 from horngate.errors import Code, HorngateError
 from horngate.scheduling.ticket import Answer
+
+MESSAGE_CHARACTERS: Final = 2000
+MESSAGE_BYTES: Final = 6000
+"""The most of an error's message that is told, by characters and as gRPC writes them in a header.
+
+Peers bound headers, by 8 KiB all of them together unless they are told otherwise: a message over
+that takes the place of the status that it belongs to.
+"""
+
+
+_MOST_BYTES: Final = 12
+"""Of one character in a header: four in UTF-8, three for each of them."""
 
 
 class Status(NamedTuple):
@@ -85,6 +99,20 @@ class DuplexMethod(_Method):
 
 
 Method = UnaryMethod | StreamMethod | DuplexMethod
+
+
+def cut(message: str) -> str:
+    """``message`` up to what is told of it; a client's own text in it may be of any length."""
+    short = message[:MESSAGE_CHARACTERS]
+    if len(short) * _MOST_BYTES <= MESSAGE_BYTES:
+        return short
+    return short[: bisect_right(list(accumulate(map(_header_bytes, short))), MESSAGE_BYTES)]
+
+
+def _header_bytes(character: str) -> int:
+    """What gRPC makes of it: each byte of UTF-8 is written ``%XX``, but for plain text."""
+    plain = " " <= character <= "~" and character != "%"
+    return 1 if plain else 3 * len(character.encode("utf-8", "replace"))
 
 
 class Observed(Protocol):

@@ -18,6 +18,7 @@ WORTH: Final = 1024
 LEVEL: Final = 1
 """Of 9: most of what compressing wins, at a fraction of the time."""
 
+_DIGITS: Final = 19
 _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": 0}
 
 
@@ -33,31 +34,40 @@ class TooSlow(RequestError):
     code = Code.DEADLINE_EXCEEDED
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+async def read_in_time(request: Request, limit: int, seconds: float) -> bytes:
     """The whole body, uncompressed.
 
     Raises:
         TooSlow: it was not there after ``seconds``.
+        TooLarge, InvalidRequest: as ``read_body``.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await read_body(request, limit)
+    except TimeoutError:
+        raise TooSlow(
+            f"expected the whole body within {seconds:g} s; send it faster, or in parts"
+        ) from None
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, uncompressed, however long it takes to come.
+
+    Raises:
         TooLarge: it has more than ``limit`` bytes; the rest is not read.
         InvalidRequest: it is compressed in another way than it says, or than is known here.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    # Python reads no number of thousands of digits.
+    if announced.isdecimal() and (len(announced) > _DIGITS or int(announced) > limit):
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > limit:
-                    raise _too_large(limit)
-                parts.append(part)
-    except TimeoutError:
-        raise TooSlow(
-            f"expected the whole body within {seconds:g} s, received {size} bytes; send it faster, "
-            "or in parts"
-        ) from None
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
     body = b"".join(parts)
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     return body if coding == "identity" else _uncompressed(body, coding, limit)

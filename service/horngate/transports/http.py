@@ -39,7 +39,7 @@ from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, JsonErro
 from horngate.protocols.method import CallObserver
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
-from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_body
+from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_in_time
 from horngate.transports.doorbell import Doorbell
 from horngate.transports.patience import PatientProtocol
 from horngate.transports.port import Report, check_room
@@ -203,7 +203,7 @@ class HttpServer:
             call.caller = self._gate.admit(*_who(request))
         if not method.open:
             check_room(self._running, self._options.max_in_flight)
-        body = await read_body(request, self._options.max_body_bytes, BODY_SECONDS)
+        body = await read_in_time(request, self._options.max_body_bytes, BODY_SECONDS)
         asked = HttpRequest(request.path_params, request.headers, body)
         if len(body) < LARGE:
             reply = method.handler(asked, call)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from google.protobuf.message import DecodeError, Message
 
 from horngate.access.watched import Watched
 from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, Overloaded
-from horngate.protocols.method import Method, Observed
+from horngate.protocols.method import Method, Observed, cut
 from horngate.protocols.trailers import ERROR
 from horngate.transports.tls import Certificates
-
-MESSAGE_CHARACTERS: Final = 2000
-"""A status message travels in a header, whose size peers bound; what is longer is cut."""
 
 Report = Callable[[Observed, Exception], None]
 """Told of an error that nobody designed."""
@@ -86,7 +83,7 @@ def failure(method: Method, error: Exception, report: Report) -> Failure:
     if isinstance(error, HorngateError):
         status = method.status(error)
         trailers = ((ERROR, type(error).__name__),)
-        return Failure(status.code, status.message[:MESSAGE_CHARACTERS], trailers)
+        return Failure(status.code, cut(status.message), trailers)
     report(method, error)
     message = f"{method.name} failed inside the server; its log says why"
     return Failure(Code.INTERNAL, message, ())

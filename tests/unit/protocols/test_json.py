@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import ml_dtypes
@@ -12,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from horngate.errors import InvalidRequest
+from horngate.errors import InvalidRequest, Unsupported
 from horngate.protocols.elements import MalformedTensor
 from horngate.protocols.json import (
     message_to_plain,
     parse_json,
     read_array,
+    shown,
     to_json,
     write_array,
 )
@@ -99,6 +101,51 @@ def test_what_does_not_fit(value: Any, dtype: DType, said: str) -> None:
         read_array(value, dtype)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (["a" * 1_000_000, *[1.5] * 100_000], "received str 'aaaa"),
+        ([*[1.5] * 100_000, "a" * 1_000_000], "received str 'aaaa"),
+        ([[1], ["a" * 1_000_000], *[[2]] * 100_000], "received str 'aaaa"),
+        ([[], ["a" * 1_000_000], *[[]] * 100_000], "received str 'aaaa"),
+        ([[[]], [["a" * 1_000_000]], *[[[1]]] * 100_000], "received str 'aaaa"),
+        ([10**400, 0.5, "a" * 1_000_000, *[1] * 100_000], "received int '1000"),
+    ],
+)
+def test_one_long_text_takes_no_room_beside_numbers(value: list[Any], said: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedTensor, match=said):
+            read_array(value, DType.FLOAT32)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_numbers_beyond_a_narrow_float_are_infinite() -> None:
+    assert read_array([1e30, -(10**9)], DType.FLOAT16).tolist() == [np.inf, -np.inf]
+
+
+def test_complex_outputs_are_refused_and_not_half_written() -> None:
+    with pytest.raises(Unsupported, match="received complex64; ask over gRPC"):
+        write_array(np.zeros(1, np.complex64))
+
+
+def test_a_value_is_shown_by_its_beginning_however_large_or_deep() -> None:
+    deep: list[Any] = []
+    for _ in range(1000):
+        deep = [deep]
+    for value in (deep, {"a": deep}, "a" * 1000, [["a" * 1000]] * 1000, 10**4000):
+        assert len(shown(value)) <= 80
+    assert [shown(value) for value in ("a", 1, 1.5, None, [1, [2]])] == [
+        "a",
+        "1",
+        "1.5",
+        "None",
+        "[1, [2]]",
+    ]
+
+
 def test_numbers_beyond_63_bits() -> None:
     assert read_array([2**64 - 1, 0], DType.UINT64).tolist() == [2**64 - 1, 0]
 
@@ -108,10 +155,18 @@ def test_an_empty_list_is_an_array_of_nothing() -> None:
         assert read_array([[], []], dtype).shape == (2, 0)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"nan", b"[1,]", b"\xff", b"[" * 100_000])
+NO_TEXT = [b'"\\ud800"', b'{"\\udC00": 1}', b'"\xed\xa0\x80"', "[1]".encode("utf-16")]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"nan", b"[1,]", b"\xff", b"[" * 100_000, *NO_TEXT])
 def test_what_is_no_json(text: bytes) -> None:
     with pytest.raises(InvalidRequest, match="JSON Parse error"):
         parse_json(text)
+
+
+def test_what_only_looks_like_half_a_pair_and_a_mark_of_utf_8() -> None:
+    assert parse_json(b'[NaN, "\\ud83d\\ude00", "\\\\ud800"]')[1:] == ["\U0001f600", "\\ud800"]
+    assert parse_json(b"\xef\xbb\xbf[1]") == [1]
 
 
 def test_a_message_is_plain_with_its_defaults() -> None:

@@ -22,6 +22,7 @@ from horngate.errors import (
     RequestError,
     ShuttingDown,
 )
+from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.method import Status, UnaryMethod
 from horngate.protocols.oip.classification import classified
 from horngate.protocols.oip.methods import methods
@@ -277,6 +278,17 @@ def test_errors_of_the_engine_at_once_and_later(error: RequestError, code: Code)
     later.fails = error
     for engine in (at_once, later):
         assert call(engine, "ModelInfer", infer_request()) == Status(code, str(error))
+
+
+def test_more_tensors_than_any_model_has() -> None:
+    inputs, outputs = infer_request(), infer_request()
+    for _ in range(MAX_TENSORS):
+        inputs.inputs.add()
+    for _ in range(MAX_TENSORS + 1):
+        outputs.outputs.add(name="score")
+    for request, what in ((inputs, "inputs"), (outputs, "outputs")):
+        status = call(FakeEngine(), "ModelInfer", request)
+        assert status.message.startswith(f"expected at most {MAX_TENSORS} {what}, received")
 
 
 def test_live_and_ready() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from horngate.errors import InvalidRequest, RegionExists, RegionNotFound
-from horngate.protocols.oip.regions import FOLDER, MOST, Regions
+from horngate.protocols.oip.regions import FOLDER, MAX_NAME, MOST, Regions
 
 
 @pytest.fixture
@@ -51,6 +51,13 @@ def test_nothing_beyond_it_is_read_or_written(key: str, offset: int, size: int) 
     with pytest.raises(InvalidRequest, match="Invalid offset"):
         regions.find("r").write(offset, size, b"x")
     assert path_of(key).read_bytes() == before
+
+
+def test_a_name_is_not_kept_that_is_as_long_as_a_message(key: str) -> None:
+    regions = Regions()
+    regions.register("r" * MAX_NAME, key, 0, 1)
+    with pytest.raises(InvalidRequest, match=r"name of 1 to 256 characters .* received 257"):
+        regions.register("r" * (MAX_NAME + 1), key, 0, 1)
 
 
 def test_more_than_there_is_room_for_is_not_written(key: str) -> None:

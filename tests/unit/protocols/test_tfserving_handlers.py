@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from horngate.errors import (
     Cancelled,
     Code,
+    ConfigError,
     EngineFailed,
     Expired,
     HorngateError,
@@ -18,6 +19,7 @@ from horngate.errors import (
     ShuttingDown,
     Unsupported,
 )
+from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.method import Method, Status, UnaryMethod
 from horngate.protocols.pb import POOL
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
@@ -35,7 +37,11 @@ from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
     PredictRequest,
     PredictResponse,
 )
+from horngate.protocols.pb.tensorflow_serving.config.model_server_config_pb2 import (
+    ModelServerConfig,
+)
 from horngate.protocols.tfserving.methods import methods
+from horngate.protocols.tfserving.model_list import read_model_list
 from horngate.protocols.tfserving.tensor import decode, encode
 from horngate.scheduling.ticket import Answer
 from horngate.tensors import DType, Signature, TensorSpec
@@ -246,10 +252,28 @@ def test_repeated_values_share_one_limit_over_all_inputs() -> None:
     for name in ("a", "b"):
         tensor = request.inputs[name]
         tensor.dtype = types_pb2.DT_UINT8
-        tensor.tensor_shape.dim.add(size=10_000_000)
+        tensor.tensor_shape.dim.add(size=40_000_000)
     status = call(FakeEngine(), "Predict", request)
     assert isinstance(status, Status)
-    assert "expected all 10000000 values" in status.message
+    assert "expected all 40000000 values" in status.message
+
+
+def test_more_names_than_any_model_has() -> None:
+    inputs, outputs = predict_request(), predict_request()
+    for index in range(MAX_TENSORS):
+        inputs.inputs[str(index)].SetInParent()
+    outputs.output_filter.extend(["score"] * (MAX_TENSORS + 1))
+    for request, what in ((inputs, "inputs"), (outputs, "outputs")):
+        status = call(FakeEngine(), "Predict", request)
+        assert isinstance(status, Status)
+        assert status.message.startswith(f"expected at most {MAX_TENSORS} {what}, received")
+
+
+def test_a_folder_that_no_system_has() -> None:
+    config = ModelServerConfig()
+    config.model_config_list.config.add(name="m", base_path="/models\0/m")
+    with pytest.raises(ConfigError, match="base_path: expected a folder for model 'm', received a"):
+        read_model_list(config)
 
 
 def metadata_request(*fields: str) -> GetModelMetadataRequest:

@@ -120,6 +120,8 @@ ABSURD = [
     (proto(DType.FLOAT32, 2**40, float_val=[1.0]), "expected all 1099511627776 values"),
     (proto(DType.FLOAT32, 2**40), "repeated in tensors of up to 16777216 elements only"),
     (proto(DType.STRING, 2**40, string_val=[b"a"]), "expected all 1099511627776 values"),
+    (proto(DType.STRING, 2**24), "tensors of up to 8388608 elements only"),
+    (proto(DType.COMPLEX128, 2**24, dcomplex_val=[1, 2]), "tensors of up to 4194304 elements only"),
     (proto(DType.FLOAT32, 2**40, tensor_content=b"1234"), "expected 4398046511104 bytes"),
     (proto(DType.FLOAT32, 2, tensor_content=b"1234567"), "expected 8 bytes .* received 7"),
     (proto(DType.FLOAT32, 0, tensor_content=b"1234"), "expected 0 bytes .* received 4"),
@@ -149,11 +151,11 @@ def test_an_absurd_tensor_is_refused_by_name(message: TensorProto, said: str) ->
 
 def test_the_limit_on_repeated_values_is_the_callers() -> None:
     message = proto(DType.INT32, 10, int_val=[7])
-    assert decode(message, "x", max_elements=10).tolist() == [7] * 10
+    assert decode(message, "x", max_bytes=40).tolist() == [7] * 10
     with pytest.raises(InvalidInput, match="up to 9 elements"):
-        decode(message, "x", max_elements=9)
+        decode(message, "x", max_bytes=39)
     whole = proto(DType.INT32, 10, int_val=range(10))
-    assert decode(whole, "x", max_elements=0).tolist() == list(range(10))
+    assert decode(whole, "x", max_bytes=0).tolist() == list(range(10))
 
 
 def test_other_forms_of_arrays_encode_as_what_they_hold() -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from horngate.engine import Call, Engine
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
+from horngate.protocols.elements import check_tensors
 from horngate.protocols.oip.classification import classified
 from horngate.protocols.oip.parameters import number, text
 from horngate.protocols.oip.regions import Regions
@@ -68,8 +69,8 @@ def decode_request(
     No outputs are all of them, and a timeout of 0 is none.
 
     Raises:
-        InvalidRequest: no model name, buffers that do not match the inputs, parameters of another
-            kind, or what the tensor codec raises.
+        InvalidRequest: no model name, too many tensors, buffers that do not match the inputs,
+            parameters of another kind, or what the tensor codec raises.
         RegionNotFound: shared memory that nobody registered.
         Unsupported: a parameter asks for what is not served.
     """
@@ -80,6 +81,8 @@ def decode_request(
     parameters = request.parameters
     if parameters:
         signature, priority, timeout = _read_parameters(parameters)
+    check_tensors(len(request.inputs), "inputs")
+    check_tensors(len(request.outputs), "outputs")
     wanted = read_wanted(request.outputs, regions) if request.outputs else ()
     prediction = Request(
         request.model_name,

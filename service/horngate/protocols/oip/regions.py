@@ -21,6 +21,9 @@ KEY: Final = re.compile(r"/?(?!\.{1,2}$)[A-Za-z0-9_.\-]{1,200}")
 MOST: Final = 1024
 """Regions that may be registered at once; each costs a file handle."""
 
+MAX_NAME: Final = 256
+"""Characters of a region's name, which is kept as long as the region is."""
+
 
 class Region:
     """A part of a shared memory object. Closed when nobody refers to it any more.
@@ -122,8 +125,11 @@ class Regions:
             InvalidRequest: no name, a key that is none, an object that is not there or too short.
             RegionExists: the name is taken.
         """
-        if not name:
-            raise InvalidRequest("expected a name for the shared memory region, received none")
+        if not 0 < len(name) <= MAX_NAME:
+            raise InvalidRequest(
+                f"expected a name of 1 to {MAX_NAME} characters for the shared memory region, "
+                f"received {len(name) or 'none'}"
+            )
         with self._lock:
             if name in self._regions:
                 raise RegionExists(

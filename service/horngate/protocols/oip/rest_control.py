@@ -111,7 +111,7 @@ def trace_request(request: HttpRequest) -> Message:
         setting = message.settings[name]
         setting.SetInParent()
         if value is not None:
-            setting.value.extend(map(str, values))
+            setting.value.extend([_setting(name, each) for each in values])
     return message
 
 
@@ -127,6 +127,12 @@ def trace_reply(reply: pb.TraceSettingResponse) -> HttpReply:
 def nothing(_: Message) -> HttpReply:
     """It is done."""
     return HttpReply()
+
+
+def _setting(name: str, value: Any) -> str:
+    if isinstance(value, list | dict):
+        raise wrong(name, "a string, a number, or a list of either", value)
+    return str(value)
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, cast
 
-import numpy as np
-
 from horngate.engine import Call
 from horngate.errors import InvalidInput, InvalidRequest
-from horngate.protocols.elements import MalformedTensor
+from horngate.protocols.elements import MalformedTensor, check_tensors, element_count
 from horngate.protocols.http import HttpReply, HttpRequest, read_json
-from horngate.protocols.json import read_array, to_json, write_array
+from horngate.protocols.json import read_array, shown, to_json, write_array
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.rest_values import (
     read_list,
@@ -55,7 +53,11 @@ def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpR
     parameters = read_object(content, "parameters")
     all_binary = parameters.pop(BINARY_OUTPUT, False) is True
     write_parameters(parameters, message.parameters)
-    for tensor in read_list(content, "inputs"):
+    tensors = read_list(content, "inputs")
+    outputs = read_list(content, "outputs") if "outputs" in content else []
+    check_tensors(len(tensors), "inputs")
+    check_tensors(len(outputs), "outputs")
+    for tensor in tensors:
         binary = _write_input(tensor, message, binary)
     if binary:
         raise InvalidRequest(
@@ -63,7 +65,7 @@ def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpR
             f"{BINARY_SIZE} has to count each tensor's bytes"
         )
     wanted: dict[str, bool] = {}
-    for output in read_list(content, "outputs") if "outputs" in content else []:
+    for output in outputs:
         name = read_text(output, "name")
         settings = read_object(output, "parameters")
         wanted[name] = settings.pop(BINARY, all_binary) is True
@@ -77,13 +79,18 @@ def _split(request: HttpRequest) -> tuple[dict[str, Any], bytes]:
     length = request.headers.get(HEADER_LENGTH)
     if length is None:
         return read_json(body), b""
-    if not (length.isascii() and length.isdecimal() and int(length) <= len(body)):
+    if not (length.isascii() and length.isdecimal() and _within(length, body)):
         raise InvalidRequest(
             f"Inference-Header-Content-Length: expected a number up to the body's {len(body)} "
             f"bytes, received {length[:40]!r}"
         )
     size = int(length)
     return read_json(body[:size]), body[size:]
+
+
+def _within(length: str, body: bytes) -> bool:
+    # Python reads no number of thousands of digits.
+    return len(length) < 20 and int(length) <= len(body)
 
 
 def _write_input(tensor: Any, message: ModelInferRequest, binary: bytes) -> bytes:
@@ -96,7 +103,7 @@ def _write_input(tensor: Any, message: ModelInferRequest, binary: bytes) -> byte
         written.shape.extend(shape)
     except (TypeError, ValueError):
         raise InvalidInput(
-            f"input {name!r}: expected a list of numbers as shape, received {str(shape)[:80]!r}",
+            f"input {name!r}: expected a list of numbers as shape, received {shown(shape)!r}",
             name=name,
         ) from None
     parameters = read_object(tensor, "parameters")
@@ -106,9 +113,10 @@ def _write_input(tensor: Any, message: ModelInferRequest, binary: bytes) -> byte
         return binary
     if size is not None:
         if type(size) is not int or not 0 <= size <= len(binary):
+            kind = "" if type(size) is int else f"{type(size).__name__} "
             raise InvalidInput(
                 f"input {name!r}: expected a {BINARY_SIZE} of at most the {len(binary)} bytes that "
-                f"are left, received {size!r}",
+                f"are left, received {kind}{shown(size)}",
                 name=name,
             )
         message.raw_input_contents.append(binary[:size])
@@ -128,10 +136,10 @@ def _raw(name: str, datatype: str, shape: list[int], tensor: Mapping[str, Any]) 
     if dtype is None:
         return b""  # the handler says which there are
     try:
+        count = element_count(tuple(shape), dtype)
         array = read_array(tensor["data"], dtype)
     except MalformedTensor as error:
         raise InvalidInput(f"input {name!r}: {error}", name=name) from None
-    count = int(np.prod(shape, dtype=object)) if shape else 1
     if array.size != count:
         raise InvalidInput(
             f"input {name!r}: expected {count} values for shape {shape}, received {array.size}",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from horngate.errors import InvalidRequest
+from horngate.protocols.json import shown
 
 
 def read_text(content: Any, name: str, default: str | None = None) -> str:
@@ -78,4 +79,4 @@ def write_parameters(given: Mapping[str, Any], parameters: Any) -> None:
 def wrong(name: str, expected: str, received: object) -> InvalidRequest:
     """The error for what cannot be used."""
     kind = "" if received is None else f"{type(received).__name__} "
-    return InvalidRequest(f"{name!r}: expected {expected}, received {kind}{str(received)[:80]!r}")
+    return InvalidRequest(f"{name!r}: expected {expected}, received {kind}{shown(received)!r}")

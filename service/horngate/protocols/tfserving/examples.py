@@ -15,6 +15,14 @@ from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 PREDICT: Final = "tensorflow/serving/predict"
+MAX_EXAMPLES: Final = 1 << 16
+MAX_COPIED_BYTES: Final = 1 << 26
+"""The most examples of a request, and the most bytes that copying a context into them may come to.
+
+Both cost their sender next to nothing: an example without features is two bytes, and so is one that
+has a large context's.
+"""
+
 _FLOATS: Final = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
 _INTEGERS: Final = frozenset(
     {
@@ -34,16 +42,29 @@ def read_examples(message: Input) -> list[Example]:
     """The examples, each with the features of the context that it does not have itself.
 
     Raises:
-        InvalidRequest: there are none.
+        InvalidRequest: there are none, or more than a request may carry.
     """
+    context: Example | None = None
+    examples = message.example_list.examples
     if message.WhichOneof("kind") == "example_list_with_context":
-        given = message.example_list_with_context
-        examples = [_with_context(example, given.context) for example in given.examples]
-    else:
-        examples = list(message.example_list.examples)
+        context = message.example_list_with_context.context
+        examples = message.example_list_with_context.examples
     if not examples:
         raise InvalidRequest("Input is empty. Expected at least one example")
-    return examples
+    if len(examples) > MAX_EXAMPLES:
+        raise InvalidRequest(
+            f"expected at most {MAX_EXAMPLES} examples, received {len(examples)}; send several "
+            "requests"
+        )
+    if context is None:
+        return list(examples)
+    copied = context.ByteSize() * len(examples)
+    if copied > MAX_COPIED_BYTES:
+        raise InvalidRequest(
+            f"expected a context of at most {MAX_COPIED_BYTES} bytes in all examples together, "
+            f"received one that comes to {copied} in {len(examples)}; send several requests"
+        )
+    return [_with_context(example, context) for example in examples]
 
 
 def to_inputs(examples: Sequence[Example], signature: Signature) -> Arrays:
@@ -105,12 +126,16 @@ def _row(example: Example, index: int, spec: TensorSpec, shape: tuple[int, ...])
     features = example.features.feature
     where = f"input {spec.name!r}, example {index}"
     if spec.name not in features:
-        known = ", ".join(map(repr, sorted(features)))
+        known = sorted(features)
+        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
         raise InvalidInput(
-            f"{where}: expected a feature of that name, received {known or 'none'}", name=spec.name
+            f"{where}: expected a feature of that name, received "
+            f"{', '.join(map(repr, known[:20])) or 'none'}{more}",
+            name=spec.name,
         )
     try:
-        values = _values(features[spec.name], spec.dtype)
+        with np.errstate(over="ignore"):  # what is beyond a narrow dtype's range is infinite there
+            values = _values(features[spec.name], spec.dtype)
         return values.reshape(shape)
     except MalformedTensor as error:
         raise InvalidInput(f"{where}: {error}", name=spec.name) from None

@@ -46,6 +46,11 @@ def _listing(config: ModelConfig) -> Listing:
     check_model_name(config.name)
     if not config.base_path:
         raise ConfigError(f"base_path: expected a folder for model {config.name!r}, received none")
+    if "\0" in config.base_path:
+        raise ConfigError(
+            f"base_path: expected a folder for model {config.name!r}, received a name with a zero "
+            "byte, which no folder has"
+        )
     if config.model_platform not in ("", PLATFORM):
         raise ConfigError(
             f"model_platform: expected {PLATFORM!r} for model {config.name!r}, received "

@@ -5,12 +5,13 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from horngate.engine import Call, Engine
+from horngate.protocols.elements import check_tensors
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
     PredictRequest,
     PredictResponse,
 )
 from horngate.protocols.tfserving.spec import read_target, write_spec
-from horngate.protocols.tfserving.tensor import MAX_ELEMENTS, decode, encode
+from horngate.protocols.tfserving.tensor import MAX_REPEATED_BYTES, decode, encode
 from horngate.scheduling.ticket import Answer
 from horngate.tensors import Array, Request, Response
 
@@ -24,20 +25,22 @@ def predict(engine: Engine, request: PredictRequest, call: Call) -> Answer[Messa
     return engine.predict(decode_request(request), call).then(encode_response)
 
 
-def decode_request(request: PredictRequest, *, max_elements: int = MAX_ELEMENTS) -> Request:
+def decode_request(request: PredictRequest, *, max_bytes: int = MAX_REPEATED_BYTES) -> Request:
     """The request as the engine takes it.
 
-    ``max_elements`` holds for all tensors together, in so far as any of them sends fewer values
-    than it has elements.
+    ``max_bytes`` holds for all tensors together, in so far as any of them sends fewer values than
+    it has elements.
 
     Raises:
-        InvalidRequest: what ``read_target`` and the tensor codec raise.
+        InvalidRequest: too many names, or what ``read_target`` and the tensor codec raise.
     """
     target = read_target(request)
+    check_tensors(len(request.inputs), "inputs")
+    check_tensors(len(request.output_filter), "outputs")
     inputs: dict[str, Array] = {}
     for name, proto in request.inputs.items():
-        inputs[name] = array = decode(proto, name, max_elements=max_elements)
-        max_elements = max(0, max_elements - array.size)
+        inputs[name] = array = decode(proto, name, max_bytes=max_bytes)
+        max_bytes = max(0, max_bytes - array.nbytes)
     return Request(
         target.model, inputs, target.version, target.signature, tuple(request.output_filter)
     )

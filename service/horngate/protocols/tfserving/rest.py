@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
+import numpy as np
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
@@ -18,7 +19,7 @@ from horngate.protocols.http import (
     JsonError,
     read_json,
 )
-from horngate.protocols.json import to_json
+from horngate.protocols.json import shown, to_json
 from horngate.protocols.method import Method, Status, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
@@ -136,14 +137,16 @@ def _regress(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[Ht
 
 def _classified(message: ClassificationResponse) -> HttpReply:
     results = [
-        [[each.label, each.score] for each in classifications.classes]
+        # A number of numpy's is written by name where it is none (NaN); Python's would be null.
+        [[each.label, np.float64(each.score)] for each in classifications.classes]
         for classifications in message.result.classifications
     ]
     return HttpReply(to_json({"results": results}))
 
 
 def _regressed(message: RegressionResponse) -> HttpReply:
-    return HttpReply(to_json({"results": [each.value for each in message.result.regressions]}))
+    results = np.array([each.value for each in message.result.regressions], np.float64)
+    return HttpReply(to_json({"results": results}))
 
 
 def _write_request(
@@ -153,7 +156,7 @@ def _write_request(
     _write_spec(request, message.model_spec)
     signature = content.get("signature_name", "")
     if not isinstance(signature, str):
-        raise InvalidRequest(f"'signature_name': expected a string, received {signature!r}")
+        raise InvalidRequest(f"'signature_name': expected a string, received {shown(signature)!r}")
     message.model_spec.signature_name = signature
     write_examples(content, message.input)
 

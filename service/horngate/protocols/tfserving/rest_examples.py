@@ -7,7 +7,7 @@ from typing import Any
 
 from horngate.errors import InvalidRequest
 from horngate.protocols.elements import MalformedTensor
-from horngate.protocols.json import read_array
+from horngate.protocols.json import read_array, shown
 from horngate.protocols.pb.tensorflow.core.example.example_pb2 import Example
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input
 from horngate.tensors import DType
@@ -51,11 +51,16 @@ def _write_example(features: Any, message: Example, where: str) -> None:
                     f"{where}, feature {name!r}: expected integers of 64 bits"
                 ) from None
         elif all(type(each) in (int, float) for each in values):
-            feature.float_list.value.extend(values)
+            try:
+                feature.float_list.value.extend(values)
+            except OverflowError:
+                raise InvalidRequest(
+                    f"{where}, feature {name!r}: expected numbers that a float can be near to"
+                ) from None
         else:
             raise InvalidRequest(
                 f"{where}, feature {name!r}: expected a number, a string, or a list of numbers or "
-                f"of strings, received {str(value)[:80]}"
+                f"of strings, received {shown(value)}"
             )
 
 

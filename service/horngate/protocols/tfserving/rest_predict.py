@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from horngate.engine import Call, Engine
 from horngate.errors import InvalidInput, InvalidRequest
-from horngate.protocols.elements import MalformedTensor
+from horngate.protocols.elements import MalformedTensor, check_tensors
 from horngate.protocols.http import HttpReply, HttpRequest, read_json
-from horngate.protocols.json import B64, read_array, to_json, write_array
+from horngate.protocols.json import B64, read_array, shown, to_json, write_array
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.spec import Target
 from horngate.scheduling.ticket import Answer
@@ -37,7 +37,7 @@ def predict(
     content = read_json(request.body)
     name = content.get("signature_name") or DEFAULT_SIGNATURE
     if not isinstance(name, str):
-        raise InvalidRequest(f"'signature_name': expected a string, received {name!r}")
+        raise InvalidRequest(f"'signature_name': expected a string, received {shown(name)!r}")
     if (ROWS in content) == (COLUMNS in content):
         received = "both" if ROWS in content else "neither"
         raise InvalidRequest(
@@ -57,6 +57,7 @@ def predict(
 def _read_columns(value: Any, signature: Signature) -> dict[str, Array]:
     if not _named(value):
         return {name: _array(name, value, signature) for name in _only_input(signature)}
+    check_tensors(len(value), "inputs")
     return {name: _array(name, each, signature) for name, each in value.items()}
 
 
@@ -70,6 +71,7 @@ def _read_rows(rows: Any, signature: Signature) -> dict[str, Array]:
     if not any(named):
         return {name: _array(name, rows, signature) for name in _only_input(signature)}
     names = rows[0].keys() if named[0] else set()
+    check_tensors(len(names), "inputs")
     for index, row in enumerate(rows):
         if not named[index] or row.keys() != names:
             raise InvalidRequest(
@@ -85,7 +87,7 @@ def _named(value: Any) -> bool:
 
 
 def _names(row: Any) -> str:
-    return ", ".join(map(repr, sorted(row))) if _named(row) else "a plain value"
+    return shown(", ".join(map(repr, sorted(row)))) if _named(row) else "a plain value"
 
 
 def _only_input(signature: Signature) -> list[str]:

@@ -27,11 +27,12 @@ from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
 from horngate.tensors import Array, DType, format_shape
 
-MAX_ELEMENTS: Final = 1 << 24
-"""How many elements a tensor may have that sends fewer values: 64 MiB of float32.
+MAX_REPEATED_BYTES: Final = 1 << 26
+"""How many bytes of elements a tensor may have that sends fewer values: 16,777,216 of float32.
 
 Such a tensor costs its sender a few bytes and the server all of its elements, so the limit on
-message sizes does not bound it. One that sends every value has no other limit than that.
+message sizes does not bound it. One that sends every value has no other limit than that. A string
+counts as the reference that an array holds, since all of them are one.
 """
 
 NUMBERS: Final[dict[DType, types_pb2.DataType]] = {
@@ -57,7 +58,7 @@ NUMBERS: Final[dict[DType, types_pb2.DataType]] = {
 _DTYPES: Final[dict[int, DType]] = {number: dtype for dtype, number in NUMBERS.items()}
 
 
-def decode(proto: TensorProto, name: str, *, max_elements: int = MAX_ELEMENTS) -> Array:
+def decode(proto: TensorProto, name: str, *, max_bytes: int = MAX_REPEATED_BYTES) -> Array:
     """The tensor as an array of its own dtype and shape; strings as an object array of bytes.
 
     Fewer values than elements repeat the last one, none at all mean zeros (TensorFlow's
@@ -66,13 +67,13 @@ def decode(proto: TensorProto, name: str, *, max_elements: int = MAX_ELEMENTS) -
     Args:
         proto: one tensor.
         name: what errors call it.
-        max_elements: the most elements of a tensor that sends fewer values than it has.
+        max_bytes: the most bytes of a tensor that sends fewer values than it has elements.
 
     Raises:
         InvalidInput: a dtype that is not served, an absurd shape, or data that does not fit it.
     """
     try:
-        return _decode(proto, max_elements)
+        return _decode(proto, max_bytes)
     except MalformedTensor as error:
         raise InvalidInput(f"tensor parsing error: {name}: {error}", name=name) from None
 
@@ -102,7 +103,7 @@ def encode(array: Array, proto: TensorProto | None = None, *, name: str = "") ->
     return proto
 
 
-def _decode(proto: TensorProto, max_elements: int) -> Array:
+def _decode(proto: TensorProto, max_bytes: int) -> Array:
     dtype = _DTYPES.get(proto.dtype)
     if dtype is None:
         raise MalformedTensor(
@@ -118,7 +119,7 @@ def _decode(proto: TensorProto, max_elements: int) -> Array:
     content = proto.tensor_content
     if content:
         return _from_content(content, dtype, count, shape)
-    return _spread(_READERS[dtype](proto, dtype), count, shape, max_elements)
+    return _spread(_READERS[dtype](proto, dtype), count, shape, max_bytes)
 
 
 def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> Array:
@@ -136,7 +137,7 @@ def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ..
     return from_buffer(content, dtype, shape)
 
 
-def _spread(values: Array, count: int, shape: tuple[int, ...], max_elements: int) -> Array:
+def _spread(values: Array, count: int, shape: tuple[int, ...], max_bytes: int) -> Array:
     """``values``, of shape (n,), as ``count`` elements of ``shape``: the last one repeats."""
     received = len(values)
     if received == count:
@@ -146,10 +147,11 @@ def _spread(values: Array, count: int, shape: tuple[int, ...], max_elements: int
             f"expected at most {count} values for shape {format_shape(shape)}, received "
             f"{received}; send every element once"
         )
-    if count > max_elements:
+    size = values.dtype.itemsize
+    if count * size > max_bytes:
         raise MalformedTensor(
             f"expected all {count} values for shape {format_shape(shape)}, received {received}; "
-            f"values are repeated in tensors of up to {max_elements} elements only"
+            f"values are repeated in tensors of up to {max_bytes // size} elements only"
         )
     if received == 0:
         values = np.array([b""], object) if values.dtype == object else np.zeros(1, values.dtype)
