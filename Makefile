@@ -15,7 +15,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test check fuzz test-deploy bench pins clean
+.PHONY: help install models run test check fuzz test-deploy bench soak pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-deploy: install ## build the images, run docker-compose.yml and test it fro
 # Twenty-five minutes on two cores; ARGS="--quick" tries everything in three.
 bench: models ## measure Horngate beside bare gRPC and C++; docs/benchmarks.md says how
 	@$(BIN)/python -m benchmarks --models $(MODELS) $(ARGS)
+
+soak: install ## a minute of load, swaps and mischief at once; ARGS="--seconds 600 --record" for longer
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 pins: ## write constraints.txt anew from what pyproject.toml allows today
 	@deploy/pins.sh

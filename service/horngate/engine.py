@@ -229,7 +229,12 @@ def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Resp
     call.subject = version.subjects[signature.name]
     wanted = request.outputs
     check_outputs(signature, wanted)
-    rows = admit(signature, request.inputs, max_rows=version.max_request_rows)
+    rows = admit(
+        signature,
+        request.inputs,
+        max_rows=version.max_request_rows,
+        max_bytes=version.max_tensor_bytes,
+    )
     work = version.scheduler.submit(
         signature, request.inputs, rows, call.deadline, request.priority
     )

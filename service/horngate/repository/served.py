@@ -44,7 +44,7 @@ def find_signature(signatures: Mapping[str, Signature], name: str, whose: str) -
 class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
 
-    ``max_request_rows`` is what one request may carry.
+    ``max_request_rows`` is what one request may carry, ``max_tensor_bytes`` what an input may.
     ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
     engine of earlier choice serves it, "" where none would be. ``subjects`` are whom calls are
     accounted to, by signature, and ``subject`` whom where the signature is not known.
@@ -76,6 +76,7 @@ class ServedVersion:
         self.max_request_rows = min(
             [settings.limits.max_request_rows, *batching.allowed_batch_sizes[-1:]]
         )
+        self.max_tensor_bytes = settings.limits.max_tensor_bytes
         self.curve = curve
         self.engine_reason = engine_reason
         self.subject = Subject(model, number, "")

@@ -6,19 +6,23 @@ arrays must agree on to be joined.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 
 from horngate.errors import InvalidInput, InvalidOutputName, InvalidRequest, TooManyRows
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 
-def admit(signature: Signature, inputs: Arrays, *, max_rows: int) -> int:
+def admit(
+    signature: Signature, inputs: Arrays, *, max_rows: int, max_bytes: int = sys.maxsize
+) -> int:
     """Check names, dtypes, shapes and row counts; return the number of rows.
 
     A signature without a batch dimension counts as one row.
 
     Raises:
-        InvalidInput: a name, a dtype or a shape does not fit; the message names the input.
+        InvalidInput: a name, a dtype or a shape does not fit, or an array takes more than
+            ``max_bytes``; the message names the input.
         InvalidRequest: the request is empty, or its inputs disagree on the number of rows.
         TooManyRows: more rows than ``max_rows``.
     """
@@ -34,6 +38,8 @@ def admit(signature: Signature, inputs: Arrays, *, max_rows: int) -> int:
             )
         if not spec.accepts_shape(array.shape):
             raise _wrong_shape(spec, array)
+        if array.nbytes > max_bytes:
+            raise _too_large(spec, array, max_bytes)
     return _rows(signature, inputs, max_rows) if signature.batched else 1
 
 
@@ -96,6 +102,14 @@ def _wrong_shape(spec: TensorSpec, array: Array) -> InvalidInput:
     return InvalidInput(
         f"input {spec.name!r}: expected shape {format_shape(spec.shape)}, received "
         f"{format_shape(array.shape)}{hint}",
+        name=spec.name,
+    )
+
+
+def _too_large(spec: TensorSpec, array: Array, max_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        f"input {spec.name!r}: expected at most {max_bytes} bytes, received {array.nbytes}; send "
+        "fewer rows, or raise limits.max_tensor_bytes in the model's model.toml",
         name=spec.name,
     )
 

@@ -114,12 +114,15 @@ class LimitOptions:
 
     Attributes:
         max_request_rows: rows that one request may carry; more is INVALID_ARGUMENT.
+        max_tensor_bytes: bytes that one of its inputs may take; more is INVALID_ARGUMENT. Strings
+            count by their number, eight bytes each; what they hold counts into the message.
     """
 
     max_request_rows: int = 1024
+    max_tensor_bytes: int = 256 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        if self.max_request_rows < 1:
-            raise ConfigError(
-                f"max_request_rows: expected at least 1, received {self.max_request_rows}"
-            )
+        for key in ("max_request_rows", "max_tensor_bytes"):
+            value = getattr(self, key)
+            if value < 1:
+                raise ConfigError(f"{key}: expected at least 1, received {value}")

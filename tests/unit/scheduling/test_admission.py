@@ -74,3 +74,9 @@ def test_an_output_filter_must_name_known_outputs_once() -> None:
     with pytest.raises(InvalidOutputName, match="twice") as twice:
         check_outputs(SIGNATURE, ["y", "y"])
     assert twice.value.twice
+
+
+def test_an_input_of_more_bytes_than_allowed_is_refused_with_both_numbers() -> None:
+    assert admit(SIGNATURE, inputs(), max_rows=3, max_bytes=48) == 3
+    with pytest.raises(InvalidInput, match=r"at most 47 bytes, received 48; .*max_tensor_bytes"):
+        admit(SIGNATURE, inputs(), max_rows=3, max_bytes=47)

@@ -1,0 +1,1 @@
+"""A server under everything at once: load, swaps, cancels, deadlines, bad input, reconnects."""

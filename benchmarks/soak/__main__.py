@@ -1,0 +1,183 @@
+"""Run a soak and hold it against what is promised.
+
+    make soak ARGS="--seconds 60"
+    python -m benchmarks.soak --seconds 600 --record
+
+Each transport gets its share of the time: a steady load; then versions swapped under it; then swaps
+and, beside the load, callers who cancel, hurry, send rubbish and hang up; then quiet again. Every
+good answer is checked against the version that it names. Ends with 1 where a promise is broken.
+Everything listens on this machine only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.child import Child, ChildFailed, python
+from benchmarks.machine import machine
+from benchmarks.soak.chart import Course, draw
+from benchmarks.soak.contents import SWAPPED, Swapper, publish
+from benchmarks.soak.phases import PHASES, Phase
+from benchmarks.soak.sampler import Sampler
+from benchmarks.soak.verdict import Figures, judge
+
+TRANSPORTS: Final = ("grpcio", "native")
+RECORDS: Final = Path(__file__).parent.parent / "results"
+SHORTEST: Final = 20.0
+
+
+def main() -> int:
+    """Run, print, record; 1 where a promise is broken."""
+    options = _options()
+    transports = TRANSPORTS if options.transport == "both" else (options.transport,)
+    figures: list[Figures] = []
+    courses: dict[str, Course] = {}
+    with tempfile.TemporaryDirectory(prefix="horngate-soak-") as folder:
+        for transport in transports:
+            models, pattern = Path(folder, transport), Path(folder, f"{transport}-pattern")
+            publish(models, pattern)
+            swapper = Swapper(models, pattern, options.swap_every)
+            swapper.swap()
+            seconds = options.seconds / len(transports)
+            found, course = _soak(transport, models, swapper, seconds, options.in_flight)
+            figures.append(found)
+            courses[transport] = course
+            print(_told(found), flush=True)
+    output = RECORDS if options.record else Path(tempfile.mkdtemp(prefix="horngate-soak-"))
+    record = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "seconds": options.seconds,
+        "in_flight": options.in_flight,
+        "swap_every": options.swap_every,
+        "runs": [each._asdict() for each in figures],
+    }
+    (output / "soak.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    draw(courses, output / "soak.png")
+    print(f"written: {output / 'soak.json'}, {output / 'soak.png'}")
+    broken = [f"{each.transport}: {promise}" for each in figures for promise in each.broken]
+    for each in broken:
+        print(f"broken: {each}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0],
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="all transports together")
+    parser.add_argument("--in-flight", type=int, default=64, help="good requests at a time")
+    parser.add_argument("--swap-every", type=float, default=0.2, help="seconds between versions")
+    parser.add_argument("--transport", choices=("both", *TRANSPORTS), default="both")
+    parser.add_argument("--record", action="store_true", help=f"write into {RECORDS.name}")
+    options = parser.parse_args()
+    if options.seconds < SHORTEST:
+        parser.error(f"--seconds: expected at least {SHORTEST:g}, received {options.seconds:g}")
+    return options
+
+
+def _soak(
+    transport: str, models: Path, swapper: Swapper, seconds: float, in_flight: int
+) -> tuple[Figures, Course]:
+    flags: list[str | Path] = [
+        "--models",
+        models,
+        "--grpc-port",
+        "0",
+        "--http-port",
+        "0",
+        "--log-format",
+        "json",
+    ]
+    server = Child(
+        [*python("horngate", "serve"), *flags, "--transport", transport, "--poll-seconds", "0.05"],
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        log=True,
+    )
+    load: Child | None = None
+    try:
+        ports = _ports(server)
+        sampler = Sampler(server.pid)
+        load = Child(
+            python(
+                "benchmarks.soak.traffic",
+                *("--grpc-port", str(ports[0]), "--http-port", str(ports[1])),
+                *("--in-flight", str(in_flight)),
+            )
+        )
+        for phase in PHASES:
+            _run(phase, load, sampler, swapper, seconds)
+        tally = load.ask("")
+        sampler.stop()
+    finally:
+        if load is not None:
+            load.stop()
+        server.stop()
+    found = judge(transport, tally, sampler.samples, _went_live(server), swapper.newest - 1)
+    if server.process.returncode:
+        ended = f"expected the server to end with 0, received {server.process.returncode}"
+        found = found._replace(broken=(*found.broken, ended))
+    return found, Course(tally["latencies"], sampler.samples)
+
+
+def _run(phase: Phase, load: Child, sampler: Sampler, swapper: Swapper, seconds: float) -> None:
+    load.ask(f"{phase.name} mischief" if phase.mischief else phase.name)
+    sampler.phase = phase.name
+    if phase.swaps:
+        swapper.start()
+    time.sleep(phase.share * seconds)
+    if phase.swaps:
+        swapper.stop()
+
+
+def _ports(server: Child) -> tuple[int, int]:
+    """The ports, once both models are live."""
+    ports: tuple[int, int] | None = None
+    live: set[str] = set()
+    while ports is None or len(live) < 2:
+        try:
+            line: dict[str, Any] = json.loads(server.line())
+        except ValueError:
+            continue  # TensorFlow's own notices
+        if line.get("event") == "listening":
+            ports = (line["grpc_port"], line["http_port"])
+        elif line.get("event") == "available":
+            live.add(line["model"])
+    return ports
+
+
+def _went_live(server: Child) -> int:
+    """Versions of the swapped model that went live after the first, by the ended server's log."""
+    number = 0
+    while True:
+        try:
+            line = server.line()
+        except ChildFailed:
+            return number
+        number += '"available"' in line and f'"{SWAPPED}"' in line
+
+
+def _told(found: Figures) -> str:
+    lines = [
+        f"{found.transport}: {found.good} good requests answered right",
+        f"  others           {found.mischief} ended as they must",
+        f"  swaps            {found.swaps} of {found.swaps_due} versions went live under load",
+        "  latency, ms      " + "".join(f"{phase.name:>9}" for phase in PHASES),
+        "    p50            " + "".join(f"{found.p50.get(each.name, 0):9.1f}" for each in PHASES),
+        "    p99            " + "".join(f"{found.p99.get(each.name, 0):9.1f}" for each in PHASES),
+        f"  resident, MiB    steady {found.resident[0]:.0f}, afterwards {found.resident[1]:.0f}",
+        f"  open handles     steady {found.handles[0]}, afterwards {found.handles[1]}",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
