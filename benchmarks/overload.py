@@ -34,7 +34,10 @@ from horngate.cli.quiet import quiet_tensorflow
 
 LOADS: Final = (0.5, 1.0, 1.5, 3.0)
 DEADLINE: Final = 0.5
-UNITS: Final = 2048
+SIDE: Final = 192
+LAYERS: Final = 12
+"""Some tens of milliseconds a request: asking must cost little beside answering, or what is measured
+is the asker."""
 SLOW: Final = "slow"
 QUICK: Final = "quick"
 RECORD: Final = Path(__file__).parent / "results" / "overload.json"
@@ -54,6 +57,7 @@ class Outcome:
     quick: list[float] = field(default_factory=list)
     probes: list[float] = field(default_factory=list)
     resident: int = 0
+    runs: int = 0
 
     @property
     def goodput(self) -> float:
@@ -75,6 +79,7 @@ class Outcome:
             "goodput": round(self.goodput, 1),
             "p50_ms": _percentile(self.good, 50),
             "p99_ms": _percentile(self.good, 99),
+            "runs": self.runs,
             "refused": len(refusals),
             "by_code": dict(Counter({code: len(times) for code, times in self.refused.items()})),
             "refusal_p50_ms": _percentile(early or refusals, 50),
@@ -118,10 +123,11 @@ def _publish(repository: Path) -> None:
     from horngate.builder.publish import publish_keras  # noqa: PLC0415 - the same
 
     x = keras.Input((1,), name="x")
-    wide = keras.layers.Dense(UNITS)(x)
-    for _ in range(3):
-        wide = keras.layers.Dense(UNITS, activation="relu")(wide)
-    publish_keras(keras.Model(x, keras.layers.Dense(1, name="y")(wide)), repository, SLOW)
+    seen = keras.layers.Reshape((SIDE, SIDE, 1))(keras.layers.Dense(SIDE * SIDE)(x))
+    for _ in range(LAYERS):
+        seen = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(seen)
+    pooled = keras.layers.GlobalAveragePooling2D()(seen)
+    publish_keras(keras.Model(x, keras.layers.Dense(1, name="y")(pooled)), repository, SLOW)
     # Each request runs alone, so that what the model sustains is a number of requests.
     (repository / SLOW / "model.toml").write_text("[batching]\nenabled = false\n")
     publish_keras(keras.Model(x, keras.layers.Dense(1, name="y")(x)), repository, QUICK)
@@ -177,6 +183,7 @@ class Load:
 
     async def _stretch(self, load: float, rate: float, seconds: float) -> Outcome:
         outcome = Outcome(load, rate, seconds)
+        runs = await asyncio.to_thread(self._runs)
         ends = time.monotonic() + seconds
         others = [
             asyncio.create_task(self._ask_gently(outcome, ends)),
@@ -190,6 +197,7 @@ class Load:
             due += 1.0 / rate
         await asyncio.gather(*asked, *others)
         outcome.resident = _resident(self._pid)
+        outcome.runs = await asyncio.to_thread(self._runs) - runs
         return outcome
 
     async def _ask(self, outcome: Outcome) -> None:
@@ -218,9 +226,17 @@ class Load:
                 outcome.probes.append(time.monotonic() - began)
             await asyncio.sleep(0.2)
 
-    def _get(self, page: str) -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._http_port}/{page}", timeout=30):
-            pass
+    def _runs(self) -> int:
+        """Runs of the slow model so far: one for each request that reached it."""
+        series = f'horngate_inference_seconds_count{{model="{SLOW}"'
+        lines = self._get("metrics").splitlines()
+        return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(series))
+
+    def _get(self, page: str) -> str:
+        url = f"http://127.0.0.1:{self._http_port}/{page}"
+        with urllib.request.urlopen(url, timeout=30) as reply:
+            text: str = reply.read().decode()
+            return text
 
 
 def _ports(server: Child) -> tuple[int, int]:
@@ -272,6 +288,7 @@ def _print(transport: str, rows: list[dict[str, Any]]) -> None:
         "goodput": "answered/s",
         "p50_ms": "p50 ms",
         "p99_ms": "p99 ms",
+        "runs": "runs",
         "refused": "refused",
         "refusal_p50_ms": "refused in ms",
         "quick_p50_ms": "quick p50",

@@ -85,7 +85,7 @@ class ServerSettings:
     transport: Transport = "auto"
     max_message_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
-    max_in_flight: int = 1024
+    max_in_flight: int = 8192
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None

@@ -45,13 +45,16 @@ class BatchQueue:
         return sum(map(len, self._lanes.values()))
 
     def batches_before(self, work: Work) -> int:
-        """Full batches that will run before ``work``, were it pushed now; at least so many.
+        """Batches that will run before ``work``, were it pushed now; at least so many.
 
-        Where levels differ there is no telling: what comes later may go first.
+        A new lane waits for a turn of each that is there. Where levels differ there is no telling:
+        what comes later may go first.
         """
-        lane = self._lanes.get((work.level, work.key))
-        if not lane or work.level:
+        if work.level:
             return 0
+        lane = self._lanes.get((work.level, work.key))
+        if lane is None:
+            return len(self._lanes)
         if len(self._lanes) == 1:
             return self.rows // self._max_batch_size
         return sum(each.rows for each in lane) // self._max_batch_size

@@ -96,7 +96,7 @@ class HttpOptions:
     port: int = 8501
     max_body_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
-    max_in_flight: int = 1024
+    max_in_flight: int = 8192
     certificates: Watched[Certificates] | None = None
 
 

@@ -37,7 +37,7 @@ class GrpcOptions:
     port: int = 8500
     max_message_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
-    max_in_flight: int = 1024
+    max_in_flight: int = 8192
     certificates: Watched[Certificates] | None = None
     socket: str = ""
 

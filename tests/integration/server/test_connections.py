@@ -42,7 +42,7 @@ class Held:
         return pages * resource.getpagesize() >> 20
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(small_models: Served, transport: str) -> Iterator[RunningServer]:
     server = RunningServer(small_models.repository, "--transport", transport)
     for _ in range(3):
@@ -116,6 +116,7 @@ def test_who_never_ends_his_headers_is_let_go(running: RunningServer) -> None:
     slow = connections(50, running.http_port, b"GET /healthz HTTP/1.1\r\n")
     silent = connections(50, running.http_port, b"")
     began = time.monotonic()
+    wait_until(lambda: held.handles() >= before + 90, "the connections to be taken")
     try:
         while held.handles() > before + SPARE_HANDLES:
             for each in slow:
@@ -164,12 +165,17 @@ def test_a_reader_that_does_not_read_keeps_nobody_waiting(running: RunningServer
     wait_until(lambda: held.handles() <= before[0] + SPARE_HANDLES, "the handles to be given back")
 
 
-def test_headers_beyond_the_limit_are_refused_on_both_ports(running: RunningServer) -> None:
+def test_headers_beyond_the_limit_are_refused_on_both_ports(
+    running: RunningServer, transport: str
+) -> None:
     with grpc.insecure_channel(running.address) as channel:
         call: Any = channel.unary_unary("/inference.GRPCInferenceService/ServerMetadata")
         with pytest.raises(grpc.RpcError) as told:
             call(b"", metadata=[("x-long", "a" * 20_000)], timeout=10)
-        assert told.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        # The native front answers in HTTP, which gRPC's clients have no code for.
+        expected = {"grpcio": "RESOURCE_EXHAUSTED", "native": "UNKNOWN"}[transport]
+        assert told.value.code().name == expected
+        assert transport == "grpcio" or "431" in str(told.value)
         assert call(b"", metadata=[("x-long", "a" * 10_000)], timeout=10)
     with socket.create_connection(("127.0.0.1", running.http_port), timeout=10) as one:
         one.sendall(b"GET /healthz HTTP/1.1\r\nx-long: " + b"a" * 20_000)

@@ -38,7 +38,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(repository: Path, transport: str) -> Iterator[RunningServer]:
     server = RunningServer(repository, "--transport", transport, "--max-in-flight", "48")
     yield server

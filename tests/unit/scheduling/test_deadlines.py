@@ -80,3 +80,12 @@ def test_where_some_go_first_nothing_is_concluded_from_the_queue() -> None:
     for _ in range(6):
         bench.submit([1])
     bench.submit([1], deadline=bench.clock.now + 0.15)
+
+
+def test_requests_that_run_alone_wait_for_each_one_before_them() -> None:
+    bench = bench_that_takes(0.1, BatchingOptions(enabled=False))
+    for _ in range(5):
+        bench.submit([1])
+    with pytest.raises(Expired):
+        bench.submit([1], deadline=bench.clock.now + 0.55)
+    bench.submit([1], deadline=bench.clock.now + 0.65)
