@@ -36,8 +36,8 @@ LOADS: Final = (0.5, 1.0, 1.5, 3.0)
 DEADLINE: Final = 0.5
 SIDE: Final = 192
 LAYERS: Final = 12
-"""Some tens of milliseconds a request: asking must cost little beside answering, or what is measured
-is the asker."""
+"""Some tens of milliseconds a request: asking must cost little beside answering, or what is
+measured is the asker."""
 SLOW: Final = "slow"
 QUICK: Final = "quick"
 RECORD: Final = Path(__file__).parent / "results" / "overload.json"

@@ -69,6 +69,8 @@ ABSENT: Final = {
     "thread_pool_factory_config_file": "set threads in the [runtime] table of model.toml",
     "mixed_precision": "models run as they were exported",
     "skip_initialize_tpu": "models run on processors",
+    "grpc-use-ssl": "give --tls-cert and --tls-key, which is all that it takes",
+    "grpc-use-ssl-mutual": "give --tls-client-ca",
     "metrics-port": "metrics are on the HTTP port",
     "backend-directory": "there are no other backends",
     "backend-config": "set the [runtime] table of model.toml",

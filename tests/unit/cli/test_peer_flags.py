@@ -40,9 +40,17 @@ def test_tritons_spellings_are_taken() -> None:
         "--model-control-mode=explicit",
         "--load-model=a",
         "--load-model=b",
+        "--grpc-server-cert=cert.pem",
+        "--grpc-server-key=key.pem",
+        "--grpc-root-cert=ca.pem",
     )
     peer_flags.check(options)
     assert (options.models, options.http_port, options.grpc_port) == ("/models", "8000", "8001")
+    assert (options.tls_cert, options.tls_key, options.tls_client_ca) == (
+        "cert.pem",
+        "key.pem",
+        "ca.pem",
+    )
     assert (options.model_control_mode, options.load_model) == ("explicit", ["a", "b"])
 
 
