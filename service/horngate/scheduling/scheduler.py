@@ -236,7 +236,7 @@ class Scheduler:
             parts = cut(batch, outputs, missing)
         except Exception as error:  # noqa: BLE001 - an engine may raise anything; each caller is told
             self._observer.failed(signature.name, rows, error)
-            self._recover(batch, now, error)
+            self._recover(batch, error)
             return
         ended = self._clock()
         with self._lock:
@@ -252,7 +252,7 @@ class Scheduler:
             return 0
         return self._options.filled(rows) - rows
 
-    def _recover(self, batch: list[Work], now: float, error: Exception) -> None:
+    def _recover(self, batch: list[Work], error: Exception) -> None:
         """Run the members of a failed batch one by one, so that only the culprit fails.
 
         A value that a model refuses (an index past an embedding's end) passes every check of
@@ -261,7 +261,7 @@ class Scheduler:
         if len(batch) > 1:
             for work in batch:
                 if not work.done:
-                    self._run([work], now)
+                    self._run([work], self._clock())
             return
         batch[0].fail(error if isinstance(error, RequestError) else _engine_failed(error))
 
