@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 
 from horngate.builder.compile import compile_version
 from horngate.errors import InvalidInput, InvalidRequest, LoadError
-from horngate.repository.compiled import form_name, read_compiled, write_compiled
+from horngate.repository.compiled import (
+    CompiledSignature,
+    form_name,
+    read_compiled,
+    write_compiled,
+)
 from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
-from horngate.tensors import Array, DType, TensorSpec
+from horngate.tensors import Array, DType, Signature, TensorSpec
 from tests.integration.runtimes.test_savedmodel import FLOATS, save
 
 TABLE = np.arange(8, dtype=np.float32).reshape(4, 2)
@@ -206,3 +212,37 @@ assert not {"tensorflow", "keras", "tf2onnx", "onnx"} & sys.modules.keys()
         [sys.executable, "-c", program, str(version)], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("[[2.0, 2.0, 2.0, 2.0]]\n", "", 0)
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "link.bin"])
+def test_a_form_reads_no_file_beyond_its_folder(tmp_path: Path, place: str) -> None:
+    """ONNX may keep weights in other files: a form that names one elsewhere would give it away."""
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    folder = tmp_path / "version"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(secret)
+    weights = onnx.TensorProto(
+        name="w",
+        data_type=onnx.TensorProto.FLOAT,
+        dims=[4],
+        data_location=onnx.TensorProto.EXTERNAL,
+    )
+    for key, value in (("location", place), ("offset", "0"), ("length", "16")):
+        weights.external_data.add(key=key, value=value)
+    of = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", ["x", "w"], ["y"])],
+        "reads",
+        [of("x", onnx.TensorProto.FLOAT, [4])],
+        [of("y", onnx.TensorProto.FLOAT, [4])],
+        [weights],
+    )
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    (folder / "form.onnx").write_bytes(model.SerializeToString())
+    tensors = [TensorSpec(name, DType.FLOAT32, (4,)) for name in ("x", "y")]
+    signature = Signature("s", {"x": tensors[0]}, {"y": tensors[1]})
+    form = CompiledSignature(signature, "form.onnx", "", 1e-4, 1e-5, 0.0, ())
+    with pytest.raises(LoadError, match="External data path"):
+        OnnxServable.of(folder, {"s": form})
