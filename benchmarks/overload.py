@@ -29,6 +29,7 @@ import grpc
 
 from benchmarks.child import Child, python
 from benchmarks.machine import machine
+from benchmarks.ports import live_ports
 from benchmarks.soak import requests
 from horngate.cli.quiet import quiet_tensorflow
 
@@ -141,7 +142,7 @@ def _measure(repository: Path, transport: str, seconds: float) -> list[Outcome]:
         log=True,
     )
     try:
-        grpc_port, http_port = _ports(server)
+        grpc_port, http_port = live_ports(server, (SLOW, QUICK))
         load = Load(grpc_port, http_port, server.pid)
         return asyncio.run(load.all(seconds))
     finally:
@@ -237,21 +238,6 @@ class Load:
         with urllib.request.urlopen(url, timeout=30) as reply:
             text: str = reply.read().decode()
             return text
-
-
-def _ports(server: Child) -> tuple[int, int]:
-    ports: tuple[int, int] | None = None
-    live: set[str] = set()
-    while ports is None or live != {SLOW, QUICK}:
-        try:
-            line: dict[str, Any] = json.loads(server.line())
-        except ValueError:
-            continue  # TensorFlow's own notices
-        if line.get("event") == "listening":
-            ports = (line["grpc_port"], line["http_port"])
-        elif line.get("event") == "available":
-            live.add(line["model"])
-    return ports
 
 
 def _judge(outcomes: list[Outcome]) -> list[str]:

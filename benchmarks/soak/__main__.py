@@ -19,12 +19,13 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.child import Child, ChildFailed, python
 from benchmarks.machine import machine
+from benchmarks.ports import live_ports
 from benchmarks.soak.chart import Course, draw
-from benchmarks.soak.contents import SWAPPED, Swapper, publish
+from benchmarks.soak.contents import STEADY, SWAPPED, Swapper, publish
 from benchmarks.soak.phases import PHASES, Phase
 from benchmarks.soak.sampler import Sampler
 from benchmarks.soak.verdict import Figures, judge
@@ -104,7 +105,7 @@ def _soak(
     )
     load: Child | None = None
     try:
-        ports = _ports(server)
+        ports = live_ports(server, (SWAPPED, STEADY))
         sampler = Sampler(server.pid)
         load = Child(
             python(
@@ -136,22 +137,6 @@ def _run(phase: Phase, load: Child, sampler: Sampler, swapper: Swapper, seconds:
     time.sleep(phase.share * seconds)
     if phase.swaps:
         swapper.stop()
-
-
-def _ports(server: Child) -> tuple[int, int]:
-    """The ports, once both models are live."""
-    ports: tuple[int, int] | None = None
-    live: set[str] = set()
-    while ports is None or len(live) < 2:
-        try:
-            line: dict[str, Any] = json.loads(server.line())
-        except ValueError:
-            continue  # TensorFlow's own notices
-        if line.get("event") == "listening":
-            ports = (line["grpc_port"], line["http_port"])
-        elif line.get("event") == "available":
-            live.add(line["model"])
-    return ports
 
 
 def _went_live(server: Child) -> int:

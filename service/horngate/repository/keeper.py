@@ -28,7 +28,7 @@ from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.source import Source
 from horngate.repository.status import State, VersionStatus
-from horngate.repository.succession import difference
+from horngate.repository.succession import check_succession
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 
@@ -298,17 +298,12 @@ class Keeper:
         newest = model.newest
         if newest is None or version.number <= newest.number:
             return  # a step back is somebody's decision
-        if settings.versions.allow_changed_signatures:
-            return
-        wrong = difference(newest.signatures, version.signatures)
-        if wrong is None:
-            return
-        version.close()
-        self._observer.version_unloaded(version.model, version.number)
-        raise LoadError(
-            f"expected the signatures of version {newest.number}, which is live: {wrong}; publish "
-            "it under another name, or set versions.allow_changed_signatures in model.toml"
-        )
+        try:
+            check_succession(newest, version, settings.versions)
+        except LoadError:
+            version.close()
+            self._observer.version_unloaded(version.model, version.number)
+            raise
 
     def _retire(self, model: Model, version: ServedVersion) -> None:
         model.drop_live(version.number)

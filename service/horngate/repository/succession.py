@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from horngate.errors import LoadError
+from horngate.repository.policy import VersionOptions
+from horngate.repository.served import ServedVersion
 from horngate.tensors import Signature, TensorSpec
+
+
+def check_succession(
+    newest: ServedVersion, version: ServedVersion, options: VersionOptions
+) -> None:
+    """Refuse a ``version`` whose signatures differ from those of ``newest``, which is live.
+
+    Raises:
+        LoadError: with the difference and what to do.
+    """
+    if options.allow_changed_signatures:
+        return
+    wrong = difference(newest.signatures, version.signatures)
+    if wrong is not None:
+        raise LoadError(
+            f"expected the signatures of version {newest.number}, which is live: {wrong}; publish "
+            "it under another name, or set versions.allow_changed_signatures in model.toml"
+        )
 
 
 def difference(before: Mapping[str, Signature], after: Mapping[str, Signature]) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,7 +29,6 @@ from horngate.engine import Call
 from horngate.errors import (
     Cancelled,
     Code,
-    ConfigError,
     HorngateError,
     RateLimited,
     Unauthenticated,
@@ -41,6 +39,7 @@ from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_in_time
 from horngate.transports.doorbell import Doorbell
+from horngate.transports.listener import listen
 from horngate.transports.patience import PatientProtocol
 from horngate.transports.port import Report, check_room
 from horngate.transports.tls import Certificates, rotating
@@ -52,18 +51,6 @@ loop stays free for others."""
 POLL_SECONDS: Final = 0.02
 BODY_SECONDS: Final = 60.0
 """How long a body may take to come."""
-
-BACKLOG: Final = 1024
-KEEPALIVE: Final = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    # Milliseconds for which what was sent may stay unread: a caller that vanished, or does not
-    # read its reply, gives its connection and its reply's memory back.
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),
-)
-"""Set on the listener, from which Linux has every connection inherit them."""
 
 _STATUS: Final[dict[type[HorngateError], int]] = {TooLarge: 413, TooSlow: 408}
 
@@ -120,7 +107,7 @@ class HttpServer:
         self._report = report
         self._clock = clock
         self._running = 0
-        self._socket = _listen(options)
+        self._socket = listen(options.host, options.port)
         self.port: int = self._socket.getsockname()[1]
         app = Starlette(
             routes=[
@@ -283,21 +270,3 @@ async def _not_served(request: Request, error: Exception) -> Response:
         )
     )
     return Response(told.body, status, headers, media_type=told.content_type)
-
-
-def _listen(options: HttpOptions) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    for level, option, value in KEEPALIVE:
-        listener.setsockopt(level, option, value)
-    try:
-        listener.bind((options.host, options.port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"http_port: expected a free port on {options.host}, received {options.port}: "
-            f"{error.strerror}; choose another, or 0 for any free one"
-        ) from error
-    listener.listen(BACKLOG)
-    return listener

@@ -16,7 +16,6 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
 from horngate.access.gate import Gate
-from horngate.access.watched import Watched
 from horngate.engine import Call
 from horngate.errors import Code, ShuttingDown
 from horngate.protocols.method import (
@@ -29,7 +28,9 @@ from horngate.protocols.method import (
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 from horngate.transports.doorbell import Doorbell
+from horngate.transports.grpcio.credentials import credentials
 from horngate.transports.grpcio.duplex import Duplex
+from horngate.transports.grpcio.handlers import Context, Handlers
 from horngate.transports.grpcio.reflection import add_reflection
 from horngate.transports.port import (
     GrpcOptions,
@@ -40,7 +41,6 @@ from horngate.transports.port import (
     parsed,
     port_taken,
 )
-from horngate.transports.tls import Certificates
 
 CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 STREAM_GRACE: Final = 0.5
@@ -54,8 +54,6 @@ KEEPALIVE: Final = (
     # Clients may ping as often as this without being thrown out for it.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 )
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class GrpcServer:
@@ -100,7 +98,7 @@ class GrpcServer:
             ]
         )
         add_reflection(self._server, {method.service for method in self._methods}, self._pool)
-        self._server.add_generic_rpc_handlers((_Handlers(map(self._handler, self._methods)),))
+        self._server.add_generic_rpc_handlers((Handlers(map(self._handler, self._methods)),))
         try:
             port = self._listen()
         except RuntimeError as error:
@@ -115,7 +113,7 @@ class GrpcServer:
         certificates = self._options.certificates
         if certificates is None:
             return int(self._server.add_insecure_port(self._options.address))
-        return int(self._server.add_secure_port(self._options.address, _credentials(certificates)))
+        return int(self._server.add_secure_port(self._options.address, credentials(certificates)))
 
     async def drain(self, seconds: float) -> None:
         self._none_waiting.clear()
@@ -269,45 +267,6 @@ class GrpcServer:
 
 def _admit_all(_call: Call) -> None:
     pass
-
-
-def _credentials(certificates: Watched[Certificates]) -> grpc.ServerCredentials:
-    """TLS with whatever the certificates are at each handshake."""
-
-    def now() -> grpc.ServerCertificateConfiguration:
-        held = certificates()
-        return grpc.ssl_server_certificate_configuration(
-            [(held.key, held.cert)], root_certificates=held.client_ca
-        )
-
-    return grpc.dynamic_ssl_server_credentials(
-        now(), now, require_client_authentication=certificates().client_ca is not None
-    )
-
-
-class _Handlers(grpc.GenericRpcHandler):
-    """Finds a method by its path; asked last, so that it also answers for unknown ones."""
-
-    def __init__(self, handlers: Any) -> None:
-        self._handlers = dict(handlers)
-
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        known = self._handlers.get(handler_call_details.method)
-        return known or grpc.stream_stream_rpc_method_handler(
-            _unserved(handler_call_details.method)
-        )
-
-
-def _unserved(path: str) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
-    async def refuse(requests: AsyncIterator[bytes], context: Context) -> None:  # noqa: ARG001
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            f"{path[:200]} is not served here; server reflection lists what is",
-        )
-
-    return refuse
 
 
 async def _next(queue: asyncio.Queue[Message | None]) -> Message:
