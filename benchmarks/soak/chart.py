@@ -59,7 +59,7 @@ def _memory(axis: Any, course: Course) -> None:
     )
     axis.set_title("resident memory of the server, MiB", loc="left", fontsize=10)
     axis.set_xlabel("seconds")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.2 * max(sample.resident for sample in course.samples))
     _shade(axis, course)
 
 
