@@ -45,6 +45,24 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
         ({"http_port": "8500"}, {}, r"http_port: expected another port than grpc_port"),
         ({"host": ""}, {}, r"host: expected an address"),
         ({"config": "/nowhere.toml"}, {}, r"/nowhere.toml: expected a readable TOML file"),
+        (
+            {"tls_cert": "cert.pem"},
+            {},
+            r"flag --tls-cert: tls_key: expected a certificate and its key",
+        ),
+        (
+            {"tls_client_ca": "ca.pem"},
+            {},
+            r"flag --tls-client-ca: tls_client_ca: expected tls_cert",
+        ),
+        ({"client_rate": "-1"}, {}, r"flag --client-rate: client_rate: expected 0.001 to"),
+        ({"max_in_flight": "0"}, {}, r"flag --max-in-flight: max_in_flight: expected 1 to"),
+        (
+            {"max_header_bytes": "10"},
+            {},
+            r"flag --max-header-bytes: max_header_bytes: expected 1024 to",
+        ),
+        ({"stuck_seconds": "0"}, {}, r"flag --stuck-seconds: stuck_seconds: expected 0.1 to"),
     ],
 )
 def test_a_mistake_is_named_with_its_source_and_key(

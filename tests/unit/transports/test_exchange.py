@@ -5,7 +5,9 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
+from horngate.access.caller import Caller
 from horngate.access.gate import Gate
+from horngate.access.tokens import Tokens, digest
 from horngate.engine import Call
 from horngate.errors import Code, HorngateError, Overloaded
 from horngate.protocols.method import Observed, Status, UnaryMethod
@@ -202,3 +204,32 @@ def test_calls_that_outlast_the_drain_are_sent_elsewhere() -> None:
     assert [failed[:2] for failed in bench.front.failures] == [(1, 14)]
     assert bench.tickets[0].done
     assert bench.codes() == [Code.UNAVAILABLE]
+
+
+def test_a_call_beyond_those_in_flight_is_refused_and_costs_nothing() -> None:
+    bench = Bench()
+    for number in (1, 2, 3):
+        bench.begin(number)
+    assert len(bench.tickets) == 2
+    ((number, code, message, _),) = bench.front.failures
+    assert (number, code) == (3, Code.UNAVAILABLE)
+    assert "at most 2 calls in flight" in message
+    bench.tickets[0].succeed(reply("a"))
+    bench.begin(4)
+    assert len(bench.tickets) == 3
+
+
+def test_a_call_passes_the_gate_by_its_token_or_its_address() -> None:
+    tokens = Tokens({digest("the-token-of-the-team"): Caller("team", predict=("*",))})
+    bench = Bench(Gate(ManualClock(), tokens=lambda: tokens))
+    data = StringValue(value="x").SerializeToString()
+    metadata = (("user-agent", "x"), ("authorization", "Bearer the-token-of-the-team"))
+    bench.exchanges.begin(1, bench.method, data, (metadata, "ipv4:10.0.0.7:5", None))
+    assert [call.caller.name for call in bench.observer.started_calls if call.caller] == ["team"]
+    bench.begin(2)
+    assert [failed[:2] for failed in bench.front.failures] == [(2, Code.UNAUTHENTICATED)]
+
+    limited = Bench(Gate(ManualClock(), rate=1))
+    limited.begin(1)
+    limited.begin(2)
+    assert [failed[:2] for failed in limited.front.failures] == [(2, Code.RESOURCE_EXHAUSTED)]

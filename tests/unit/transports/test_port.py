@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from horngate.errors import Overloaded
+from horngate.transports.port import caller_address, check_room
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:10.0.0.7:51234", "10.0.0.7"),
+        ("ipv6:[::1]:51234", "::1"),
+        ("ipv6:%5B2001:db8::7%5D:51234", "2001:db8::7"),
+        ("unix:/tmp/behind.sock", ""),
+        ("unix:", ""),
+        ("", ""),
+    ],
+)
+def test_a_caller_is_known_by_an_address_without_its_port(peer: str, address: str) -> None:
+    assert caller_address(peer) == address
+
+
+def test_one_call_too_many_is_told_the_limit() -> None:
+    check_room(3, 3)
+    with pytest.raises(Overloaded, match="at most 3 calls in flight"):
+        check_room(4, 3)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
+
+from horngate.errors import ConfigError
+from horngate.transports.tls import TlsOptions, read, rotating, watch
+from tests.unit.scheduling.doubles import ManualClock
+
+AUTHORITY = trustme.CA()
+
+
+def pair(folder: Path, name: str = "localhost") -> TlsOptions:
+    leaf = AUTHORITY.issue_cert(name)
+    options = TlsOptions(folder / f"{name}.pem", folder / f"{name}.key", folder / "ca.pem")
+    leaf.private_key_pem.write_to_path(str(options.key))
+    options.cert.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    AUTHORITY.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return options
+
+
+def test_what_the_files_hold(tmp_path: Path) -> None:
+    options = pair(tmp_path)
+    found = read(options)
+    assert (found.cert, found.key) == (options.cert.read_bytes(), options.key.read_bytes())
+    assert found.context.verify_mode is ssl.CERT_REQUIRED
+    alone = read(TlsOptions(options.cert, options.key))
+    assert alone.client_ca is None
+    assert alone.context.verify_mode is ssl.CERT_NONE
+    assert alone.context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_files_that_cannot_be_used_are_named_and_not_repeated(tmp_path: Path) -> None:
+    good, other = pair(tmp_path), pair(tmp_path, "other")
+    encrypted = tmp_path / "encrypted.key"
+    key = serialization.load_pem_private_key(good.key.read_bytes(), None)
+    encrypted.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"password"),
+        )
+    )
+    nothing = tmp_path / "nothing"
+    for wrong, told in (
+        (TlsOptions(nothing, good.key), "tls_cert: .*nothing.*No such file"),
+        (TlsOptions(good.cert, other.key), r"tls_cert: .*MISMATCH|tls_cert: .*mismatch"),
+        (TlsOptions(good.key, good.key), "tls_cert"),
+        (TlsOptions(good.cert, encrypted), "encrypted; give one without a password"),
+        (TlsOptions(good.cert, good.key, nothing), "tls_client_ca: .*No such file"),
+        (TlsOptions(good.cert, good.key, good.key), "tls_client_ca"),
+    ):
+        with pytest.raises(ConfigError, match=told) as refused:
+            read(wrong)
+        assert "PRIVATE KEY" not in str(refused.value)
+
+
+def test_a_listener_is_given_what_the_files_hold_at_each_handshake(tmp_path: Path) -> None:
+    options, clock = pair(tmp_path), ManualClock()
+    reports: list[Exception] = []
+    certificates = watch(TlsOptions(options.cert, options.key), clock, reports.append)
+    context = rotating(certificates)
+    before = certificates().context
+    fresh = pair(tmp_path)
+    clock.now += 2
+    assert fresh == options
+    assert certificates().context is not before
+    assert context.sni_callback is not None
+    options.key.write_text("no key")
+    clock.now += 2
+    kept = certificates()
+    assert kept.key != b"no key"
+    assert len(reports) == 1
