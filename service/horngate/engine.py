@@ -128,7 +128,8 @@ class Engine:
                 that do not fit, a full queue, a deadline that has passed, a server that is
                 draining. What becomes of the request later is raised by ``Answer.result``.
         """
-        call.check_model(request.model)
+        if call.caller is not None:
+            call.caller.check_model(request.model)
         while True:
             if self._draining.is_set():
                 raise ShuttingDown("the server is shutting down; ask another, or again shortly")

@@ -57,16 +57,18 @@ class Gathering:
         a model with a long queue must not make the others wait for all of it.
         """
         self._open = False
-        ends = self._clock() + QUICK_SECONDS
+        now = self._clock()
+        ends = now + QUICK_SECONDS
         while (executor := self._next()) is not None:
-            self._running, self._since = executor, self._clock()
+            self._since = now
+            self._running = executor
             again = executor.run()
             self._running = None
             if again and not self._relieved:
                 self._woken[executor] = None
-            if self._clock() >= ends:
-                break
-        return bool(self._woken)
+            if self._woken and (now := self._clock()) >= ends:
+                return True
+        return False
 
     def held_up(self, seconds: float) -> bool:
         """Whether one run has taken longer than ``seconds``. Any thread."""

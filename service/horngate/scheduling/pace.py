@@ -13,7 +13,7 @@ for its deadline, nothing runs that could show that the model has become quick a
 
 
 class Pace:
-    """Not thread-safe: the scheduler's lock guards it."""
+    """Takes no lock: where two runs end at once, one of them may not count."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
@@ -27,7 +27,7 @@ class Pace:
 
     def expected(self, now: float) -> float:
         """Seconds that the next run will probably take; 0 where nothing has run yet."""
-        if not self._seconds:
-            return 0.0
-        quiet = max(0.0, now - self._at)
+        quiet = now - self._at
+        if quiet < HALF_LIFE:
+            return self._seconds
         return float(self._seconds * 0.5 ** (quiet // HALF_LIFE))

@@ -74,7 +74,7 @@ class Scheduler:
     @property
     def stuck(self) -> bool:
         """Whether a run was given up and has not come back."""
-        return self._runs.stuck
+        return self._runs.stuck > 0
 
     def give_up(self, seconds: float) -> bool:
         """Give up runs that have not come back for ``seconds``; whether there were any.
@@ -179,7 +179,7 @@ class Scheduler:
             if work.deadline is not None:
                 self._check_deadline(work, work.deadline - now, now)
             self._queue.push(work)
-            return len(self._runs) < self._options.at_once
+            return self._runs.number < self._options.at_once
 
     def _check_deadline(self, work: Work, left: float, now: float) -> None:
         """Refuse at once what cannot be answered in time: later it would cost others their turn."""
@@ -203,11 +203,11 @@ class Scheduler:
         """Run at most one batch; see ``executor.TurnFunction``."""
         now = self._clock()
         with self._lock:
-            if len(self._runs) >= self._options.at_once:
+            if self._runs.number >= self._options.at_once:
                 return None  # whoever runs asks again when it has run
             turn = self._queue.take(now, self._pace.expected(now))
             run = self._runs.begin(turn.batch, now) if turn.batch else None
-            another = turn.ripe_at == now and len(self._runs) < self._options.at_once
+            another = turn.ripe_at == now and self._runs.number < self._options.at_once
         if another:
             self._executor.wake()
         if turn.expired:
@@ -239,8 +239,7 @@ class Scheduler:
             self._recover(batch, error)
             return
         ended = self._clock()
-        with self._lock:
-            self._pace.ran(ended - now, ended)
+        self._pace.ran(ended - now, ended)
         waits = [now - work.enqueued for work in batch]
         self._observer.ran(signature.name, rows, waits, ended - now)
         for work, part in zip(batch, parts, strict=True):
@@ -267,7 +266,7 @@ class Scheduler:
 
     def _tell_if_drained(self) -> None:
         with self._lock:
-            if not self._closed or self._queue.rows or len(self._runs):
+            if not self._closed or self._queue.rows or self._runs.number:
                 return
             on_drained, self._on_drained = self._on_drained, None
         if on_drained is not None:

@@ -41,7 +41,7 @@ from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_in_ti
 from horngate.transports.doorbell import Doorbell
 from horngate.transports.listener import listen
 from horngate.transports.patience import PatientProtocol
-from horngate.transports.port import Report, check_room
+from horngate.transports.port import Report, one_too_many
 from horngate.transports.tls import Certificates, rotating
 
 LARGE: Final = 64 * 1024
@@ -188,8 +188,8 @@ class HttpServer:
     async def _serve(self, method: HttpMethod, request: Request, call: Call) -> HttpReply:
         if self._gate.closed and not method.open:
             call.caller = self._gate.admit(*_who(request))
-        if not method.open:
-            check_room(self._running, self._options.max_in_flight)
+        if self._running > self._options.max_in_flight and not method.open:
+            raise one_too_many(self._options.max_in_flight)
         body = await read_in_time(request, self._options.max_body_bytes, BODY_SECONDS)
         asked = HttpRequest(request.path_params, request.headers, body)
         if len(body) < LARGE:

@@ -116,17 +116,12 @@ def caller_address(peer: str) -> str:
     return unquote(rest).rpartition(":")[0].strip("[]")
 
 
-def check_room(in_flight: int, limit: int) -> None:
-    """Refuse a call that is one too many; ``in_flight`` counts it.
-
-    Raises:
-        Overloaded: there are more than ``limit``.
-    """
-    if in_flight > limit:
-        raise Overloaded(
-            f"expected at most {limit} calls in flight, received one more; retry with backoff, or "
-            "raise max_in_flight"
-        )
+def one_too_many(limit: int) -> Overloaded:
+    """The refusal of a call beyond the ``limit`` of those in flight."""
+    return Overloaded(
+        f"expected at most {limit} calls in flight, received one more; retry with backoff, or "
+        "raise max_in_flight"
+    )
 
 
 def port_taken(options: GrpcOptions) -> ConfigError:

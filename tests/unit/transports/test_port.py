@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from horngate.errors import Overloaded
-from horngate.transports.port import caller_address, check_room
+from horngate.transports.port import caller_address
 
 
 @pytest.mark.parametrize(
@@ -19,9 +18,3 @@ from horngate.transports.port import caller_address, check_room
 )
 def test_a_caller_is_known_by_an_address_without_its_port(peer: str, address: str) -> None:
     assert caller_address(peer) == address
-
-
-def test_one_call_too_many_is_told_the_limit() -> None:
-    check_room(3, 3)
-    with pytest.raises(Overloaded, match="at most 3 calls in flight"):
-        check_room(4, 3)

@@ -36,8 +36,8 @@ from horngate.transports.port import (
     GrpcOptions,
     Report,
     caller_address,
-    check_room,
     failure,
+    one_too_many,
     parsed,
     port_taken,
 )
@@ -153,8 +153,8 @@ class GrpcServer:
             try:
                 if guarded:
                     self._admit(call, context)
-                if not method.open:
-                    check_room(self._in_flight, limit)
+                if self._in_flight > limit and not method.open:
+                    raise one_too_many(limit)  # noqa: TRY301 - told to the caller as all others
                 answer = handle(parsed(method, parse, data), call)
                 if isinstance(answer, Answer):
                     await self._answered(answer)

@@ -17,8 +17,8 @@ from horngate.transports.port import (
     GrpcOptions,
     Report,
     caller_address,
-    check_room,
     failure,
+    one_too_many,
     parsed,
 )
 
@@ -95,7 +95,8 @@ class Exchanges:
         try:
             if self._gate.closed:
                 self._admit(exchange, details)
-            check_room(len(self._waiting), self._most)
+            if len(self._waiting) > self._most:
+                raise one_too_many(self._most)  # noqa: TRY301 - told to the caller as all others
             answer = method.handler(parsed(method, method.request.FromString, data), exchange)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
             self._fail(exchange, error)
