@@ -19,7 +19,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.child import Child, ChildFailed, python
 from benchmarks.machine import machine
@@ -122,7 +122,13 @@ def _soak(
         if load is not None:
             load.stop()
         server.stop()
-    found = judge(transport, tally, sampler.samples, _went_live(server), swapper.newest - 1)
+    log = _log(server)
+    swaps = sum(line.get("event") == "available" for line in log if line.get("model") == SWAPPED)
+    errors = [line for line in log if line.get("level") in ("error", "critical")]
+    found = judge(transport, tally, sampler.samples, swaps, swapper.newest - 1)
+    if errors:
+        told = f"expected no error in the log, received {len(errors)}, such as {errors[0]}"
+        found = found._replace(broken=(*found.broken, told))
     if server.process.returncode:
         ended = f"expected the server to end with 0, received {server.process.returncode}"
         found = found._replace(broken=(*found.broken, ended))
@@ -139,15 +145,16 @@ def _run(phase: Phase, load: Child, sampler: Sampler, swapper: Swapper, seconds:
         swapper.stop()
 
 
-def _went_live(server: Child) -> int:
-    """Versions of the swapped model that went live after the first, by the ended server's log."""
-    number = 0
+def _log(server: Child) -> list[dict[str, Any]]:
+    """What an ended server logged after it was up."""
+    log: list[dict[str, Any]] = []
     while True:
         try:
-            line = server.line()
+            log.append(json.loads(server.line()))
         except ChildFailed:
-            return number
-        number += '"available"' in line and f'"{SWAPPED}"' in line
+            return log
+        except ValueError:
+            continue  # TensorFlow's own notices
 
 
 def _told(found: Figures) -> str:

@@ -33,7 +33,7 @@ from horngate.errors import (
     RateLimited,
     Unauthenticated,
 )
-from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, JsonError, failed
+from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest, JsonError, failed
 from horngate.protocols.method import CallObserver
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
@@ -157,9 +157,13 @@ class HttpServer:
             code = Code.OK
             try:
                 return _response(request, await self._serve(method, request, call))
-            except (asyncio.CancelledError, ClientDisconnect):
+            except asyncio.CancelledError:
                 code = Code.CANCELLED
                 raise
+            except ClientDisconnect:
+                # Nobody is there to read it; raised, it would be a trace in the log for each.
+                code = Code.CANCELLED
+                return Response(status_code=STATUSES[code])
             except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
                 why = self._failure(method, error)
                 code = why.code

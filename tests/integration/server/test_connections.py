@@ -110,6 +110,20 @@ def test_connections_that_are_reset_in_the_middle(running: RunningServer) -> Non
     assert ask(running) == ask(running)
 
 
+def test_who_hangs_up_within_a_body_leaves_no_line_in_the_log(running: RunningServer) -> None:
+    before = len(running.log)
+    said = b"POST /v1/models/constant:predict HTTP/1.1\r\nhost: x\r\ncontent-length: 30\r\n\r\n"
+    for at_once in (True, False):
+        close(connections(100, running.http_port, said + b'{"ins'), at_once=at_once)
+    cancelled = {"method": "Predict", "code": "CANCELLED"}
+    wait_until(
+        lambda: running.metric("horngate_requests_total", **cancelled) >= 100,
+        "the calls to be given up",
+    )
+    assert ask(running) == ask(running)
+    assert running.log[before:] == []
+
+
 def test_who_never_ends_his_headers_is_let_go(running: RunningServer) -> None:
     held = Held(running)
     before = held.handles()
