@@ -52,6 +52,7 @@ async def serve(
         models=str(parts.models),
     )
     warn_of_plain_text(settings)
+    warn_of_open_control(settings)
     parts.keeper.start()
     parts.watchdog.start()
     on_started(grpc_port, parts.http.port)
@@ -70,6 +71,26 @@ def warn_of_plain_text(settings: ServerSettings) -> None:
             host=settings.host,
             reason=f"whoever is on the way reads and changes all that passes{tokens}",
             remedy="set tls_cert and tls_key, or let a proxy on this machine end TLS",
+        )
+
+
+def warn_of_open_control(settings: ServerSettings) -> None:
+    """Log a warning where whoever reaches an open port may change the server."""
+    opened = [
+        flag
+        for flag, given in (
+            ("allow_control", settings.allow_control),
+            ("allow_shared_memory", settings.allow_shared_memory),
+            ("model_control_mode = explicit", settings.model_control_mode == "explicit"),
+        )
+        if given
+    ]
+    if opened and settings.tokens_file is None and not is_loopback(settings.host):
+        logs.logger("server").warning(
+            "everybody may change the server",
+            host=settings.host,
+            reason=f"{', '.join(opened)} without tokens",
+            remedy="set tokens_file, and give a token with admin = true to whoever should",
         )
 
 
