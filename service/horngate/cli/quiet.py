@@ -14,3 +14,12 @@ def quiet_tensorflow() -> None:
     redirected standard error would also swallow the one line that says why an import aborted.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def quiet_grpc() -> None:
+    """Ask gRPC's core for errors only, unless the user has asked for something else.
+
+    Call it before gRPC is imported. At its default it writes a line for each handshake that fails,
+    and whoever knocks without a certificate would fill the log.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import uvloop
 
 from horngate.cli import peer_flags
-from horngate.cli.quiet import quiet_tensorflow
+from horngate.cli.quiet import quiet_grpc, quiet_tensorflow
 from horngate.config.server import (
     FILE_KEY,
     KEYS,
@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
     for name in unknown_variables(os.environ):
         logs.logger("config").warning("environment variable is no setting", name=name)
     quiet_tensorflow()
+    quiet_grpc()
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())

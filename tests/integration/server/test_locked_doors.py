@@ -317,6 +317,7 @@ def test_tls_on_both_ports_with_certificates_that_rotate(
             assert https(running, issued) == 200
             with pytest.raises(ConnectionFailed), Client(address, retries=0) as plain:
                 plain.predict("constant", {"x": x})
+            assert not any("andshake" in str(line) for line in running.log)
             before = {port: serial(port) for port in (running.grpc_port, running.http_port)}
             # Half of a rotation: the key does not fit, and the old pair stays.
             shutil.copy(issued.file("mine.key"), issued.file("key.pem"))
