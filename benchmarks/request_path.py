@@ -39,7 +39,7 @@ from horngate.scheduling.executor import ThreadExecutor
 from horngate.scheduling.gathering import Gatherer, GatheringExecutor
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 from horngate.transports.native.exchange import Details, Exchanges
-from horngate.transports.port import GrpcOptions
+from horngate.transports.options import PortOptions
 
 SIGNATURE = Signature(
     "serving_default",
@@ -131,7 +131,7 @@ class RequestPath:
         front: Any = self.front
         self.exchanges = Exchanges(
             front,
-            options=GrpcOptions(max_message_bytes=1 << 26),
+            options=PortOptions(max_message_bytes=1 << 26),
             gate=Gate(clock),
             observer=self.metrics.calls,
             report=_fault,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import resource
 import signal
 import subprocess
 import sys
@@ -102,6 +103,23 @@ class RunningServer:
                 line = {"event": text.rstrip()}  # TensorFlow's own notices
             self.log.append(line)
             self._lines.put(line)
+
+
+class Held:
+    """What a server process holds."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self._proc = Path("/proc", str(server.process.pid))
+
+    def handles(self) -> int:
+        return sum(1 for _ in (self._proc / "fd").iterdir())
+
+    def threads(self) -> int:
+        return sum(1 for _ in (self._proc / "task").iterdir())
+
+    def resident(self) -> int:
+        pages = int((self._proc / "statm").read_text().split()[1])
+        return pages * resource.getpagesize() >> 20
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:

@@ -71,6 +71,8 @@ ABSENT: Final = {
     "skip_initialize_tpu": "models run on processors",
     "grpc-use-ssl": "give --tls-cert and --tls-key, which is all that it takes",
     "grpc-use-ssl-mutual": "give --tls-client-ca",
+    "grpc-keepalive-time": "set keepalive_seconds, in seconds",
+    "grpc-keepalive-timeout": "it is a third of keepalive_seconds",
     "metrics-port": "metrics are on the HTTP port",
     "backend-directory": "there are no other backends",
     "backend-config": "set the [runtime] table of model.toml",

@@ -50,6 +50,8 @@ class ServerSettings:
         max_message_bytes: the largest request and the largest reply.
         max_header_bytes: the most metadata, or HTTP headers, of a request.
         max_in_flight: calls of a port that may wait for their answers; one more is refused at once.
+        keepalive_seconds: a connection that has been silent for this long is asked whether its peer
+            is there, and ended where no answer comes within a third of that.
         tls_cert: the certificate chain of both ports, PEM; read again when it changes. Without it
             both speak plain text.
         tls_key: its key, PEM, without a password.
@@ -86,6 +88,7 @@ class ServerSettings:
     max_message_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
     max_in_flight: int = 8192
+    keepalive_seconds: float = 60.0
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -112,6 +115,7 @@ class ServerSettings:
         _check("max_message_bytes", self.max_message_bytes, 1024, 2**31 - 1)
         _check("max_header_bytes", self.max_header_bytes, 1024, 1024 * 1024)
         _check("max_in_flight", self.max_in_flight, 1, 1_000_000)
+        _check("keepalive_seconds", self.keepalive_seconds, 1, 86400)
         _check("memory_limit", self.memory_limit, 0, 2**50)
         _check("stuck_seconds", self.stuck_seconds, 0.1, 86400)
         if self.client_rate:

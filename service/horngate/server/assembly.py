@@ -47,8 +47,9 @@ from horngate.servable import Clock
 from horngate.server.pages import pages
 from horngate.transports.choice import Choice, choose
 from horngate.transports.grpcio.server import GrpcServer
-from horngate.transports.http import HttpOptions, HttpServer
-from horngate.transports.port import GrpcOptions, GrpcTransport
+from horngate.transports.http import HttpServer
+from horngate.transports.options import PortOptions
+from horngate.transports.port import GrpcTransport
 from horngate.transports.tls import watch
 
 MOST_INSTANCES: Final = 8
@@ -120,16 +121,18 @@ def assemble(settings: ServerSettings) -> Assembly:
     ]
     rest = [*tfserving_routes(engine, methods), *oip_routes(methods)]
     metrics.attach([*methods, *rest], lambda: _statuses(engine), events.queues)
+    options = partial(
+        PortOptions,
+        host=settings.host,
+        max_message_bytes=settings.max_message_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        max_in_flight=settings.max_in_flight,
+        keepalive_seconds=settings.keepalive_seconds,
+        certificates=certificates,
+    )
     grpc = make_server(
         methods,
-        GrpcOptions(
-            settings.host,
-            settings.grpc_port,
-            settings.max_message_bytes,
-            settings.max_header_bytes,
-            settings.max_in_flight,
-            certificates,
-        ),
+        options(port=settings.grpc_port),
         observer=metrics.calls,
         report=faults,
         clock=clock,
@@ -142,14 +145,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     http = HttpServer(
         pages(engine, exposition),
         rest,
-        HttpOptions(
-            settings.host,
-            settings.http_port,
-            settings.max_message_bytes,
-            settings.max_header_bytes,
-            settings.max_in_flight,
-            certificates,
-        ),
+        options(port=settings.http_port),
         observer=metrics.calls,
         report=faults,
         clock=clock,

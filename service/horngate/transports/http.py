@@ -24,7 +24,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from horngate.access.gate import Gate
-from horngate.access.watched import Watched
 from horngate.engine import Call
 from horngate.errors import (
     Cancelled,
@@ -40,9 +39,10 @@ from horngate.servable import Clock
 from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_in_time
 from horngate.transports.doorbell import Doorbell
 from horngate.transports.listener import listen
+from horngate.transports.options import PortOptions
 from horngate.transports.patience import PatientProtocol
 from horngate.transports.port import Report, one_too_many
-from horngate.transports.tls import Certificates, rotating
+from horngate.transports.tls import rotating
 
 LARGE: Final = 64 * 1024
 """Bytes of a body from which on reading and writing JSON is left to a worker thread, so that the
@@ -75,18 +75,6 @@ class Page:
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
-    """Where to listen, and what is too much; as ``GrpcOptions``."""
-
-    host: str = "127.0.0.1"
-    port: int = 8501
-    max_body_bytes: int = 64 * 1024 * 1024
-    max_header_bytes: int = 16 * 1024
-    max_in_flight: int = 8192
-    certificates: Watched[Certificates] | None = None
-
-
 class HttpServer:
     """Listens from its construction on, so that a port in use is known before models load."""
 
@@ -94,7 +82,7 @@ class HttpServer:
         self,
         pages: Sequence[Page],
         methods: Sequence[HttpMethod],
-        options: HttpOptions,
+        options: PortOptions,
         *,
         observer: CallObserver,
         report: Report,
@@ -107,7 +95,7 @@ class HttpServer:
         self._report = report
         self._clock = clock
         self._running = 0
-        self._socket = listen(options.host, options.port)
+        self._socket = listen(options)
         self.port: int = self._socket.getsockname()[1]
         app = Starlette(
             routes=[
@@ -194,7 +182,7 @@ class HttpServer:
             call.caller = self._gate.admit(*_who(request))
         if self._running > self._options.max_in_flight and not method.open:
             raise one_too_many(self._options.max_in_flight)
-        body = await read_in_time(request, self._options.max_body_bytes, BODY_SECONDS)
+        body = await read_in_time(request, self._options.max_message_bytes, BODY_SECONDS)
         asked = HttpRequest(request.path_params, request.headers, body)
         if len(body) < LARGE:
             reply = method.handler(asked, call)

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from google.protobuf.message import DecodeError, Message
 
-from horngate.access.watched import Watched
 from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, Overloaded
 from horngate.protocols.method import Method, Observed, cut
 from horngate.protocols.trailers import ERROR
-from horngate.transports.tls import Certificates
+from horngate.transports.options import PortOptions
 
 Report = Callable[[Observed, Exception], None]
 """Told of an error that nobody designed."""
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcOptions:
-    """Where to listen, and what is too much.
-
-    Attributes:
-        host: an address.
-        port: 0 for any free one.
-        max_message_bytes: the largest message either way.
-        max_header_bytes: the most metadata of a call.
-        max_in_flight: calls that may wait for their answers; one more is refused at once.
-        certificates: what TLS is spoken with; None for plain text.
-        socket: the path of a Unix socket, in place of ``host`` and ``port``.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8500
-    max_message_bytes: int = 64 * 1024 * 1024
-    max_header_bytes: int = 16 * 1024
-    max_in_flight: int = 8192
-    certificates: Watched[Certificates] | None = None
-    socket: str = ""
-
-    @property
-    def address(self) -> str:
-        """Host and port as one text, an IPv6 host in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 class GrpcTransport(Protocol):
@@ -124,7 +93,7 @@ def one_too_many(limit: int) -> Overloaded:
     )
 
 
-def port_taken(options: GrpcOptions) -> ConfigError:
+def port_taken(options: PortOptions) -> ConfigError:
     """The error for a port that cannot be had."""
     return ConfigError(
         f"grpc_port: expected a free port on {options.host}, received {options.port}, which is in "

@@ -8,7 +8,6 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,29 +16,12 @@ import pytest
 
 from horngate.client import Client
 from tests.conftest import Served
-from tests.serving import RunningServer, wait_until
+from tests.serving import Held, RunningServer, wait_until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 MANY = 10_000
 SPARE_HANDLES = 16
 SPARE_THREADS = 8
-
-
-class Held:
-    """What a server process holds."""
-
-    def __init__(self, server: RunningServer) -> None:
-        self._proc = Path("/proc", str(server.process.pid))
-
-    def handles(self) -> int:
-        return sum(1 for _ in (self._proc / "fd").iterdir())
-
-    def threads(self) -> int:
-        return sum(1 for _ in (self._proc / "task").iterdir())
-
-    def resident(self) -> int:
-        pages = int((self._proc / "statm").read_text().split()[1])
-        return pages * resource.getpagesize() >> 20
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,11 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
             {},
             r"flag --max-header-bytes: max_header_bytes: expected 1024 to",
         ),
+        (
+            {"keepalive_seconds": "0.5"},
+            {},
+            r"flag --keepalive-seconds: keepalive_seconds: expected 1 to",
+        ),
         ({"stuck_seconds": "0"}, {}, r"flag --stuck-seconds: stuck_seconds: expected 0.1 to"),
     ],
 )

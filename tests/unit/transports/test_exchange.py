@@ -13,7 +13,7 @@ from horngate.errors import Code, HorngateError, Overloaded
 from horngate.protocols.method import Observed, Status, UnaryMethod
 from horngate.scheduling.ticket import Answer, Ticket
 from horngate.transports.native.exchange import Exchanges
-from horngate.transports.port import GrpcOptions
+from horngate.transports.options import PortOptions
 from tests.unit.scheduling.doubles import ManualClock
 
 
@@ -61,7 +61,7 @@ class Bench:
         front: Any = self.front
         self.exchanges = Exchanges(
             front,
-            options=GrpcOptions(max_message_bytes=100, max_in_flight=2),
+            options=PortOptions(max_message_bytes=100, max_in_flight=2),
             gate=self.gate,
             observer=self.observer,
             report=lambda method, error: self.faults.append(error),

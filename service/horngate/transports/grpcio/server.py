@@ -32,8 +32,8 @@ from horngate.transports.grpcio.credentials import credentials
 from horngate.transports.grpcio.duplex import Duplex
 from horngate.transports.grpcio.handlers import Context, Handlers
 from horngate.transports.grpcio.reflection import add_reflection
+from horngate.transports.options import PortOptions
 from horngate.transports.port import (
-    GrpcOptions,
     Report,
     caller_address,
     failure,
@@ -46,14 +46,8 @@ CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 STREAM_GRACE: Final = 0.5
 """Seconds in which open streams may read their last messages once the port is closed."""
 
-KEEPALIVE: Final = (
-    # Whoever has vanished without a word is found out within 80 seconds, and their calls end.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # Clients may ping as often as this without being thrown out for it.
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-)
+PING_MS: Final = 5_000
+"""Milliseconds between two pings of a client that is not thrown out for them."""
 
 
 class GrpcServer:
@@ -62,7 +56,7 @@ class GrpcServer:
     def __init__(
         self,
         methods: Sequence[Method],
-        options: GrpcOptions,
+        options: PortOptions,
         *,
         observer: CallObserver,
         report: Report,
@@ -86,13 +80,20 @@ class GrpcServer:
     async def start(self) -> int:
         self._doorbell = Doorbell(asyncio.get_running_loop())
         limit = self._options.max_message_bytes
+        silence, patience = self._options.keepalive_ms
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
                 ("grpc.max_metadata_size", self._options.max_header_bytes),
                 ("grpc.absolute_max_metadata_size", self._options.max_header_bytes),
-                *KEEPALIVE,
+                # Whoever has vanished without a word is found out, and their calls end. The second
+                # bounds how long TCP keeps sending, the third how long a ping is waited for.
+                ("grpc.keepalive_time_ms", silence),
+                ("grpc.keepalive_timeout_ms", patience),
+                ("grpc.http2.ping_timeout_ms", patience),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", PING_MS),
                 # A second server on the port must be an error, not half of the traffic.
                 ("grpc.so_reuseport", 0),
             ]

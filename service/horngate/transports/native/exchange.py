@@ -13,8 +13,8 @@ from horngate.errors import Code, ShuttingDown
 from horngate.protocols.method import CallObserver, UnaryMethod
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
+from horngate.transports.options import PortOptions
 from horngate.transports.port import (
-    GrpcOptions,
     Report,
     caller_address,
     failure,
@@ -64,7 +64,7 @@ class Exchanges:
         self,
         front: NativeGrpcFront,
         *,
-        options: GrpcOptions,
+        options: PortOptions,
         gate: Gate,
         observer: CallObserver,
         report: Report,

@@ -29,7 +29,8 @@ from horngate.servable import Clock
 from horngate.transports.grpcio.server import GrpcServer
 from horngate.transports.native.exchange import Exchanges
 from horngate.transports.native.receiver import Events, Receiver
-from horngate.transports.port import GrpcOptions, Report, port_taken
+from horngate.transports.options import PortOptions
+from horngate.transports.port import Report, port_taken
 
 DELIVERY_SECONDS: Final = 2.0
 """How long the last answers may take to leave; a caller that does not read is not waited for."""
@@ -47,7 +48,7 @@ class NativeServer:
     def __init__(
         self,
         methods: Sequence[Method],
-        options: GrpcOptions,
+        options: PortOptions,
         *,
         observer: CallObserver,
         report: Report,
@@ -86,14 +87,15 @@ class NativeServer:
         socket = str(Path(self._folder, "behind.sock"))
         self._behind = self._make_behind(dataclasses.replace(self._options, socket=socket))
         await self._behind.start()
+        silence, patience = self._options.keepalive_ms
         try:
             self._front = NativeGrpcFront(
                 self._options.address,
                 [(method.path, False) for method in self._methods],
                 call_details=True,
                 metrics=True,
-                keepalive_time_ms=60_000,
-                keepalive_timeout_ms=20_000,
+                keepalive_time_ms=silence,
+                keepalive_timeout_ms=patience,
                 keepalive_permit_without_calls=True,
                 max_metadata_size=self._options.max_header_bytes,
             )
