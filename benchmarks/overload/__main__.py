@@ -72,9 +72,8 @@ def main() -> int:
                     }
                 )
                 _print(runs[-1])
-                broken += [
-                    f"{transport}, {model.name}: {each}" for each in judge(outcomes, DEADLINE)
-                ]
+                found = judge(outcomes, model.goodput, DEADLINE)
+                broken += [f"{transport}, {model.name}: {each}" for each in found]
     if options.record:
         cores = {"server": sorted(serving), "asker": sorted(asking)}
         record = about | {"deadline_s": DEADLINE, "cores": cores, "runs": runs}
