@@ -29,6 +29,7 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── EngineStuck             UNAVAILABLE          a run of the model does not come back
     │   └── EngineFailed            INTERNAL             the model raised while it ran
     ├── LoadError                   FAILED_PRECONDITION  a version on disk that cannot go live
+    │   └── NoRoom                  FAILED_PRECONDITION  it does not fit into the memory left
     ├── ConfigError                 INVALID_ARGUMENT     names the source and the key
     ├── PublishError                FAILED_PRECONDITION  a model that may not be published
     ├── DataError                   FAILED_PRECONDITION  training data that cannot be had
@@ -247,6 +248,10 @@ class LoadError(HorngateError):
     """A version on disk that cannot go live: incomplete, damaged, or wrong on its goldens."""
 
     code = Code.FAILED_PRECONDITION
+
+
+class NoRoom(LoadError):
+    """A version that may not be loaded beside what is held now, and may be once that is less."""
 
 
 class ConfigError(HorngateError):

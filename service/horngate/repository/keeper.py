@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from horngate.errors import ConfigError, LoadError
+from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.repository.loader import Load
-from horngate.repository.model import Model
+from horngate.repository.model import Failure, Model
 from horngate.repository.observer import RepositoryObserver
 from horngate.repository.orders import Change, Check, Orders
 from horngate.repository.repository import Repository
@@ -184,9 +184,9 @@ class Keeper:
 
     def _follow_model(self, model: Model, folder: ModelFolder, *, whole: bool = False) -> None:
         self._read_model_settings(model, folder)
-        for number in list(model.failed):
+        for number, failure in list(model.failed.items()):
             on_disk = folder.versions.get(number)
-            if on_disk is None or on_disk.fingerprint != model.failed[number]:
+            if on_disk is None or on_disk.fingerprint != failure.fingerprint:
                 model.forget_failure(number)
         if model.settings is not None:
             self._move(model, model.settings, folder, whole=whole)
@@ -198,11 +198,14 @@ class Keeper:
         model.settings_stamp = folder.stamp
         try:
             model.settings = self._source.settings(folder)
-            model.relabel()
         except ConfigError as error:
             self._observer.settings_refused(model.name, error)
             if model.settings is None and folder.versions:
                 self._change(model, max(folder.versions), State.END, error=str(error))
+            return
+        model.relabel()
+        for number in list(model.failed):
+            model.forget_failure(number)  # under other settings it may do
 
     def _move(
         self, model: Model, settings: ModelSettings, folder: ModelFolder, *, whole: bool
@@ -264,7 +267,7 @@ class Keeper:
             version = self._load(model.name, number, folder.path, settings)
             self._check_succession(model, settings, version)
         except Exception as error:  # noqa: BLE001 - whatever a load raises, the keeper goes on
-            model.failed[number] = folder.fingerprint
+            model.failed[number] = Failure(folder.fingerprint, isinstance(error, NoRoom))
             reason = (
                 str(error) if isinstance(error, LoadError) else f"{type(error).__name__}: {error}"
             )
@@ -319,6 +322,7 @@ class Keeper:
         while self._drained:
             version = self._drained.popleft()
             version.close()
+            self._room_again()
             model = self._repository.held().get(version.model)
             if model is not None and version.number in model.live:
                 continue  # it was replaced by itself under new settings
@@ -328,6 +332,12 @@ class Keeper:
             else:
                 gone = VersionStatus(version.model, version.number, State.END)
                 self._observer.version_changed(gone)
+
+    def _room_again(self) -> None:
+        for model in self._repository.held().values():
+            for number, failure in list(model.failed.items()):
+                if failure.no_room:
+                    model.forget_failure(number)
 
     def _change(self, model: Model, number: int, state: State, **changes: object) -> None:
         status = model.changed_status(number, state, **changes)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from horngate.errors import LoadError
+from horngate.errors import NoRoom
 from horngate.repository.compiled import FORMS
 
 WEIGHTS: Final = 2
@@ -39,12 +39,12 @@ class Memory:
         """Refuse the version in ``folder`` where it would not fit beside what is held.
 
         Raises:
-            LoadError: with what it needs and what is left.
+            NoRoom: with what it needs and what is left.
         """
         needed = needed_bytes(folder)
         left = self.limit - self._resident()
         if needed > left:
-            raise LoadError(
+            raise NoRoom(
                 f"expected a version that fits into the {max(0, left) // _MIB} MiB left of the "
                 f"limit of {self.limit // _MIB}, received one that takes up to {needed // _MIB} "
                 "MiB to load; unload other versions, or raise memory_limit"

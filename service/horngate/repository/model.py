@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from horngate.repository.scan import Fingerprint
 from horngate.repository.served import ServedVersion
@@ -16,6 +16,13 @@ from horngate.repository.status import State, VersionStatus
 
 ENDED_KEPT: Final = 5
 """How many unloaded versions a model remembers; failed ones stay while they are on disk."""
+
+
+class Failure(NamedTuple):
+    """What did not load: its fingerprint, and whether it was for want of memory alone."""
+
+    fingerprint: Fingerprint
+    no_room: bool
 
 
 @dataclass
@@ -27,7 +34,7 @@ class Model:
         newest: the highest of them, what a request without a version gets.
         labelled: those of them that a label means, by label.
         statuses: every version known, by number.
-        failed: versions that did not load, with the fingerprint that did not.
+        failed: versions that did not load, and are not tried again as things are.
         seen: each version's fingerprint at the last look.
         loaded: what each live version's was as it was loaded.
         essential: present when the server started, so that readiness waits for it.
@@ -41,7 +48,7 @@ class Model:
     newest: ServedVersion | None = None
     labelled: Mapping[str, ServedVersion] = field(default_factory=dict)
     statuses: Mapping[int, VersionStatus] = field(default_factory=dict)
-    failed: dict[int, Fingerprint] = field(default_factory=dict)
+    failed: dict[int, Failure] = field(default_factory=dict)
     seen: dict[int, Fingerprint] = field(default_factory=dict)
     loaded: dict[int, Fingerprint] = field(default_factory=dict)
 
@@ -67,7 +74,7 @@ class Model:
         self.statuses = statuses
 
     def forget_failure(self, number: int) -> None:
-        """A failed version changed on disk or left it: it may be tried again."""
+        """What made it fail has changed: it may be tried again."""
         self.failed.pop(number, None)
         status = self.statuses.get(number)
         if status is not None and status.state is State.END:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from horngate.errors import ConfigError, LoadError
+from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.repository.control import Control
 from horngate.repository.keeper import Keeper
 from horngate.repository.repository import Repository
@@ -74,6 +74,8 @@ class House:
 
     def load(self, model: str, number: int, folder: Path, settings: ModelSettings) -> ServedVersion:
         self.loads.append((model, number))
+        if (folder / "large").exists():
+            raise NoRoom("expected a version that fits")
         if not (folder / "good").exists():
             raise LoadError("expected a good version")
         servable = self.servables[model, number] = DoublingServable()

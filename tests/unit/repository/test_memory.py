@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from horngate.errors import LoadError
+from horngate.errors import NoRoom
 from horngate.repository.compiled import FORMS
 from horngate.repository.memory import WEIGHTS, Memory, needed_bytes, resident_bytes
 
@@ -32,7 +32,7 @@ def test_a_compiled_form_is_what_is_loaded(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
     file(tmp_path / "saved_model.pb", 3 * MIB)
     memory = Memory(16 * MIB, resident=lambda: 11 * MIB)
-    with pytest.raises(LoadError, match=r"the 5 MiB left of the limit of 16, received .* 6 MiB"):
+    with pytest.raises(NoRoom, match=r"the 5 MiB left of the limit of 16, received .* 6 MiB"):
         memory.check(tmp_path)
     Memory(17 * MIB, resident=lambda: 11 * MIB).check(tmp_path)
 

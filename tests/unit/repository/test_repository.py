@@ -68,6 +68,31 @@ def test_a_version_that_fails_leaves_the_old_one_serving_and_is_tried_again_when
     assert house.state(2).error == ""
 
 
+def test_a_version_that_failed_is_tried_again_under_new_settings(house: House) -> None:
+    house.write("m", 1)
+    house.look(1)
+    house.write("m", 2, "bad")
+    house.look()
+    house.configure("m", ModelSettings(batching=BatchingOptions(max_batch_size=7)))
+    house.look()
+    assert house.loads.count(("m", 2)) == 2
+    assert house.live() == (1,)
+
+
+def test_a_version_without_room_is_tried_again_when_another_is_unloaded(house: House) -> None:
+    house.write("m", 1)
+    house.write("other", 1)
+    house.look(1)
+    house.write("m", 2, "large")
+    house.look(4)
+    assert house.loads.count(("m", 2)) == 1, "as long as nothing is unloaded"
+    assert house.state(2).error == "expected a version that fits"
+    shutil.rmtree(house.root / "other")
+    house.look()
+    assert house.loads.count(("m", 2)) == 2
+    assert house.live() == (1,)
+
+
 def test_at_the_start_a_broken_newest_version_falls_back_to_the_one_before(house: House) -> None:
     house.write("m", 1)
     house.write("m", 2, "bad")
