@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from horngate.client import Client
+from tests.clients import PREFACE
 from tests.conftest import Served
 from tests.serving import Held, RunningServer, wait_until
 
 SILENCE = 1.5
 DEAF = 20
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 PING, ACK = 6, 1
 """HTTP/2's frame type and flag, RFC 9113, section 6.7."""
 

@@ -1,0 +1,44 @@
+"""Clients that are many, slow or gone, made of bare sockets, and one that is as it should be."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import numpy as np
+
+from horngate.client import Client
+from tests.serving import RunningServer
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""What a gRPC client says first: HTTP/2's magic, and settings that change nothing."""
+
+SPARE_HANDLES = 16
+"""What a server may have open beyond what it had, for reasons of its own."""
+
+BURST = 100
+"""Connections made at once. The native front lets 128 wait to be taken; one more tries again after
+a second, as TCP does."""
+
+
+def ask(server: RunningServer) -> float:
+    with Client(server.address, retries=0) as client:
+        x = np.ones((1, 1), np.float32)
+        return float(client.predict("constant", {"x": x})["y"].item())
+
+
+def connections(number: int, port: int, said: bytes) -> list[socket.socket]:
+    made: list[socket.socket] = []
+    for count in range(number):
+        if count % BURST == 0:
+            time.sleep(0.01)
+        made.append(socket.create_connection(("127.0.0.1", port), timeout=30))
+        made[-1].sendall(said)
+    return made
+
+
+def close(sockets: list[socket.socket], *, at_once: bool = False) -> None:
+    for each in sockets:
+        if at_once:  # a reset, as of a machine that has lost its memory
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        each.close()
