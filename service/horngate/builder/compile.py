@@ -13,7 +13,7 @@ import numpy as np
 
 from horngate.builder import convert
 from horngate.builder.samples import trial_inputs
-from horngate.errors import HorngateError, InvalidRequest, PublishError
+from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError
 from horngate.repository import extras
 from horngate.repository.compiled import (
     CompiledRecord,
@@ -24,7 +24,7 @@ from horngate.repository.compiled import (
 )
 from horngate.repository.layout import STAGING_PREFIX
 from horngate.runtimes.onnx import ELEMENTS, OnnxServable
-from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.runtimes.savedmodel import SavedModelRuntime, check_operations
 from horngate.servable import Servable
 from horngate.tensors import Array, Arrays, DType, Signature
 
@@ -63,7 +63,6 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
         LoadError: TensorFlow cannot load the version, or a file differs from its checksum.
         PublishError: the folder cannot be written to.
     """
-    runtime = SavedModelRuntime(trust_operations=trust_operations)
     hashes = extras.Hashes(folder)
     extras.verify_checksums(folder, hashes)
     goldens = extras.read_goldens(folder)
@@ -76,7 +75,9 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
         staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder / extras.FOLDER))
         staging.chmod(0o755)  # a server may run as somebody else
         try:
-            record = replace(record, signatures=_compile(folder, staging, goldens, runtime))
+            record = replace(
+                record, signatures=_compile(folder, staging, goldens, trust_operations)
+            )
         except PublishError as error:
             record = replace(record, refused=_in_one_line(error))
         install(folder, staging, record)
@@ -90,6 +91,18 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
     return record
 
 
+def _check_objects(folder: Path) -> None:
+    """The converter restores the SavedModel's objects, which runs more of it than serving does.
+
+    Raises:
+        PublishError: what that runs reaches beyond the model.
+    """
+    try:
+        check_operations(folder, objects=True)
+    except LoadError as error:
+        raise PublishError(str(error)) from error
+
+
 def _in_one_line(error: PublishError) -> str:
     words = " ".join(str(error).split())
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
@@ -99,11 +112,13 @@ def _compile(
     folder: Path,
     staging: Path,
     goldens: Mapping[str, extras.Golden],
-    runtime: SavedModelRuntime,
+    trust_operations: bool,
 ) -> dict[str, CompiledSignature]:
     forms: dict[str, CompiledSignature] = {}
-    tensorflow = runtime.load(folder)
+    tensorflow = SavedModelRuntime(trust_operations=trust_operations).load(folder)
     try:
+        if not trust_operations:
+            _check_objects(folder)
         for name, signature in tensorflow.signatures.items():
             _check_dtypes(signature)
             golden = goldens.get(name)

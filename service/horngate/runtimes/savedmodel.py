@@ -20,7 +20,7 @@ from tensorflow.python.framework import op_def_registry
 from tensorflow.python.saved_model import loader_impl
 
 from horngate.errors import InvalidRequest, LoadError
-from horngate.runtimes.operations import scan
+from horngate.runtimes.scan import scan
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class SavedModelRuntime:
 
     def load(self, folder: Path, threads: int = 0) -> SavedModelServable:
         if not self._trust_operations:
-            _check_operations(folder)
+            check_operations(folder)
         graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         session = tf.compat.v1.Session(graph=graph, config=config)
@@ -66,14 +66,22 @@ class SavedModelRuntime:
             ) from error
 
 
-def _check_operations(folder: Path) -> None:
-    """Refuse a graph that reads or writes files, runs Python or reaches the network."""
+def check_operations(folder: Path, *, objects: bool = False) -> None:
+    """Refuse a SavedModel that reads or writes files, runs Python or reaches the network.
+
+    Args:
+        folder: has ``saved_model.pb`` in it.
+        objects: whether it is to be loaded by ``tf.saved_model.load``, which runs more of it.
+
+    Raises:
+        LoadError: it does, or cannot be read.
+    """
     try:
         saved_model = loader_impl.parse_saved_model(str(folder))
     except (OSError, ValueError) as error:
         raise LoadError(f"TensorFlow cannot read the SavedModel: {_first_line(error)}") from error
     for meta_graph in saved_model.meta_graphs:
-        found = scan(meta_graph, _keeps_state)
+        found = scan(meta_graph, op_def_registry.get, objects=objects)
         if found:
             listed = ", ".join(map(str, found[:5])) + (" and more" if len(found) > 5 else "")
             raise LoadError(
@@ -81,12 +89,6 @@ def _check_operations(folder: Path) -> None:
                 f"beyond: {listed}; a SavedModel is a program: if you trust who made it, allow "
                 "that with --trust-model-ops"
             )
-
-
-def _keeps_state(operation: str) -> bool:
-    known = op_def_registry.get(operation)
-    # What TensorFlow does not know it cannot load either, and then says so itself.
-    return known is not None and known.is_stateful
 
 
 def _first_line(error: Exception) -> str:
@@ -133,13 +135,16 @@ class SavedModelServable:
             raise InvalidRequest(
                 f"the model refused the values of the inputs: {_reason(error)}"
             ) from error
-        return {
-            name: np.asarray(result) for name, result in zip(known.outputs, results, strict=True)
-        }
+        return {name: _array(result) for name, result in zip(known.outputs, results, strict=True)}
 
     def close(self) -> None:
         self._functions.clear()
         self._session.close()
+
+
+def _array(result: Any) -> Array:
+    # A single string comes as bytes, of which numpy would make a text that ends at a NUL.
+    return np.array(result, object) if isinstance(result, bytes) else np.asarray(result)
 
 
 def _function(session: tf.compat.v1.Session, definition: SignatureDef) -> RunFunction:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import LoadError, PublishError
-from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.runtimes.savedmodel import SavedModelRuntime, check_operations
 from tests.serving import RunningServer
 from tests.small_models import publish_small_models, two_inputs
 
@@ -145,8 +145,10 @@ def test_keras_models_of_every_kind_are_no_reason(tmp_path: Path) -> None:
     x = keras.layers.GaussianNoise(0.1)(keras.layers.BatchNormalization()(x))
     keras.Model(inputs, keras.layers.Dense(1)(x)).export(tmp_path / "lstm", verbose=False)
     SavedModelRuntime().load(tmp_path / "lstm").close()
+    check_operations(tmp_path / "lstm", objects=True)
     two_inputs().export(tmp_path / "two", verbose=False)
     SavedModelRuntime().load(tmp_path / "two").close()
+    check_operations(tmp_path / "two", objects=True)
 
 
 def test_a_vocabulary_in_a_file_of_the_models_own(tmp_path: Path) -> None:
@@ -174,3 +176,44 @@ def test_a_vocabulary_in_a_file_of_the_models_own(tmp_path: Path) -> None:
         assert found["index"].tolist() == [1, -1]
     finally:
         servable.close()
+    check_operations(tmp_path / "m", objects=True)
+
+
+def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("horn\nivory\n")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        words = v1.placeholder(tf.string, [None], name="word")
+        asset = tf.constant(str(vocabulary))
+        v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, asset)
+        table = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(
+                asset,
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
+            ),
+            -1,
+        )
+        offset = v1.get_variable("offset", initializer=tf.constant(10, tf.int64))
+        answer = table.lookup(words) + offset
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        builder = v1.saved_model.Builder(str(tmp_path / "m"))
+        builder.add_meta_graph_and_variables(
+            session,
+            ["serve"],
+            {"serving_default": v1.saved_model.predict_signature_def({"w": words}, {"i": answer})},
+            assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
+            main_op=v1.tables_initializer(),
+        )
+        builder.save()
+    vocabulary.unlink()
+    servable = SavedModelRuntime().load(tmp_path / "m")
+    try:
+        found = servable.run("serving_default", {"w": np.array([b"ivory", b"x"], object)})
+        assert found["i"].tolist() == [11, 9]
+    finally:
+        servable.close()
+    check_operations(tmp_path / "m", objects=True)

@@ -113,3 +113,19 @@ def test_two_versions_of_a_model_do_not_share_variables(tmp_path: Path) -> None:
     assert answers == [1, 2]
     for servable in servables:
         servable.close()
+
+
+def test_a_single_string_is_an_array_and_keeps_its_nuls(tmp_path: Path) -> None:
+    """A session gives it as bytes, not as an array."""
+
+    def count(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.constant(b"a\0b\0") + tf.strings.as_string(tf.size(x))}
+
+    save(tmp_path, serving_default=(count, FLOATS))
+    servable = load(tmp_path)
+    try:
+        answer = servable.run("serving_default", {"x": np.zeros(2, np.float32)})["y"]
+        assert (answer.shape, answer.dtype) == ((), np.dtype(object))
+        assert answer.item() == b"a\0b\x002"
+    finally:
+        servable.close()

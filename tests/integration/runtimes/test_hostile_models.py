@@ -1,0 +1,267 @@
+"""SavedModels made by hand to get past the look at their operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
+
+from horngate.errors import LoadError
+from horngate.runtimes.savedmodel import SavedModelRuntime
+
+v1 = tf.compat.v1
+SPEC = tf.TensorSpec([None], tf.float32)
+FLOAT = types_pb2.DT_FLOAT
+
+
+class Model:
+    """A ``MetaGraphDef`` with ``x`` float32 [n] fed and ``y`` fetched, to be added to."""
+
+    def __init__(self, graph: tf.Graph | None = None) -> None:
+        self.file = saved_model_pb2.SavedModel(saved_model_schema_version=1)
+        self.meta = self.file.meta_graphs.add()
+        self.meta.meta_info_def.tags.append("serve")
+        self.graph = self.meta.graph_def
+        if graph is not None:
+            self.graph.CopyFrom(graph.as_graph_def())
+        else:
+            x = self.graph.node.add(name="x", op="Placeholder")
+            x.attr["dtype"].type = FLOAT
+        signature = self.meta.signature_def["serving_default"]
+        signature.inputs["x"].CopyFrom(_info("x:0"))
+        signature.outputs["y"].CopyFrom(_info("y:0"))
+
+    def function(self, run: Callable[..., Any], *, arguments: int = 1) -> Any:
+        """Add ``run`` as a function; its ``FunctionDef``."""
+        concrete = tf.function(run).get_concrete_function(*[SPEC] * arguments)
+        added = self.graph.library.function.add()
+        added.CopyFrom(concrete.function_def)
+        added.signature.is_stateful = True
+        return added
+
+    def call(self, function: str) -> Any:
+        """``y`` is what the function makes of ``x``; the ``NodeDef``."""
+        node = self.graph.node.add(name="y", op="StatefulPartitionedCall", input=["x"])
+        node.attr["Tin"].list.type.append(FLOAT)
+        node.attr["Tout"].list.type.append(FLOAT)
+        node.attr["f"].func.name = function
+        return node
+
+    def calling(self, placeholder: str, kind: str) -> Any:
+        """Add a function that is given ``placeholder`` as an attribute; its ``FunctionDef``."""
+        added = self.graph.library.function.add()
+        added.signature.name = "outer"
+        added.signature.is_stateful = True
+        added.signature.input_arg.add(name="x", type=FLOAT)
+        added.signature.output_arg.add(name="y", type=FLOAT)
+        added.signature.attr.add(name=placeholder, type=kind)
+        return added
+
+    def save(self, folder: Path) -> Path:
+        (folder / "variables").mkdir(parents=True)
+        (folder / "saved_model.pb").write_bytes(self.file.SerializeToString())
+        return folder
+
+
+def _info(tensor: str) -> Any:
+    with tf.Graph().as_default():
+        info = v1.saved_model.build_tensor_info(v1.placeholder(tf.float32, [None]))
+    info.name = tensor
+    return info
+
+
+def writing(path: Path) -> Callable[[Any], Any]:
+    def write(x: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file(str(path), "gotcha")]):
+            return tf.identity(x)
+
+    return write
+
+
+def a_gradient(path: Path) -> Model:
+    model = Model()
+    plain = model.function(tf.identity)
+    hostile = model.function(lambda x, _: writing(path)(x), arguments=2)
+    model.graph.library.gradient.add(
+        function_name=plain.signature.name, gradient_func=hostile.signature.name
+    )
+    node = model.graph.node.add(name="y", op="SymbolicGradient", input=["x", "x"])
+    node.attr["Tin"].list.type.extend([FLOAT, FLOAT])
+    node.attr["Tout"].list.type.append(FLOAT)
+    node.attr["f"].func.name = plain.signature.name
+    return model
+
+
+def a_function_given_as_an_attribute(path: Path) -> Model:
+    model = Model()
+    hostile = model.function(writing(path))
+    outer = model.calling("given", "func")
+    node = outer.node_def.add(name="call", op="StatefulPartitionedCall", input=["x"])
+    node.attr["Tin"].list.type.append(FLOAT)
+    node.attr["Tout"].list.type.append(FLOAT)
+    node.attr["f"].placeholder = "given"
+    outer.ret["y"] = "call:output:0"
+    model.call("outer").attr["f"].func.attr["given"].func.name = hostile.signature.name
+    return model
+
+
+def another_implementation(path: Path) -> Model:
+    model = Model()
+    for run, device in ((writing(path), b"CPU"), (tf.identity, b"GPU")):
+        added = model.function(run)
+        added.attr["api_implements"].s = b"one"
+        added.attr["api_preferred_device"].s = device
+    model.call(added.signature.name)
+    return model
+
+
+def a_stream_given_as_an_attribute(path: Path) -> Model:
+    model = Model()
+    outer = model.calling("stream", "string")
+    text = outer.node_def.add(name="text", op="Const")
+    text.attr["dtype"].type = types_pb2.DT_STRING
+    text.attr["value"].tensor.CopyFrom(tf.make_tensor_proto("gotcha"))
+    prints = outer.node_def.add(name="prints", op="PrintV2", input=["text:output:0"])
+    prints.attr["output_stream"].placeholder = "stream"
+    result = outer.node_def.add(name="result", op="Identity", input=["x", "^prints"])
+    result.attr["T"].type = FLOAT
+    outer.ret["y"] = "result:output:0"
+    model.call("outer").attr["f"].func.attr["stream"].s = f"file://{path}".encode()
+    return model
+
+
+def traced(run: Callable[[Any], Any]) -> Model:
+    with tf.Graph().as_default() as graph:
+        tf.identity(run(v1.placeholder(tf.float32, [None], name="x")), name="y")
+    return Model(graph)
+
+
+def a_graph_within_a_tensor(path: Path) -> Model:
+    with tf.Graph().as_default() as inner:
+        answer = writing(path)(tf.constant(1.0))
+        tf.raw_ops.TensorDataset(components=[answer], output_shapes=[[]], name="dataset")
+    content = inner.as_graph_def()
+    result = content.node.add(name="result", op="_Retval", input=["dataset"])
+    result.attr["T"].type = types_pb2.DT_VARIANT
+
+    def run(x: Any) -> Any:
+        dataset = tf.raw_ops.DatasetFromGraph(graph_def=content.SerializeToString())
+        count = tf.raw_ops.DatasetCardinality(input_dataset=dataset)
+        return x + tf.cast(count, tf.float32)
+
+    return traced(run)
+
+
+def a_file_of_descriptors(path: Path) -> Model:
+    def run(x: Any) -> Any:
+        encoded = tf.raw_ops.EncodeProto(
+            sizes=tf.ones([1, 1], tf.int32),
+            values=[tf.ones([1, 1])],
+            field_names=["v"],
+            message_type="a.B",
+            descriptor_source=str(path),
+        )
+        return x + tf.cast(tf.strings.length(encoded), tf.float32)
+
+    return traced(run)
+
+
+def an_abort(_: Path) -> Model:
+    def run(x: Any) -> Any:
+        with tf.control_dependencies([tf.raw_ops.Abort(exit_without_error=True)]):
+            return tf.identity(x)
+
+    return traced(run)
+
+
+def what_nobody_has_looked_at(_: Path) -> Model:
+    def run(x: Any) -> Any:
+        dataset = tf.raw_ops.TensorDataset(components=[x], output_shapes=[[None]])
+        return x + tf.cast(tf.raw_ops.DatasetCardinality(input_dataset=dataset), tf.float32)
+
+    return traced(run)
+
+
+def variables_of_another(path: Path) -> Model:
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [None], name="x")
+        prefix = v1.placeholder_with_default("unused", [], name="prefix")
+        variable = v1.get_variable("w", shape=[], use_resource=True)
+        (value,) = tf.raw_ops.RestoreV2(
+            prefix=str(path), tensor_names=["w"], shape_and_slices=[""], dtypes=[tf.float32]
+        )
+        assigned = tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
+        with tf.control_dependencies([assigned]):
+            tf.identity(prefix, name="restore")
+        tf.identity(x * variable, name="y")
+    model = Model(graph)
+    model.meta.saver_def.filename_tensor_name = "prefix:0"
+    model.meta.saver_def.save_tensor_name = "prefix:0"
+    model.meta.saver_def.restore_op_name = "restore"
+    return model
+
+
+def a_vocabulary_of_another(path: Path) -> Model:
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [None], name="x")
+        table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="t")
+        tf.raw_ops.InitializeTableFromTextFileV2(
+            table_handle=table, filename=str(path), key_index=-2, value_index=-1, name="fill"
+        )
+        size = tf.raw_ops.LookupTableSizeV2(table_handle=table)
+        tf.identity(x + tf.cast(size, tf.float32), name="y")
+    model = Model(graph)
+    model.meta.collection_def["legacy_init_op"].node_list.value.append("fill")
+    return model
+
+
+def a_vocabulary_out_of_the_folder(path: Path) -> Model:
+    model = a_vocabulary_of_another(path)
+    names = {node.name for node in model.graph.node if node.op == "Const"}
+    (name,) = [each for each in names if "filename" in each]
+    model.meta.asset_file_def.add(filename="../../target").tensor_info.CopyFrom(_info(f"{name}:0"))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (a_gradient, "WriteFile (reads or writes files)"),
+        (a_function_given_as_an_attribute, "WriteFile (reads or writes files)"),
+        (another_implementation, "WriteFile (reads or writes files)"),
+        (a_stream_given_as_an_attribute, "PrintV2 (reads or writes files)"),
+        (a_graph_within_a_tensor, "DatasetFromGraph (runs a program that it carries or names)"),
+        (a_file_of_descriptors, "EncodeProto (reads or writes files)"),
+        (an_abort, "Abort (ends the process)"),
+        (what_nobody_has_looked_at, "TensorDataset (nobody has looked at what it does)"),
+        (variables_of_another, "RestoreV2 (reads or writes files)"),
+        (a_vocabulary_of_another, "InitializeTableFromTextFileV2 (reads or writes files)"),
+        (a_vocabulary_out_of_the_folder, "the asset '../../target' (reads or writes files)"),
+    ],
+)
+def test_refused_and_not_run(tmp_path: Path, make: Callable[[Path], Model], what: str) -> None:
+    target = tmp_path / "target"
+    folder = make(target).save(tmp_path / "source")
+    with pytest.raises(LoadError) as refused:
+        SavedModelRuntime().load(folder)
+    assert what in str(refused.value)
+    assert not target.exists()
+
+
+def test_the_ways_round_are_real(tmp_path: Path) -> None:
+    """Trusted, they do what they are refused for: the models above are no straw men."""
+    for make in (a_function_given_as_an_attribute, a_gradient, a_stream_given_as_an_attribute):
+        target = tmp_path / make.__name__
+        folder = make(target).save(tmp_path / f"{make.__name__}-source")
+        servable = SavedModelRuntime(trust_operations=True).load(folder)
+        try:
+            servable.run("serving_default", {"x": np.zeros(2, np.float32)})
+        finally:
+            servable.close()
+        assert "gotcha" in target.read_text()
