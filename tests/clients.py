@@ -6,6 +6,8 @@ import socket
 import time
 
 import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
 
 from horngate.client import Client
 from tests.serving import RunningServer
@@ -25,6 +27,22 @@ def ask(server: RunningServer) -> float:
     with Client(server.address, retries=0) as client:
         x = np.ones((1, 1), np.float32)
         return float(client.predict("constant", {"x": x})["y"].item())
+
+
+def streamed(
+    server: RunningServer, token: str | None, messages: int
+) -> list[InferenceServerException | None]:
+    """What the messages of one stream were told; None for an answer."""
+    asked = triton.InferInput("x", [1, 1], "FP32")
+    asked.set_data_from_numpy(np.ones((1, 1), np.float32))
+    errors: list[InferenceServerException | None] = []
+    headers = None if token is None else {"authorization": f"Bearer {token}"}
+    with triton.InferenceServerClient(server.address) as client:
+        client.start_stream(lambda result, error: errors.append(error), headers=headers)
+        for _ in range(messages):
+            client.async_stream_infer("constant", [asked])
+        client.stop_stream()
+    return errors
 
 
 def connections(number: int, port: int, said: bytes) -> list[socket.socket]:

@@ -13,7 +13,8 @@ from horngate.servable import Clock
 class Gate:
     """Tells callers apart and counts their calls. Thread-safe.
 
-    ``closed`` is whether it has anything to do: an open gate need not be asked at all.
+    ``closed`` is whether it has anything to do: an open gate need not be asked at all. ``asks`` is
+    whether a caller has to show a token.
 
     Args:
         clock: monotonic seconds.
@@ -33,6 +34,15 @@ class Gate:
         self._rate = rate
         self._rates = Rates(clock)
         self.closed = tokens is not None or rate is not None
+        self.asks = tokens is not None
+
+    def known(self, authorization: str) -> Caller | None:
+        """Whom a call comes from, as ``admit`` has it, without counting it.
+
+        Raises:
+            Unauthenticated: no token, or an unknown one.
+        """
+        return None if self._tokens is None else self._tokens().caller(authorization)
 
     def admit(self, authorization: str, address: str) -> Caller | None:
         """Whom a call comes from, None where this server does not ask.
@@ -45,7 +55,7 @@ class Gate:
             Unauthenticated: no token, or an unknown one.
             RateLimited: one call too many.
         """
-        caller = None if self._tokens is None else self._tokens().caller(authorization)
+        caller = self.known(authorization)
         rate = self._rate if caller is None or caller.rate is None else caller.rate
         client = address if caller is None else f"token {caller.name}"
         if rate is not None and client:

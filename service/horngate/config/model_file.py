@@ -63,5 +63,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # A number of thousands of digits is another error than bad TOML, and tables without end.
         raise ConfigError(f"{path}: expected a readable TOML file; {error}") from error

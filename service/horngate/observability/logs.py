@@ -54,6 +54,15 @@ def configure(level: LogLevel, log_format: LogFormat, stream: TextIO | None = No
     # warnings are one for each malformed request: whoever sends those must not fill the disk.
     for name in ("uvicorn", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).setLevel("ERROR")
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_text)
+
+
+def _is_no_callers_text(record: logging.LogRecord) -> bool:
+    """Whether a line of grpcio's is not about metadata that is no UTF-8.
+
+    It writes such a line for each call, with a trace and all that was sent, tokens included.
+    """
+    return record.exc_info is None or not isinstance(record.exc_info[1], UnicodeDecodeError)
 
 
 class LogLevels:

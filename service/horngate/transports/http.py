@@ -41,7 +41,7 @@ from horngate.transports.doorbell import Doorbell
 from horngate.transports.listener import listen
 from horngate.transports.options import PortOptions
 from horngate.transports.patience import PatientProtocol
-from horngate.transports.port import Report, one_too_many
+from horngate.transports.port import Report, authorization, one_too_many
 from horngate.transports.tls import rotating
 
 LARGE: Final = 64 * 1024
@@ -104,6 +104,8 @@ class HttpServer:
             ],
             exception_handlers={HTTPException: _not_served},
         )
+        # A redirect would repeat whatever host the caller names.
+        app.router.redirect_slashes = False
         certificates = options.certificates
         config = uvicorn.Config(
             app,
@@ -182,7 +184,9 @@ class HttpServer:
             call.caller = self._gate.admit(*_who(request))
         if self._running > self._options.max_in_flight and not method.open:
             raise one_too_many(self._options.max_in_flight)
-        body = await read_in_time(request, self._options.max_message_bytes, BODY_SECONDS)
+        # What is open to everybody takes no body, and none is read: it would be anybody's memory.
+        limit = self._options.max_message_bytes
+        body = b"" if method.open else await read_in_time(request, limit, BODY_SECONDS)
         asked = HttpRequest(request.path_params, request.headers, body)
         if len(body) < LARGE:
             reply = method.handler(asked, call)
@@ -247,7 +251,8 @@ def _refusal(error: Exception, told: JsonError) -> HttpReply:
 def _who(request: Request) -> tuple[str, str]:
     """The token that a request shows, and the address that it comes from."""
     address = "" if request.client is None else request.client.host
-    return request.headers.get("authorization", ""), address
+    shown = request.headers.getlist("authorization")
+    return authorization(("authorization", value) for value in shown), address
 
 
 async def _not_served(request: Request, error: Exception) -> Response:

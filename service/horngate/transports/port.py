@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from google.protobuf.message import DecodeError, Message
 
-from horngate.errors import Code, ConfigError, HorngateError, InvalidRequest, Overloaded
+from horngate.errors import (
+    Code,
+    ConfigError,
+    HorngateError,
+    InvalidRequest,
+    Overloaded,
+    Unauthenticated,
+)
 from horngate.protocols.method import Method, Observed, cut
 from horngate.protocols.trailers import ERROR
 from horngate.transports.options import PortOptions
@@ -71,6 +78,20 @@ def parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Me
             f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
             "cannot be read as one"
         ) from error
+
+
+def authorization(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """What a caller shows; "" for nothing.
+
+    Raises:
+        Unauthenticated: it shows several, of which proxies and servers choose differently.
+    """
+    shown = [value for key, value in metadata if key == "authorization" and isinstance(value, str)]
+    if len(shown) > 1:
+        raise Unauthenticated(
+            f"expected one 'authorization: Bearer TOKEN', received {len(shown)}; send one"
+        )
+    return shown[0] if shown else ""
 
 
 def caller_address(peer: str) -> str:

@@ -73,6 +73,10 @@ def read(options: TlsOptions) -> Certificates:
             f"tls_client_ca: expected certificates in PEM in {options.client_ca}; {_why(error)}"
         ) from error
     context.verify_mode = ssl.CERT_REQUIRED
+    # A session that is taken up again shows no certificate, and would outlive the authority that
+    # let it in. Without tickets TLS 1.3 has no sessions; those of TLS 1.2 Python cannot forbid.
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
     return Certificates(cert, key, client_ca, context)
 
 

@@ -27,6 +27,7 @@ from horngate.errors import (
     Unauthenticated,
 )
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
+from tests.clients import streamed
 from tests.conftest import Served
 from tests.serving import RunningServer, wait_until
 
@@ -135,24 +136,14 @@ def test_both_ports_ask_alike(locked: RunningServer) -> None:
     assert {each["name"] for each in index} == {"constant"}
 
 
-def test_a_stream_is_asked_for_each_message(locked: RunningServer) -> None:
-    asked = triton.InferInput("x", [1, 1], "FP32")
-    asked.set_data_from_numpy(np.ones((1, 1), np.float32))
-    errors: list[InferenceServerException | None] = []
-
-    def told(result: object, error: InferenceServerException | None) -> None:
-        errors.append(error)
-
-    with triton.InferenceServerClient(locked.address) as client:
-        for token in (TEAM, None):
-            headers = None if token is None else {"authorization": f"Bearer {token}"}
-            client.start_stream(told, headers=headers)
-            client.async_stream_infer("constant", [asked])
-            client.async_stream_infer("constant", [asked])
-            client.stop_stream()
-    assert errors[:2] == [None, None]
-    assert all("this server asks for a token" in str(error) for error in errors[2:])
-    assert len(errors) == 4
+def test_a_stream_is_asked_as_it_opens_and_counted_by_message(locked: RunningServer) -> None:
+    assert streamed(locked, TEAM, 2) == [None, None]
+    refused = streamed(locked, None, 2)
+    assert refused
+    assert all("this server asks for a token" in str(error) for error in refused)
+    hasty = streamed(locked, HASTY, 6)
+    assert len(hasty) == 6
+    assert any("2 requests a second" in str(error) for error in hasty)
 
 
 CONTROL = ("register", "log")

@@ -75,3 +75,9 @@ def test_the_reference_models_settings_are_valid() -> None:
     assert [path.parent.name for path in files] == ["mnist_cnn", "mnist_fusion"]
     for path in files:
         assert read_model_settings(path).batching.enabled
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000 + "]" * 5000], ids=["digits", "depth"])
+def test_what_python_cannot_read_is_told_like_other_bad_toml(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match="expected a readable TOML file"):
+        settings(tmp_path, f"[limits]\nmax_request_rows = {value}")

@@ -16,6 +16,9 @@ from hypothesis.extra import numpy as arrays
 from horngate.errors import InvalidRequest, Unsupported
 from horngate.protocols.elements import MalformedTensor
 from horngate.protocols.json import (
+    MOST_LISTS,
+    MOST_SLOW,
+    MOST_STRINGS,
     message_to_plain,
     parse_json,
     read_array,
@@ -162,6 +165,25 @@ NO_TEXT = [b'"\\ud800"', b'{"\\udC00": 1}', b'"\xed\xa0\x80"', "[1]".encode("utf
 def test_what_is_no_json(text: bytes) -> None:
     with pytest.raises(InvalidRequest, match="JSON Parse error"):
         parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"[" + b"[]," * MOST_LISTS + b"[]]", "at most 2097152 lists and objects, received"),
+        (b"[" + b"{}," * MOST_LISTS + b"{}]", "at most 2097152 lists and objects, received"),
+        (b"[" + b'"",' * MOST_STRINGS + b'""]', "at most 4194304 strings, received 4194305"),
+        (b"[" + b"1," * MOST_SLOW + b"NaN, 1]", "among at most 4194304 values"),
+    ],
+)
+def test_what_would_keep_every_other_thread_waiting(text: bytes, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        parse_json(text)
+
+
+def test_numbers_are_not_counted() -> None:
+    numbers = parse_json(b"[" + b"1," * (2 * MOST_LISTS) + b"1]")
+    assert len(numbers) == 2 * MOST_LISTS + 1
 
 
 def test_what_only_looks_like_half_a_pair_and_a_mark_of_utf_8() -> None:

@@ -40,6 +40,7 @@ class Stream:
         self.asked: list[Ticket[HealthCheckResponse]] = []
         self.observer = Observer()
         self.faults: list[Exception] = []
+        self.inside = 0
         method = DuplexMethod(
             protocol="p",
             service="s",
@@ -59,7 +60,8 @@ class Stream:
             self.observer,
             self._report,
             itertools.count().__next__,
-            admit=lambda _: None,
+            enter=self._enter,
+            leave=self._leave,
         )
 
     def _handle(self, request: HealthCheckRequest, call: Call) -> Answer[HealthCheckResponse]:
@@ -67,6 +69,12 @@ class Stream:
             raise Overloaded("the queue is full")
         self.asked.append(Ticket())
         return self.asked[-1]
+
+    def _enter(self, _: Call) -> None:
+        self.inside += 1
+
+    def _leave(self) -> None:
+        self.inside -= 1
 
     def _report(self, method: Observed, error: Exception) -> None:
         self.faults.append(error)
@@ -139,6 +147,7 @@ def test_a_refusal_is_an_answer_like_another() -> None:
         stream.asked[0].succeed(SERVING)
         assert sorted(await stream.replies()) == [1, 3]
         assert sorted(stream.observer.codes) == [Code.OK, Code.UNAVAILABLE]
+        assert stream.inside == 0
         assert stream.faults == []
 
     asyncio.run(scene())
@@ -160,7 +169,9 @@ def test_a_caller_that_leaves_gives_all_up() -> None:
     async def scene() -> None:
         stream = Stream()
         await stream.send([request(), request()])
+        assert stream.inside == 2
         stream.duplex.cancel()
+        assert stream.inside == 0
         assert all(ticket.done for ticket in stream.asked)
         assert stream.observer.codes == [Code.CANCELLED] * 2
         assert stream.observer.open == 0

@@ -28,6 +28,7 @@ def test_what_the_files_hold(tmp_path: Path) -> None:
     found = read(options)
     assert (found.cert, found.key) == (options.cert.read_bytes(), options.key.read_bytes())
     assert found.context.verify_mode is ssl.CERT_REQUIRED
+    assert found.context.minimum_version is ssl.TLSVersion.TLSv1_3
     alone = read(TlsOptions(options.cert, options.key))
     assert alone.client_ca is None
     assert alone.context.verify_mode is ssl.CERT_NONE

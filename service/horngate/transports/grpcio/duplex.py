@@ -24,7 +24,12 @@ the memory. A single request may be larger."""
 
 
 class Duplex:
-    """Belongs to the event loop; answers may complete on any thread."""
+    """Belongs to the event loop; answers may complete on any thread.
+
+    Args:
+        enter: called once for each request, before it is handled; may refuse it by raising.
+        leave: called once for each request, when its answer has left or nobody wants it.
+    """
 
     def __init__(
         self,
@@ -34,10 +39,12 @@ class Duplex:
         report: Report,
         clock: Clock,
         *,
-        admit: Callable[[Call], None],
+        enter: Callable[[Call], None],
+        leave: Callable[[], None],
     ) -> None:
         self._method = method
-        self._admit = admit
+        self._enter = enter
+        self._leave = leave
         self._loop = loop
         self._observer = observer
         self._report = report
@@ -92,6 +99,7 @@ class Duplex:
             now = self._clock()
             code = Code.DEADLINE_EXCEEDED if waiting.call.ran_out(now) else Code.CANCELLED
             self._observer.finished(self._method, waiting.call, code, now - waiting.call.started)
+            self._leave()
         self._waiting.clear()
 
     async def _make_room(self, size: int) -> None:
@@ -107,7 +115,7 @@ class Duplex:
         self._waiting.add(waiting)
         self._bytes += waiting.size
         try:
-            self._admit(waiting.call)
+            self._enter(waiting.call)
             waiting.answer = self._method.handler(waiting.request, waiting.call)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
             waiting.answer = error
@@ -132,6 +140,7 @@ class Duplex:
         data = message.SerializeToString()
         self._waiting.discard(waiting)
         self._bytes -= waiting.size
+        self._leave()
         self._freed.set()
         self._observer.finished(
             self._method, waiting.call, code, self._clock() - waiting.call.started

@@ -8,21 +8,28 @@ from typing import Any
 import grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
+TurnedAway = Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"]
 
 
 class Handlers(grpc.GenericRpcHandler):
-    """Finds a method by its path; asked last, so that it also answers for unknown ones."""
+    """Finds a method by its path; asked last, so that it also answers for unknown ones.
 
-    def __init__(self, handlers: Any) -> None:
+    Args:
+        handlers: by path.
+        turned_away: asked first, before a message is read; what to call instead, if anything.
+    """
+
+    def __init__(self, handlers: Any, turned_away: TurnedAway) -> None:
         self._handlers = dict(handlers)
+        self._turned_away = turned_away
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        known = self._handlers.get(handler_call_details.method)
-        return known or grpc.stream_stream_rpc_method_handler(
-            _unserved(handler_call_details.method)
-        )
+        path = handler_call_details.method
+        if path not in self._handlers:
+            return grpc.stream_stream_rpc_method_handler(_unserved(path))
+        return self._turned_away(handler_call_details) or self._handlers[path]
 
 
 def _unserved(path: str) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:

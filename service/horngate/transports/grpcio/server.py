@@ -28,13 +28,16 @@ from horngate.protocols.method import (
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 from horngate.transports.doorbell import Doorbell
+from horngate.transports.grpcio.calls import CODES, call_of
 from horngate.transports.grpcio.credentials import credentials
+from horngate.transports.grpcio.door import Door
 from horngate.transports.grpcio.duplex import Duplex
 from horngate.transports.grpcio.handlers import Context, Handlers
 from horngate.transports.grpcio.reflection import add_reflection
 from horngate.transports.options import PortOptions
 from horngate.transports.port import (
     Report,
+    authorization,
     caller_address,
     failure,
     one_too_many,
@@ -42,7 +45,6 @@ from horngate.transports.port import (
     port_taken,
 )
 
-CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 STREAM_GRACE: Final = 0.5
 """Seconds in which open streams may read their last messages once the port is closed."""
 
@@ -66,6 +68,7 @@ class GrpcServer:
     ) -> None:
         self._methods = methods
         self._gate = gate
+        self._door = Door(methods, gate, observer=observer, report=report, clock=clock)
         self._options = options
         self._observer = observer
         self._report = report
@@ -99,7 +102,8 @@ class GrpcServer:
             ]
         )
         add_reflection(self._server, {method.service for method in self._methods}, self._pool)
-        self._server.add_generic_rpc_handlers((Handlers(map(self._handler, self._methods)),))
+        handlers = Handlers(map(self._handler, self._methods), self._door.turned_away)
+        self._server.add_generic_rpc_handlers((handlers,))
         try:
             port = self._listen()
         except RuntimeError as error:
@@ -147,7 +151,7 @@ class GrpcServer:
         guarded = self._gate.closed and not method.open
 
         async def serve(data: bytes, context: Context) -> bytes:
-            call = self._call(context)
+            call = call_of(context, clock())
             observer.started(method, call)
             self._in_flight += 1
             code = Code.OK
@@ -178,11 +182,8 @@ class GrpcServer:
 
     def _admit(self, call: Call, context: Context) -> None:
         """Pass the gate, or raise why not."""
-        authorization = ""
-        for key, value in context.invocation_metadata() or ():
-            if key == "authorization" and isinstance(value, str):
-                authorization = value
-        call.caller = self._gate.admit(authorization, caller_address(context.peer()))
+        shown = authorization(context.invocation_metadata() or ())
+        call.caller = self._gate.admit(shown, caller_address(context.peer()))
 
     async def _answered(self, answer: Answer[Any]) -> None:
         self._waiting += 1
@@ -198,7 +199,8 @@ class GrpcServer:
         loop = asyncio.get_running_loop()
 
         async def serve(data: bytes, context: Context) -> AsyncIterator[bytes]:
-            call = self._call(context)
+            await self._check_streams(method, context)
+            call = call_of(context, clock())
             observer.started(method, call)
             code = Code.OK
             queue: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -233,12 +235,19 @@ class GrpcServer:
         guarded = self._gate.closed and not method.open
 
         async def serve(messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-            # Each message passes the gate by itself: a stream is no way around a rate.
-            admit = (lambda call: self._admit(call, context)) if guarded else _admit_all
-            duplex = Duplex(method, loop, self._observer, self._report, self._clock, admit=admit)
+            await self._check_streams(method, context)
+            duplex = Duplex(
+                method,
+                loop,
+                self._observer,
+                self._report,
+                self._clock,
+                enter=lambda call: self._enter(call, context, guarded=guarded),
+                leave=self._leave,
+            )
             self._duplexes.add(duplex)
             reader = loop.create_task(
-                duplex.read(messages, lambda: self._call(context)), name="duplex"
+                duplex.read(messages, lambda: call_of(context, self._clock())), name="duplex"
             )
             try:
                 async for reply in duplex.replies():
@@ -257,17 +266,30 @@ class GrpcServer:
 
         return serve
 
+    def _enter(self, call: Call, context: Context, *, guarded: bool) -> None:
+        """Count a message of a stream, which is no way around a limit or a rate.
+
+        Raises:
+            Overloaded: there are too many in flight; ``_leave`` follows all the same.
+        """
+        self._in_flight += 1
+        if guarded:
+            self._admit(call, context)
+        if self._in_flight > self._options.max_in_flight:
+            raise one_too_many(self._options.max_in_flight)
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
+
+    async def _check_streams(self, method: Method, context: Context) -> None:
+        """End the call if as many streams are open as there may be."""
+        limit = self._options.max_in_flight
+        if len(self._streams) + len(self._duplexes) >= limit:
+            told = failure(method, one_too_many(limit), self._report)
+            await context.abort(CODES[told.code], told.message, told.trailers)
+
     def _busy(self) -> bool:
         return self._waiting > 0 or any(duplex.in_flight for duplex in self._duplexes)
-
-    def _call(self, context: Context) -> Call:
-        now = self._clock()
-        remaining: float | None = context.time_remaining()  # None where the caller set none
-        return Call(now, None if remaining is None else now + remaining)
-
-
-def _admit_all(_call: Call) -> None:
-    pass
 
 
 async def _next(queue: asyncio.Queue[Message | None]) -> Message:

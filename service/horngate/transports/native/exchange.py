@@ -16,6 +16,7 @@ from horngate.servable import Clock
 from horngate.transports.options import PortOptions
 from horngate.transports.port import (
     Report,
+    authorization,
     caller_address,
     failure,
     one_too_many,
@@ -108,11 +109,8 @@ class Exchanges:
 
     def _admit(self, exchange: Exchange, details: Details) -> None:
         """Pass the gate, or raise why not."""
-        authorization = ""
-        for key, value in details[0]:
-            if key == "authorization" and isinstance(value, str):
-                authorization = value
-        exchange.caller = self._gate.admit(authorization, caller_address(details[1]))
+        address = caller_address(details[1])
+        exchange.caller = self._gate.admit(authorization(details[0]), address)
 
     def cancel(self, number: int) -> None:
         """The caller of ``number`` gave up, or its deadline passed."""
