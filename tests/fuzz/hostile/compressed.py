@@ -12,6 +12,9 @@ from tests.fuzz.target import pack_http
 BOMB: Final = 65 << 20
 """Bytes that a bomb comes to: more than the default limit of 64 MiB."""
 
+LISTS: Final = 20_000_000
+"""Empty lists that fit into the limit, and parsed would take seconds and gigabytes."""
+
 
 def compressed_bodies() -> Named:
     """Each with the coding that it claims."""
@@ -19,6 +22,7 @@ def compressed_bodies() -> Named:
     bodies = {
         "gzip-bomb": (gzip.compress(bytes(BOMB), 9, mtime=0), "gzip"),
         "deflate-bomb": (zlib.compress(bytes(BOMB), 9), "deflate"),
+        "gzip-lists": (gzip.compress(b"[" + b"[]," * LISTS + b"[]]", 9, mtime=0), "gzip"),
         "gzip-good": (good, "gzip"),
         "gzip-truncated": (good[:-9], "gzip"),
         "gzip-no-end": (good[:-1], "gzip"),
