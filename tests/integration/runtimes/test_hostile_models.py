@@ -192,7 +192,7 @@ def variables_of_another(path: Path) -> Model:
     with tf.Graph().as_default() as graph:
         x = v1.placeholder(tf.float32, [None], name="x")
         prefix = v1.placeholder_with_default("unused", [], name="prefix")
-        variable = v1.get_variable("w", shape=[], use_resource=True)
+        variable = v1.get_variable("w", initializer=tf.constant(0.0), use_resource=True)
         (value,) = tf.raw_ops.RestoreV2(
             prefix=str(path), tensor_names=["w"], shape_and_slices=[""], dtypes=[tf.float32]
         )
