@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from horngate.errors import ConfigError, LoadError, NoRoom
@@ -29,6 +28,7 @@ from horngate.repository.settings import ModelSettings
 from horngate.repository.source import Source
 from horngate.repository.status import State, VersionStatus
 from horngate.repository.succession import check_succession
+from horngate.repository.wanted import wanted
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 
@@ -211,39 +211,20 @@ class Keeper:
         self, model: Model, settings: ModelSettings, folder: ModelFolder, *, whole: bool
     ) -> None:
         """Load what should be live; when it all is, retire what should not be."""
-        wanted, missing = self._wanted(model, settings, folder)
+        aim = wanted(model, settings, folder)
         while not self._stopping:
-            quiet = [number for number in missing if whole or self._quiet(model, number, folder)]
+            quiet = [
+                number for number in aim.missing if whole or self._quiet(model, number, folder)
+            ]
             if not quiet:
                 break
             self._bring_up(model, settings, quiet[0], folder.versions[quiet[0]])
             # A failure changes what is wanted: the newest version that works.
-            wanted, missing = self._wanted(model, settings, folder)
+            aim = wanted(model, settings, folder)
         # Old versions leave when all that should replace them is there, never before.
-        if wanted and not missing:
-            for number in [number for number in model.live if number not in wanted]:
+        if aim.live and not aim.missing:
+            for number in [number for number in model.live if number not in aim.live]:
                 self._retire(model, model.live[number])
-
-    def _wanted(
-        self, model: Model, settings: ModelSettings, folder: ModelFolder
-    ) -> tuple[frozenset[int], list[int]]:
-        """Which versions should be live, and which of them must be loaded for it, newest first."""
-        usable = [
-            number
-            for number in folder.versions
-            if number not in model.failed or number in model.live
-        ]
-        wanted = settings.versions.wanted(usable)
-        missing = [
-            number
-            for number in sorted(wanted, reverse=True)
-            if number not in model.failed
-            and not (
-                _serves_under(model.live.get(number), settings, folder.versions[number].path)
-                and model.loaded.get(number) == folder.versions[number].fingerprint
-            )
-        ]
-        return wanted, missing
 
     def _quiet(self, model: Model, number: int, folder: ModelFolder) -> bool:
         """Whether nobody is writing the version any more: nothing changed since the last look.
@@ -343,12 +324,3 @@ class Keeper:
         status = model.changed_status(number, state, **changes)
         self._observer.version_changed(status)
         self._repository.tell_change()
-
-
-def _serves_under(version: ServedVersion | None, settings: ModelSettings, folder: Path) -> bool:
-    return version is not None and (
-        version.folder == folder
-        and version.settings.batching == settings.batching
-        and version.settings.limits == settings.limits
-        and version.settings.runtime == settings.runtime
-    )
