@@ -61,7 +61,7 @@ class Zeros:
     def __init__(self) -> None:
         self._answers: dict[int, Array] = {}
 
-    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:  # noqa: ARG002
+    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:  # noqa: ARG002 - a double
         rows = len(inputs["image"])
         answer = self._answers.get(rows)
         if answer is None:
@@ -77,10 +77,10 @@ class ZerosRuntime:
 
     name, wants, remedy = "zeros", "", ""
 
-    def recognises(self, folder: Path) -> bool:  # noqa: ARG002
+    def recognises(self, folder: Path) -> bool:  # noqa: ARG002 - a double
         return True
 
-    def load(self, folder: Path, threads: int = 0) -> Zeros:  # noqa: ARG002
+    def load(self, folder: Path, threads: int = 0) -> Zeros:  # noqa: ARG002 - a double
         return Zeros()
 
 
@@ -90,7 +90,7 @@ class Front:
     def __init__(self) -> None:
         self.replies = 0
 
-    def respond(self, number: int, payload: bytes) -> bool:  # noqa: ARG002
+    def respond(self, number: int, payload: bytes) -> bool:  # noqa: ARG002 - a double
         self.replies += 1
         return True
 

@@ -103,7 +103,7 @@ class EchoServer:
         said = []
         for kind in (bytearray, memoryview):
             try:
-                self.front.respond(call, kind(payload))  # type: ignore[arg-type]
+                self.front.respond(call, kind(payload))  # type: ignore[arg-type]  # that is the trial
                 said.append(f"{kind.__name__}: taken")
                 break
             except TypeError:

@@ -108,7 +108,7 @@ def find_engine(project: str, environment: Mapping[str, str]) -> Engine:
             (named, "build", "--layers"), (named, "compose"), "podman", project, environment
         )
     if shutil.which("docker") is not None:
-        answer = subprocess.run(["docker", "info"], capture_output=True, check=False)  # noqa: S607
+        answer = subprocess.run(["docker", "info"], capture_output=True, check=False)  # noqa: S607 - from the PATH
         if answer.returncode == 0:
             return Engine(
                 ("docker", "build"), ("docker", "compose"), "docker", project, environment

@@ -53,8 +53,8 @@ def convert(folder: Path, signature: str) -> bytes:
 
 def _converted(folder: Path, signature: str) -> onnx.ModelProto:
     # Imported where notices are caught, because its imports warn.
-    from tf2onnx import convert as tf2onnx  # noqa: PLC0415
-    from tf2onnx import tf_loader  # noqa: PLC0415
+    from tf2onnx import convert as tf2onnx  # noqa: PLC0415 - as above
+    from tf2onnx import tf_loader  # noqa: PLC0415 - as above
 
     graph, inputs, outputs, tables, names = tf_loader.from_saved_model(
         str(folder),
@@ -67,7 +67,7 @@ def _converted(folder: Path, signature: str) -> onnx.ModelProto:
     )
     # tf2onnx.convert has a way in for Keras models, functions and graphs, and none for what
     # carries look-up tables; its own command line comes in here.
-    model: onnx.ModelProto = tf2onnx._convert_common(  # noqa: SLF001
+    model: onnx.ModelProto = tf2onnx._convert_common(  # noqa: SLF001 - as above
         graph,
         name=signature,
         opset=OPSET,

@@ -126,7 +126,7 @@ class _Absent(argparse.Action):
         self,
         parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse passes them
         namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,  # noqa: ARG002
+        values: str | Sequence[Any] | None,  # noqa: ARG002 - the same
         option_string: str | None = None,
     ) -> None:
         namespace.absent = (*namespace.absent, (option_string, self._remedy))

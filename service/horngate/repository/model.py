@@ -86,7 +86,7 @@ class Model:
 
     def changed_status(self, number: int, state: State, **changes: object) -> VersionStatus:
         """The status of ``number`` in ``state``, remembered."""
-        status = replace(self.status_of(number), state=state, **changes)  # type: ignore[arg-type]
+        status = replace(self.status_of(number), state=state, **changes)  # type: ignore[arg-type]  # its fields
         self.set_status(status)
         return status
 

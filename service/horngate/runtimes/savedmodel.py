@@ -152,7 +152,7 @@ def _function(session: tf.compat.v1.Session, definition: SignatureDef) -> RunFun
     options.feed.extend(info.name for info in definition.inputs.values())
     options.fetch.extend(info.name for info in definition.outputs.values())
     # The public make_callable goes through feed dictionaries and costs half as much again.
-    function: RunFunction = session._make_callable_from_options(options)  # noqa: SLF001
+    function: RunFunction = session._make_callable_from_options(options)  # noqa: SLF001 - as above
     return function
 
 

@@ -218,8 +218,7 @@ def _grpcio() -> tuple[MakeServer, MakeExecutor, int]:
 
 
 def _native(clock: Clock) -> tuple[MakeServer, MakeExecutor, int]:
-    # Imported here, because the library is optional.
-    from horngate.transports.native.server import NativeServer  # noqa: PLC0415
+    from horngate.transports.native.server import NativeServer  # noqa: PLC0415 - it is optional
 
     gatherer = Gatherer(clock)
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import ssl
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError, URLError
@@ -208,8 +208,8 @@ def test_tokens_are_read_again(small_models: Served, tmp_path: Path) -> None:
     try:
         ask(running, TEAM)
         path.write_text("[team]\ntoken = 12")
-        line = _asks_until(running, TEAM, lambda: _line(running, "changed file not taken"))
-        assert line
+        _asks_until(running, TEAM, lambda: _line(running, "changed file not taken"))
+        assert _line(running, "changed file not taken")
         ask(running, TEAM)
         path.write_text(f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n')
         _asks_until(running, OPERATOR, lambda: _works(running, OPERATOR))
@@ -231,13 +231,12 @@ def _line(server: RunningServer, event: str) -> bool:
     return any(str(line.get("event")).startswith(event) for line in server.log)
 
 
-def _asks_until(server: RunningServer, token: str, holds: object) -> bool:
+def _asks_until(server: RunningServer, token: str, holds: Callable[[], bool]) -> None:
     def look() -> bool:
         _works(server, token)
-        return bool(holds())  # type: ignore[operator]  # a callable
+        return holds()
 
     wait_until(look, "the file to be read again")
-    return True
 
 
 def test_control_is_off_without_tokens(server: RunningServer) -> None:

@@ -55,7 +55,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def options(engine: str) -> RuntimeOptions:
     # The doubles have names of their own, so that no test rests on the real engines'.
-    return RuntimeOptions(engine=engine)  # type: ignore[arg-type]
+    return RuntimeOptions(engine=engine)  # type: ignore[arg-type]  # as above
 
 
 def test_the_first_engine_that_knows_the_folder_serves_it(bench: Bench) -> None:

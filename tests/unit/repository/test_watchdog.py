@@ -8,7 +8,6 @@ import pytest
 from horngate.engine import Engine
 from horngate.errors import EngineStuck
 from horngate.repository.watchdog import Watchdog
-from horngate.scheduling.ticket import Ticket
 from tests.unit.repository.house import House
 from tests.unit.scheduling.doubles import DOUBLING, ManualClock
 
@@ -34,9 +33,7 @@ def test_a_stuck_model_is_not_ready_and_others_are(tmp_path: Path) -> None:
         watchdog.look()
 
     house.servables["stuck", 1].during = during
-    work: Ticket[object] = scheduler.submit(  # type: ignore[assignment]
-        DOUBLING, {"x": np.ones((1, 1), np.float32)}, 1, None
-    )
+    work = scheduler.submit(DOUBLING, {"x": np.ones((1, 1), np.float32)}, 1, None)
     house.executors["stuck", 1].run_all()
     with pytest.raises(EngineStuck):
         work.result()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -247,7 +249,7 @@ def test_work_of_a_higher_priority_runs_first_where_there_are_levels() -> None:
     order: list[int] = []
     for number, priority in enumerate((0, 3, 2, 1, 9, 1)):
         work = bench.scheduler.submit(DOUBLING, {"x": x}, 1, None, priority)
-        work.on_done(lambda number=number: order.append(number))  # type: ignore[misc]
+        work.on_done(partial(order.append, number))
     bench.executor.run_all()
     assert order == [3, 5, 2, 0, 1, 4]
     assert bench.servable.calls == [(2, 1), (1, 1), (3, 1)]

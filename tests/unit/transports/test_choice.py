@@ -18,7 +18,7 @@ def test_a_port_that_only_this_machine_reaches_is_carried_natively(host: str) ->
     assert choose("auto", host).transport == "native"
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.org"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.org"])  # noqa: S104 - nothing is bound
 def test_a_port_open_to_others_stays_with_grpcio_and_says_why(host: str) -> None:
     choice = choose("auto", host)
     assert choice.transport == "grpcio"
@@ -26,7 +26,7 @@ def test_a_port_open_to_others_stays_with_grpcio_and_says_why(host: str) -> None
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    assert choose("native", "0.0.0.0").transport == "native"  # noqa: S104
+    assert choose("native", "0.0.0.0").transport == "native"  # noqa: S104 - the same
     assert choose("grpcio", "127.0.0.1").transport == "grpcio"
 
 

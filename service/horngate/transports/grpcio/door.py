@@ -56,7 +56,7 @@ class Door:
         self, method: Method, told: Failure
     ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
         # As a stream of messages, of which it takes none.
-        async def refuse(messages: AsyncIterator[bytes], context: Context) -> None:  # noqa: ARG001
+        async def refuse(_messages: AsyncIterator[bytes], context: Context) -> None:
             call = call_of(context, self._clock())
             self._observer.started(method, call)
             try:

@@ -33,7 +33,7 @@ class Handlers(grpc.GenericRpcHandler):
 
 
 def _unserved(path: str) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
-    async def refuse(requests: AsyncIterator[bytes], context: Context) -> None:  # noqa: ARG001
+    async def refuse(_messages: AsyncIterator[bytes], context: Context) -> None:
         await context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
             f"{path[:200]} is not served here; server reflection lists what is",
