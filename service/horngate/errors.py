@@ -67,9 +67,17 @@ class Code(enum.IntEnum):
 
 
 class HorngateError(Exception):
-    """The root. ``code`` is the class's canonical code; ``str(error)`` is for people."""
+    """The root. ``code`` is the class's canonical code; ``str(error)`` is for people.
+
+    ``detail`` is for operators: logs, and status behind the admin's door. It may name files and
+    quote data, an engine's own words say, and is never sent to callers.
+    """
 
     code: ClassVar[Code] = Code.UNKNOWN
+
+    def __init__(self, message: str = "", *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 class RequestError(HorngateError):
