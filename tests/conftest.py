@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Read as TensorFlow is imported: a test log has no use for notices about the processor.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Whatever a test imports, and whatever it starts, calls nobody.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 class Served(NamedTuple):

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -21,19 +21,30 @@ START_SECONDS = 60
 
 
 class RunningServer:
-    """``horngate serve`` in a process of its own. Its log lines are kept, parsed."""
+    """``horngate serve`` in a process of its own. Its log lines are kept, parsed.
 
-    def __init__(self, models: Path, *flags: str, ready: bool = True) -> None:
+    ``before`` is a command that runs the server as its own process, ``environment`` what takes the
+    place of this process's.
+    """
+
+    def __init__(
+        self,
+        models: Path,
+        *flags: str,
+        ready: bool = True,
+        before: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.models = models
         self.log: list[dict[str, Any]] = []
         self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
-        command = [sys.executable, "-m", "horngate", "serve", "--models", str(models)]
+        command = [*before, sys.executable, "-m", "horngate", "serve", "--models", str(models)]
         ports = ["--grpc-port", "0", "--http-port", "0", "--log-format", "json"]
         self.process = subprocess.Popen(
             [*command, *ports, "--poll-seconds", "0.1", *flags],
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+            env={**(environment or os.environ), "CUDA_VISIBLE_DEVICES": ""},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from horngate.config.server import ServerSettings
+from horngate.runtimes import NO_TELEMETRY
 from tests.deploy.files import DOCKERFILE, ROOT, compose, tool
 
 
@@ -37,6 +38,15 @@ def test_the_server_runs_as_a_fixed_user_and_stops_on_sigterm() -> None:
 def test_the_server_exposes_its_default_ports() -> None:
     settings = ServerSettings()
     assert f"\nEXPOSE {settings.grpc_port} {settings.http_port}\n" in last_stage()
+
+
+def test_no_image_has_telemetry() -> None:
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    base = text.partition("AS base\n")[2].partition("\nFROM ")[0]
+    assert f"\n    {NO_TELEMETRY}=1 \\\n" in base
+    assert "\nFROM base AS server\n" in text
+    assert "\nFROM base AS packages\n" in text
+    assert "\nFROM packages AS builder\n" in text
 
 
 def test_compose_builds_targets_that_exist() -> None:
