@@ -37,6 +37,7 @@ from horngate.repository.repository import Repository
 from horngate.repository.settings import ModelSettings
 from horngate.scheduling.executor import ThreadExecutor
 from horngate.scheduling.gathering import Gatherer, GatheringExecutor
+from horngate.servable import Files
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 from horngate.transports.native.exchange import Details, Exchanges
 from horngate.transports.options import PortOptions
@@ -80,7 +81,7 @@ class ZerosRuntime:
     def recognises(self, folder: Path) -> bool:  # noqa: ARG002 - a double
         return True
 
-    def load(self, folder: Path, threads: int = 0) -> Zeros:  # noqa: ARG002 - a double
+    def load(self, _folder: Path, _threads: int = 0, _files: Files | None = None) -> Zeros:
         return Zeros()
 
 

@@ -20,6 +20,30 @@ class Clock(Protocol):
     def __call__(self) -> float: ...
 
 
+class Files(Protocol):
+    """The files of a version, as whoever checks it and whoever loads it share them.
+
+    What is read is held against what is recorded of it: what was checked is what is loaded.
+    Everything raises ``LoadError`` where a file is not there, is no regular file, differs from its
+    checksum, or changes.
+    """
+
+    def __call__(self, name: str) -> str:
+        """The SHA-256 of a file, in hexadecimal; each is read once for it."""
+
+    def names(self) -> list[str]:
+        """Every file, sorted, by its name within the version."""
+
+    def exists(self, name: str) -> bool:
+        """Whether the file is there."""
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Its content, of at most ``limit`` bytes."""
+
+    def copy(self, name: str, target: Path) -> str:
+        """Copy it to the new file ``target``; the SHA-256 of what was copied."""
+
+
 class Servable(Protocol):
     """A model in memory, ready to run. ``run`` may be called from several threads at once."""
 
@@ -50,12 +74,14 @@ class Servable(Protocol):
 class Loads(Protocol):
     """What an engine's module provides."""
 
-    def load(self, folder: Path, threads: int = 0) -> Servable:
+    def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> Servable:
         """Load the version in ``folder``; slow, and safe to call beside running servables.
 
         Args:
             folder: the version's.
             threads: threads within one run; 0 for the engine's default here.
+            files: reads the folder's files; what they are held against is then the caller's. None
+                where no other check shares them.
 
         Raises:
             LoadError: the folder is incomplete, damaged, or holds what the engine refuses.

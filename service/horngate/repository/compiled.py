@@ -11,7 +11,7 @@ ONNX: ``builder/compile.py`` makes the forms, ``runtimes/onnx.py`` runs them.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +19,12 @@ from urllib.parse import quote
 
 from horngate.errors import LoadError
 from horngate.repository import extras
+from horngate.servable import Files
+from horngate.sizes import FORM
 from horngate.tensors import DType, Signature, TensorSpec
 
 RECORD: Final = extras.FOLDER / "compiled.json"
-FORMS: Final = extras.FOLDER / "compiled"
-
-HashOf = Callable[[str], str]
-"""The SHA-256 of a file of the version by its name; ``extras.Hashes`` is one."""
+FORMS: Final = extras.FORMS
 
 
 @dataclass(frozen=True)
@@ -124,19 +123,44 @@ def write_compiled(version: Path, record: CompiledRecord) -> None:
     extras.write_json(version / RECORD, content)
 
 
-def unusable(version: Path, record: CompiledRecord, hash_of: HashOf | None = None) -> str | None:
+def unusable(
+    version: Path,
+    record: CompiledRecord,
+    files: Files | None = None,
+    *,
+    leave_forms: bool = False,
+) -> str | None:
     """Why ``record`` cannot be used for the folder as it is, in words; None where it can.
 
     Args:
         version: the folder.
         record: what ``read_compiled`` read there.
-        hash_of: shared with another check of the same files, so that each is read once.
+        files: shared with another check of the same files, so that each is read once.
+        leave_forms: whether the content of the forms is left to ``read_form``.
+
+    Raises:
+        LoadError: a file is no regular file.
     """
-    fault = next(_faults(version, record, hash_of or extras.Hashes(version)), None)
+    files = files or extras.Hashes(version)
+    fault = next(_faults(version, record, files, leave_forms=leave_forms), None)
     return f"{fault}; run `horngate compile`" if fault and not record.refused else fault
 
 
-def _faults(version: Path, record: CompiledRecord, hash_of: HashOf) -> Iterator[str]:
+def read_form(form: CompiledSignature, files: Files) -> bytes:
+    """The form as it was compiled.
+
+    Raises:
+        LoadError: it cannot be read, or is another.
+    """
+    content = files.read(form.file, FORM)
+    if files(form.file) != form.sha256:
+        raise LoadError(f"{form.file} differs from its checksum; run `horngate compile`")
+    return content
+
+
+def _faults(
+    version: Path, record: CompiledRecord, files: Files, *, leave_forms: bool
+) -> Iterator[str]:
     if record.refused:
         yield f"not compiled: {record.refused}"
     if not record.signatures:
@@ -147,12 +171,12 @@ def _faults(version: Path, record: CompiledRecord, hash_of: HashOf) -> Iterator[
             yield f"{name} has come since the model was compiled"
         elif name not in found:
             yield f"{name}, which the model was compiled from, is missing"
-        elif hash_of(name) != record.source[name]:
+        elif files(name) != record.source[name]:
             yield f"{name} has changed since the model was compiled"
     for form in record.signatures.values():
-        if not (version / form.file).is_file():
+        if not files.exists(form.file):
             yield f"{form.file} is missing"
-        elif hash_of(form.file) != form.sha256:
+        elif not leave_forms and files(form.file) != form.sha256:
             yield f"{form.file} differs from its checksum"
 
 

@@ -14,8 +14,10 @@ a version that somebody else made is served without.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +26,11 @@ from urllib.parse import quote
 import numpy as np
 
 from horngate.errors import LoadError
+from horngate.repository.archive import TEXT_BYTES, Archive
+from horngate.repository.files import VersionFiles
 from horngate.repository.layout import STAGING_PREFIX
+from horngate.servable import Files
+from horngate.sizes import GOLDEN, GOLDENS_UNPACKED, RECORD
 from horngate.tensors import Array, Arrays, DType, format_shape
 
 FOLDER: Final = Path("assets.extra", "horngate")
@@ -32,6 +38,10 @@ GOLDENS: Final = FOLDER / "goldens.json"
 CHECKSUMS: Final = FOLDER / "checksums.json"
 CURVES: Final = FOLDER / "curves.json"
 PROVENANCE: Final = FOLDER / "provenance.json"
+FORMS: Final = FOLDER / "compiled"
+ENGINES_OWN: Final = (Path("saved_model.pb"), Path("variables"), Path("assets"), FORMS)
+"""What an engine loads, and so reads itself: it may be large, and is read once."""
+
 RTOL: Final = 1e-4
 ATOL: Final = 1e-5
 """Float tolerances of a golden: kernels differ in order of summation between processors."""
@@ -48,6 +58,13 @@ class Golden:
     outputs: Arrays
     rtol: float = RTOL
     atol: float = ATOL
+
+    @property
+    def taken(self) -> int:
+        """Bytes of memory that its tensors take, once read."""
+        arrays = [_storable(array) for array in (*self.inputs.values(), *self.outputs.values())]
+        texts = sum(array.size for array in arrays if array.dtype.kind == "S")
+        return sum(array.nbytes for array in arrays) + TEXT_BYTES * texts
 
     def mismatch(self, outputs: Arrays) -> str | None:
         """What is wrong with ``outputs``, in words; None where nothing is."""
@@ -104,25 +121,31 @@ def write_golden(version: Path, signature: str, golden: Golden) -> None:
     write_json(version / GOLDENS, index)
 
 
-def read_goldens(version: Path) -> dict[str, Golden]:
+def read_goldens(version: Path, files: Files | None = None) -> dict[str, Golden]:
     """The goldens of a version by signature; empty where it carries none.
 
+    Args:
+        version: its folder.
+        files: reads them, and holds them against their checksums; None for any content.
+
     Raises:
-        LoadError: they are there and cannot be read.
+        LoadError: they are there and cannot be read, or are too large.
     """
     goldens: dict[str, Golden] = {}
+    read = VersionFiles(version).read if files is None else files.read
+    room = GOLDENS_UNPACKED
     try:
         for signature, entry in (read_json(version / GOLDENS) or {}).items():
             sides: dict[str, dict[str, Array]] = {"inputs": {}, "outputs": {}}
-            # Opened here: numpy leaves a file open that turns out to be no archive.
-            with (
-                (version / FOLDER / entry["file"]).open("rb") as file,
-                np.load(file, allow_pickle=False) as stored,
-            ):
-                for key, dtype in entry["dtypes"].items():
-                    side, _, name = key.partition("/")
-                    sides[side][name] = _restored(stored[key], DType(dtype))
-            goldens[signature] = Golden(**sides, rtol=entry["rtol"], atol=entry["atol"])
+            content = read(str(FOLDER / entry["file"]), min(GOLDEN, room))
+            archive = Archive(content, room - len(content))
+            for key, dtype in entry["dtypes"].items():
+                side, _, name = key.partition("/")
+                sides[side][name] = _restored(archive.array(key), DType(dtype))
+            room = archive.room
+            goldens[signature] = Golden(
+                **sides, rtol=float(entry["rtol"]), atol=float(entry["atol"])
+            )
     except LoadError:
         raise
     except Exception as error:  # a damaged archive can fail in any of numpy's and zipfile's ways
@@ -131,21 +154,70 @@ def read_goldens(version: Path) -> dict[str, Golden]:
 
 
 class Hashes:
-    """The SHA-256 of a version's files by name, in hexadecimal; each file is read once.
+    """The files of a version as they are read: each is hashed as it is, and no more than once.
 
-    Two checks of one version share it, so that a large model is not read twice.
+    Whatever checks a version and whatever loads it share one, so that what was checked is what is
+    loaded, and a large model is not read twice. Belongs to one thread.
     """
 
     def __init__(self, version: Path) -> None:
-        self._version = version
+        self._files = VersionFiles(version)
         self._known: dict[str, str] = {}
+        self._recorded: dict[str, str] | None = None
 
     def __call__(self, name: str) -> str:
-        """Raises: OSError: the file is not there or cannot be read."""
+        """The SHA-256 of a file, in hexadecimal.
+
+        Raises:
+            LoadError: it is not there, or cannot be read.
+        """
         if name not in self._known:
-            with (self._version / name).open("rb") as file:
-                self._known[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            self._known[name] = self._files.sha256(name)
         return self._known[name]
+
+    def names(self) -> list[str]:
+        """As ``VersionFiles.names``."""
+        return self._files.names()
+
+    def exists(self, name: str) -> bool:
+        """As ``VersionFiles.exists``."""
+        return self._files.exists(name)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The content of a file of at most ``limit`` bytes, as it was recorded.
+
+        Raises:
+            LoadError: as ``VersionFiles.read``; or it differs from its checksum.
+        """
+        content = self._files.read(name, limit)
+        self._learn(name, hashlib.sha256(content).hexdigest())
+        return content
+
+    def copy(self, name: str, target: Path) -> str:
+        """Copy a file, as it was recorded, to the new file ``target``; its SHA-256.
+
+        Raises:
+            LoadError: as ``VersionFiles.copy``; or it differs from its checksum. Nothing is left.
+        """
+        digest = self._files.copy(name, target)
+        try:
+            self._learn(name, digest)
+        except LoadError:
+            target.unlink()
+            raise
+        return digest
+
+    def recorded(self) -> dict[str, str] | None:
+        """As ``read_checksums``, read once."""
+        if self._recorded is None:
+            self._recorded = read_checksums(self._files.folder)
+        return self._recorded
+
+    def _learn(self, name: str, digest: str) -> None:
+        if self._known.setdefault(name, digest) != digest:
+            raise LoadError(f"{name} has changed while it was loaded; publish or copy it again")
+        if (self.recorded() or {}).get(name, digest) != digest:
+            raise _differs(name)
 
 
 def write_checksums(version: Path) -> None:
@@ -168,27 +240,42 @@ def read_checksums(version: Path) -> dict[str, str] | None:
     return read_json(version / CHECKSUMS)
 
 
-def verify_checksums(version: Path, hashes: Hashes | None = None) -> bool:
+def verify_checksums(
+    version: Path, hashes: Hashes | None = None, *, leave: Iterable[Path] = ()
+) -> bool:
     """Hold every recorded file against its checksum; False where nothing is recorded.
 
+    Args:
+        version: its folder.
+        hashes: what is known of its files already; each is read once.
+        leave: files and folders whose content is not looked at, because whoever reads them with
+            ``hashes`` does; they must be there.
+
     Raises:
-        LoadError: naming the first file that is missing or differs.
+        LoadError: naming the first file that is missing or differs, or is no regular file.
     """
-    recorded = read_checksums(version)
+    hashes = hashes or Hashes(version)
+    found = set(hashes.names())
+    recorded = hashes.recorded()
     if recorded is None:
         return False
-    hashes = hashes or Hashes(version)
+    left = set(leave)
     for name, expected in recorded.items():
-        if not (version / name).is_file():
+        if name not in found:
             raise LoadError(
                 f"{name} is missing; the version may still be being copied, or was copied in part"
             )
-        if hashes(name) != expected:
-            raise LoadError(
-                f"{name} differs from its checksum; the version may still be being copied, or is "
-                "damaged; publish or copy it again"
-            )
+        path = Path(name)
+        if left.isdisjoint((path, *path.parents)) and hashes(name) != expected:
+            raise _differs(name)
     return True
+
+
+def _differs(name: str) -> LoadError:
+    return LoadError(
+        f"{name} differs from its checksum; the version may still be being copied, or is damaged; "
+        "publish or copy it again"
+    )
 
 
 def write_provenance(version: Path, provenance: dict[str, Any]) -> None:
@@ -206,13 +293,15 @@ def file_names(version: Path) -> list[str]:
 
     Nor the curves, which are a machine's and not the version's, and are measured anew where they
     are of no use.
+
+    Raises:
+        LoadError: naming what is no regular file.
     """
-    paths = (path.relative_to(version) for path in sorted(version.rglob("*")) if path.is_file())
     return [
-        str(path)
-        for path in paths
-        if path not in (CHECKSUMS, CURVES)
-        and not any(part.startswith(STAGING_PREFIX) for part in path.parts)
+        name
+        for name in VersionFiles(version).names()
+        if name not in (str(CHECKSUMS), str(CURVES))
+        and not any(part.startswith(STAGING_PREFIX) for part in name.split("/"))
     ]
 
 
@@ -247,16 +336,18 @@ def _as_float(array: Array) -> Array:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in the file; None where there is no file.
+    """The JSON object in a file directly in ``FOLDER`` of a version; None where there is no file.
 
     Raises:
-        LoadError: it is something else.
+        LoadError: it is something else, or larger than ``sizes.RECORD``.
     """
-    if not path.is_file():
+    version, name = path.parents[len(FOLDER.parts)], str(FOLDER / path.name)
+    files = VersionFiles(version)
+    if not files.exists(name):
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(files.read(name, RECORD))
+    except (ValueError, RecursionError) as error:
         raise LoadError(f"{path.name} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise LoadError(f"{path.name}: expected a JSON object, received {type(content).__name__}")
@@ -264,8 +355,20 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the file, or replace it whole: no reader finds a part of it."""
+    """Write the file, or replace it whole: no reader finds a part of it, and no link is followed.
+
+    Raises:
+        OSError: it cannot be written. Nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     staging = path.with_name(f"{STAGING_PREFIX}{path.name}")
-    staging.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    staging.replace(path)
+    staging.unlink(missing_ok=True)
+    try:
+        with staging.open("x", encoding="utf-8") as file:
+            file.write(text)
+        staging.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            staging.unlink(missing_ok=True)
+        raise

@@ -16,14 +16,16 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from horngate.errors import LoadError
 from horngate.private import private_folder
+from horngate.reading import FILE_FLAGS, Take, hand_over, kind
+from horngate.sizes import VERSION_FILE
 
-__all__ = ["Entry", "VersionFiles", "kind", "private_folder", "walk"]
+__all__ = ["Entry", "VersionFiles", "private_folder", "walk"]
 
 MOST_ENTRIES: Final = 10_000
 """Files and folders of a version, all told."""
@@ -31,21 +33,13 @@ MOST_ENTRIES: Final = 10_000
 MOST_LEVELS: Final = 16
 """Folders below each other in a version."""
 
-LARGEST_BYTES: Final = 256 * 1024**3
-"""Of one file: more would be hashed for longer than anybody waits."""
-
-_CHUNK: Final = 1024 * 1024
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FILE: Final = FILE_FLAGS | os.O_NOFOLLOW
 
-_KINDS: Final = (
-    (stat.S_ISLNK, "a symbolic link"),
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a character device"),
-    (stat.S_ISBLK, "a block device"),
-)
+TOO_MANY: Final = "."
+"""The name of the entry that ends a walk which is not at its end."""
+
+_FEWER: Final = "a version has no use for so many"
 _REMEDY: Final = "copy what it stands for into the version, or leave it out"
 _CHANGING: Final = "the version may still be being copied; copy it again"
 
@@ -81,8 +75,8 @@ class VersionFiles:
         for entry in walk(self.folder):
             if entry.wrong:
                 raise LoadError(
-                    f"{entry.name!r}: expected regular files and folders, received "
-                    f"{entry.wrong}; {_REMEDY}"
+                    f"{entry.name!r}: expected regular files and folders, received {entry.wrong}; "
+                    + (_FEWER if entry.name == TOO_MANY else _REMEDY)
                 )
             names.append(entry.name)
         return sorted(names)
@@ -117,13 +111,13 @@ class VersionFiles:
         self._read(name, limit, lambda part: parts.append(bytes(part)))
         return b"".join(parts)
 
-    def sha256(self, name: str, limit: int = LARGEST_BYTES) -> str:
+    def sha256(self, name: str, limit: int = VERSION_FILE) -> str:
         """The SHA-256 of its content, in hexadecimal. Raises ``LoadError`` as ``read`` does."""
         digest = hashlib.sha256()
         self._read(name, limit, digest.update)
         return digest.hexdigest()
 
-    def copy(self, name: str, target: Path, limit: int = LARGEST_BYTES) -> str:
+    def copy(self, name: str, target: Path, limit: int = VERSION_FILE) -> str:
         """Copy it to ``target``, a new file for its owner alone; the SHA-256 of what was written.
 
         Raises:
@@ -169,7 +163,7 @@ class VersionFiles:
             _hold_regular(name, status.st_mode)
             return status.st_size
 
-    def _read(self, name: str, limit: int, take: Callable[[memoryview], object]) -> None:
+    def _read(self, name: str, limit: int, take: Take) -> None:
         """Hand its content to ``take``, a part at a time; each part is used up after that."""
         if self._look(name) is None:
             raise _missing(name)
@@ -189,7 +183,7 @@ class VersionFiles:
                     f"{name!r}: expected at most {limit} bytes, received {status.st_size}; "
                     "make it smaller, or leave it out"
                 )
-            received = _hand_over(handle, status.st_size, take)
+            received = hand_over(handle, status.st_size, take)
         except OSError as error:
             raise _unreadable(name, error) from error
         finally:
@@ -234,7 +228,7 @@ def walk(folder: Path) -> Iterator[Entry]:
         left = MOST_ENTRIES
         for entry in _walk(handle, "", MOST_LEVELS):
             if not left:
-                yield Entry(".", 0, 0, f"more than {MOST_ENTRIES} of them")
+                yield Entry(TOO_MANY, 0, 0, f"more than {MOST_ENTRIES} of them")
                 return
             left -= 1
             if entry is not None:
@@ -270,11 +264,6 @@ def _walk(handle: int, prefix: str, levels: int) -> Iterator[Entry | None]:
                 os.close(inner)
 
 
-def kind(mode: int) -> str:
-    """What ``st_mode`` says that something is, in words."""
-    return next((words for is_one, words in _KINDS if is_one(mode)), "something else")
-
-
 def _open_root(folder: Path) -> int:
     try:
         return os.open(folder, _FOLDER)
@@ -289,19 +278,6 @@ def _open_root(folder: Path) -> int:
                 f"{kind(mode)}; put the files themselves there"
             ) from error
         raise _unreadable(folder.name, error) from error
-
-
-def _hand_over(handle: int, size: int, take: Callable[[memoryview], object]) -> int:
-    """Read ``size`` bytes and a try for one more; how many there were, ``size + 1`` for more."""
-    buffer = memoryview(bytearray(min(_CHUNK, size + 1)))
-    received = 0
-    while received < size:
-        count = os.readv(handle, [buffer[: size - received]])
-        if not count:
-            return received
-        take(buffer[:count])
-        received += count
-    return received + len(os.read(handle, 1))
 
 
 def _parts(name: str) -> list[str]:
@@ -323,8 +299,9 @@ def _not_entered(name: str, part: str, handle: int, error: OSError) -> LoadError
     with contextlib.suppress(OSError):
         mode = os.stat(part, dir_fd=handle, follow_symlinks=False).st_mode
         if not stat.S_ISDIR(mode):
-            what = kind(mode) if not stat.S_ISREG(mode) else "a file"
-            return LoadError(f"{name!r}: expected the folder {part!r}, received {what}; {_REMEDY}")
+            return LoadError(
+                f"{name!r}: expected the folder {part!r}, received {kind(mode)}; {_REMEDY}"
+            )
     return _unreadable(name, error)
 
 

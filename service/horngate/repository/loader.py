@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from horngate.errors import LoadError
 from horngate.repository.curve import Curve, read_curve, this_machine
-from horngate.repository.extras import Golden, read_goldens, verify_checksums
+from horngate.repository.extras import (
+    ENGINES_OWN,
+    Golden,
+    Hashes,
+    read_goldens,
+    verify_checksums,
+)
 from horngate.repository.memory import Memory
 from horngate.repository.observer import RepositoryObserver
 from horngate.repository.served import ServedVersion
@@ -19,7 +26,7 @@ from horngate.repository.warm_up import ReadRecorded, nothing_recorded, warm_up
 from horngate.scheduling.executor import Executor
 from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.scheduler import Scheduler
-from horngate.servable import Clock, Runtime, Servable
+from horngate.servable import Clock, Files, Runtime, Servable
 
 SLOW_SECONDS: Final = 0.005
 """A run of one row that takes longer is worth trying with more threads."""
@@ -85,16 +92,19 @@ class Loader:
         """
         if self._memory is not None:
             self._memory.check(folder)
-        verify_checksums(folder)
-        goldens = read_goldens(folder)
-        started = self._engine(folder, settings, goldens)
+        files = Hashes(folder)
+        # The engine reads its own, and what it is given is what is hashed: once, if it is large.
+        verify_checksums(folder, files, leave=ENGINES_OWN)
+        goldens = read_goldens(folder, files)
+        started = self._engine(folder, settings, goldens, files)
         servable, curve = started.servable, started.curve
         try:
+            verify_checksums(folder, files)
             batching = settings.batching.decided(
                 None if curve is None else curve.best,
                 max(1, self._instances // started.threads),
             )
-            recorded = self._read_recorded(folder, servable.signatures)
+            recorded = self._read_recorded(files, servable.signatures)
             warm_up(servable, goldens, batching, recorded)
         except BaseException:
             servable.close()
@@ -118,7 +128,9 @@ class Loader:
             engine_reason=started.reason,
         )
 
-    def _engine(self, folder: Path, settings: ModelSettings, goldens: dict[str, Golden]) -> Started:
+    def _engine(
+        self, folder: Path, settings: ModelSettings, goldens: dict[str, Golden], files: Files
+    ) -> Started:
         """The first engine wanted that loads the version and answers right on its goldens."""
         reasons: list[str] = []
         error: LoadError | None = None
@@ -126,7 +138,7 @@ class Loader:
             if settings.runtime.engine not in ("auto", runtime.name):
                 continue
             try:
-                started = self._with_threads(runtime, folder, settings, goldens)
+                started = self._with_threads(runtime, folder, settings, goldens, files)
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
                 error = refused
@@ -136,7 +148,12 @@ class Loader:
         raise error or LoadError(f"no engine {settings.runtime.engine!r} is installed here")
 
     def _with_threads(
-        self, runtime: Runtime, folder: Path, settings: ModelSettings, goldens: dict[str, Golden]
+        self,
+        runtime: Runtime,
+        folder: Path,
+        settings: ModelSettings,
+        goldens: dict[str, Golden],
+        files: Files,
     ) -> Started:
         """The version with as many threads as the settings say, or as make it quick.
 
@@ -145,12 +162,15 @@ class Loader:
         that answers a lone caller sooner.
         """
         wanted = settings.runtime.threads
-        one = self._start(runtime, folder, wanted or 1, settings, goldens)
+        start = partial(
+            self._start, runtime, folder, settings=settings, goldens=goldens, files=files
+        )
+        one = start(wanted or 1)
         cores = len(os.sched_getaffinity(0))
         if wanted or cores == 1 or one.curve is None or one.curve.alone < SLOW_SECONDS:
             return one
         try:
-            all_cores = self._start(runtime, folder, cores, settings, goldens)
+            all_cores = start(cores)
         except BaseException:
             one.servable.close()
             raise
@@ -164,8 +184,10 @@ class Loader:
         runtime: Runtime,
         folder: Path,
         threads: int,
+        *,
         settings: ModelSettings,
         goldens: dict[str, Golden],
+        files: Files,
     ) -> Started:
         if not runtime.recognises(folder):
             names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
@@ -173,7 +195,7 @@ class Loader:
                 f"expected {runtime.wants}, received a folder with {names or 'nothing in it'}; "
                 f"{runtime.remedy}"
             )
-        servable = runtime.load(folder, threads)
+        servable = runtime.load(folder, threads, files)
         try:
             check_goldens(servable, goldens)
             # As recorded on a machine like this, else measured now.

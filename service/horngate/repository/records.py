@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import google_crc32c
 
@@ -29,45 +29,41 @@ def write_records(path: Path, records: Iterable[bytes]) -> None:
             file.write(length + _checksum(length) + record + _checksum(record))
 
 
-def read_records(path: Path, *, most: int) -> Iterator[bytes]:
+def read_records(content: bytes, name: str, *, most: int) -> Iterator[bytes]:
     """The records of a file, one after another.
 
     Args:
-        path: the file.
+        content: the file's.
+        name: its name, for an error.
         most: how many it may have.
 
     Raises:
         LoadError: a record that is cut short or damaged, by its number, or more than ``most``.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        number = 0
-        while file.tell() < size:
-            if number == most:
-                raise LoadError(f"{path.name}: expected at most {most} records, received more")
-            yield _read_record(file, size, f"{path.name}: record {number}")
-            number += 1
+    rest = memoryview(content)
+    number = 0
+    while rest:
+        if number == most:
+            raise LoadError(f"{name}: expected at most {most} records, received more")
+        where = f"{name}: record {number}"
+        length, rest = _take_checked(rest, _LENGTH.size, where)
+        (count,) = _LENGTH.unpack(length)
+        record, rest = _take_checked(rest, count, where)
+        yield record
+        number += 1
 
 
-def _read_record(file: BinaryIO, size: int, where: str) -> bytes:
-    length = _read_checked(file, _LENGTH.size, where)
-    (count,) = _LENGTH.unpack(length)
+def _take_checked(rest: memoryview, count: int, where: str) -> tuple[bytes, memoryview]:
     # Held against the file before anything is made of it: a damaged length may be any number.
-    if count > size - file.tell():
+    if count + _CHECKSUM.size > len(rest):
         raise LoadError(
-            f"{where}: expected {count} bytes, received {size - file.tell()}; the file is cut short"
+            f"{where}: expected {count} bytes and a checksum, received {len(rest)}; the file is "
+            "cut short"
         )
-    return _read_checked(file, count, where)
-
-
-def _read_checked(file: BinaryIO, count: int, where: str) -> bytes:
-    data = file.read(count)
-    checksum = file.read(_CHECKSUM.size)
-    if len(data) < count or len(checksum) < _CHECKSUM.size:
-        raise LoadError(f"{where}: expected {count} bytes and a checksum; the file is cut short")
-    if checksum != _checksum(data):
+    data, ended = bytes(rest[:count]), count + _CHECKSUM.size
+    if rest[count:ended] != _checksum(data):
         raise LoadError(f"{where} differs from its checksum; the file is damaged")
-    return data
+    return data, rest[ended:]
 
 
 def _checksum(data: bytes) -> bytes:

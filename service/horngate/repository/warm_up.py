@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from horngate.errors import HorngateError, LoadError
@@ -12,7 +11,7 @@ from horngate.repository.extras import Golden
 from horngate.repository.trial import repeated, zeros
 from horngate.scheduling.admission import admit
 from horngate.scheduling.options import BatchingOptions
-from horngate.servable import Servable
+from horngate.servable import Files, Servable
 from horngate.tensors import Arrays, Signature
 
 
@@ -24,11 +23,11 @@ class Recorded(NamedTuple):
     inputs: Arrays
 
 
-ReadRecorded = Callable[[Path, Mapping[str, Signature]], Iterable[Recorded]]
+ReadRecorded = Callable[[Files, Mapping[str, Signature]], Iterable[Recorded]]
 """Reads the requests that a version carries to be warmed up with; raises ``LoadError``."""
 
 
-def nothing_recorded(_folder: Path, _signatures: Mapping[str, Signature]) -> Iterable[Recorded]:
+def nothing_recorded(_files: Files, _signatures: Mapping[str, Signature]) -> Iterable[Recorded]:
     """No requests."""
     return ()
 

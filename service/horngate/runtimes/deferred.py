@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from horngate.errors import LoadError
-from horngate.servable import Loads, Servable
+from horngate.servable import Files, Loads, Servable
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DeferredRuntime:
     def recognises(self, folder: Path) -> bool:
         return any((folder / marker).is_file() for marker in self.markers)
 
-    def load(self, folder: Path, threads: int = 0) -> Servable:
+    def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> Servable:
         try:
             module = importlib.import_module(self.module)
         except ModuleNotFoundError as error:
@@ -43,7 +43,7 @@ class DeferredRuntime:
                 "pip install 'horngate[server]'"
             ) from error
         engine: Loads = getattr(module, self.factory)(**self.options)
-        return engine.load(folder, threads)
+        return engine.load(folder, threads, files)
 
 
 def tensorflow(*, trust_operations: bool = False) -> DeferredRuntime:

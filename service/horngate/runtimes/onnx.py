@@ -15,7 +15,16 @@ import numpy as np
 import onnxruntime
 
 from horngate.errors import InvalidInput, InvalidRequest, LoadError
-from horngate.repository.compiled import CompiledSignature, read_compiled, unusable
+from horngate.repository.compiled import (
+    CompiledSignature,
+    read_compiled,
+    read_form,
+    unusable,
+)
+from horngate.repository.extras import Hashes
+from horngate.repository.files import VersionFiles
+from horngate.servable import Files
+from horngate.sizes import FORM
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 NAME: Final = "onnx"
@@ -45,18 +54,25 @@ _REFUSED: Final = ("INVALID_ARGUMENT", "out of bounds", "out of data bounds", "d
 
 _NO_LOGS: Final = 4
 
+_NO_FOLDER: Final = (
+    "session.model_external_initializers_file_folder_path",
+    "/dev/null/none",
+)
+"""A form is one file. One that names others for its weights finds none: nothing lies there."""
+
 
 class OnnxRuntime:
     """Loads compiled forms; see ``servable.Runtime``. ``runtimes.deferred`` stands before it."""
 
-    def load(self, folder: Path, threads: int = 0) -> OnnxServable:
+    def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> OnnxServable:
+        files = files or Hashes(folder)
         record = read_compiled(folder)
         if record is None:
             raise LoadError("expected a compiled form, received none; run `horngate compile`")
-        wrong = unusable(folder, record)
+        wrong = unusable(folder, record, files, leave_forms=True)
         if wrong is not None:
             raise LoadError(wrong)
-        return OnnxServable.of(folder, record.signatures, threads)
+        return OnnxServable.of(folder, record.signatures, threads, files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +98,24 @@ class OnnxServable:
 
     @classmethod
     def of(
-        cls, folder: Path, forms: Mapping[str, CompiledSignature], threads: int = 0
+        cls,
+        folder: Path,
+        forms: Mapping[str, CompiledSignature],
+        threads: int = 0,
+        files: Files | None = None,
     ) -> OnnxServable:
-        """Load ``forms``, whose files lie within ``folder``, without looking at checksums.
+        """Load ``forms``, which lie within ``folder``.
+
+        ``files`` holds each against its checksum; where it is None nothing is looked at.
 
         Raises:
             LoadError: ONNX Runtime refuses one, or it is not of its signature's shape.
         """
         signatures = {name: form.signature for name, form in forms.items()}
         programs = {
-            name: _program(folder / form.file, form.signature, threads or DEFAULT_THREADS)
+            name: _program(
+                _content(folder, form, files), form.signature, threads or DEFAULT_THREADS
+            )
             for name, form in forms.items()
         }
         return cls(signatures, programs)
@@ -120,11 +144,17 @@ class OnnxServable:
         self._programs.clear()
 
 
-def _program(path: Path, signature: Signature, threads: int) -> _Program:
+def _content(folder: Path, form: CompiledSignature, files: Files | None) -> bytes:
+    return VersionFiles(folder).read(form.file, FORM) if files is None else read_form(form, files)
+
+
+def _program(content: bytes, signature: Signature, threads: int) -> _Program:
     where = f"the compiled form of signature {signature.name!r}"
+    options = _options(threads)
+    options.add_session_config_entry(*_NO_FOLDER)
     try:
         session = onnxruntime.InferenceSession(
-            str(path), _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except Exception as error:
         raise LoadError(f"{where}: ONNX Runtime cannot load it: {_reason(error)}") from error

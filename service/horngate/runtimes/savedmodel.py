@@ -21,6 +21,7 @@ from tensorflow.python.saved_model import loader_impl
 
 from horngate.errors import InvalidRequest, LoadError
 from horngate.runtimes.scan import scan
+from horngate.servable import Files
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ class SavedModelRuntime:
     def __init__(self, *, trust_operations: bool = False) -> None:
         self._trust_operations = trust_operations
 
-    def load(self, folder: Path, threads: int = 0) -> SavedModelServable:
+    def load(
+        self,
+        folder: Path,
+        threads: int = 0,
+        files: Files | None = None,  # noqa: ARG002 - TensorFlow reads the folder itself
+    ) -> SavedModelServable:
         if not self._trust_operations:
             check_operations(folder)
         graph = tf.Graph()

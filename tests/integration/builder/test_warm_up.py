@@ -28,7 +28,7 @@ def test_we_read_what_tensorflow_wrote(tmp_path: Path) -> None:
     with tf.io.TFRecordWriter(str(tmp_path / "file")) as writer:
         for record in records:
             writer.write(record)
-    assert list(read_records(tmp_path / "file", most=3)) == records
+    assert list(read_records((tmp_path / "file").read_bytes(), "file", most=3)) == records
     write_records(tmp_path / "ours", records)
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "file").read_bytes()
 

@@ -244,5 +244,5 @@ def test_a_form_reads_no_file_beyond_its_folder(tmp_path: Path, place: str) -> N
     tensors = [TensorSpec(name, DType.FLOAT32, (4,)) for name in ("x", "y")]
     signature = Signature("s", {"x": tensors[0]}, {"y": tensors[1]})
     form = CompiledSignature(signature, "form.onnx", "", 1e-4, 1e-5, 0.0, ())
-    with pytest.raises(LoadError, match="External data path"):
+    with pytest.raises(LoadError, match="xternal data path"):
         OnnxServable.of(folder, {"s": form})

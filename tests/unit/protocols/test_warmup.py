@@ -11,6 +11,7 @@ from horngate.errors import LoadError
 from horngate.protocols.pb.tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from horngate.protocols.tfserving.tensor import encode
 from horngate.protocols.tfserving.warmup import FILE, MOST, read_warm_up, write_warm_up
+from horngate.repository.extras import Hashes
 from horngate.repository.records import write_records
 from horngate.repository.warm_up import Recorded, warm_up
 from horngate.scheduling.options import BatchingOptions
@@ -51,7 +52,7 @@ def record(folder: Path, *logs: PredictionLog) -> None:
 
 
 def read(folder: Path) -> list[Recorded]:
-    return list(read_warm_up(folder, SIGNATURES))
+    return list(read_warm_up(Hashes(folder), SIGNATURES))
 
 
 def test_a_version_without_a_file_has_none(tmp_path: Path) -> None:

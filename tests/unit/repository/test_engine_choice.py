@@ -11,6 +11,7 @@ from horngate.repository.loader import Loader
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings, RuntimeOptions
 from horngate.scheduling.options import BatchingOptions
+from horngate.servable import Files
 from horngate.tensors import Array, Arrays
 from tests.unit.repository.test_loader import DoubleRuntime, Observer, golden
 from tests.unit.scheduling.doubles import DoublingServable, ManualClock, ManualExecutor
@@ -24,7 +25,7 @@ class Wrong(DoublingServable):
 
 
 class Failing(DoubleRuntime):
-    def load(self, folder: Path, threads: int = 0) -> DoublingServable:
+    def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> DoublingServable:
         raise LoadError("its source has changed")
 
 
@@ -140,7 +141,7 @@ class TimedRuntime(DoubleRuntime):
         self.clock, self.seconds = clock, seconds
         self.made: list[Timed] = []
 
-    def load(self, folder: Path, threads: int = 0) -> Timed:
+    def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> Timed:
         self.threads.append(threads)
         self.made.append(Timed(self.clock, self.seconds[threads]))
         return self.made[-1]

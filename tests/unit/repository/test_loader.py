@@ -14,7 +14,7 @@ from horngate.repository.settings import ModelSettings
 from horngate.repository.status import VersionStatus
 from horngate.scheduling.observer import Waiting
 from horngate.scheduling.options import BatchingOptions
-from horngate.servable import Servable
+from horngate.servable import Files, Servable
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 from tests.unit.scheduling.doubles import (
     DOUBLING,
@@ -42,7 +42,7 @@ class DoubleRuntime:
     def recognises(self, folder: Path) -> bool:
         return (folder / self.name).exists()
 
-    def load(self, folder: Path, threads: int = 0) -> Servable:
+    def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> Servable:
         self.loaded.append(folder)
         self.threads.append(threads)
         return self.servable

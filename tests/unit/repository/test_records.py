@@ -16,7 +16,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def read(file: Path, most: int = 10) -> list[bytes]:
-    return list(read_records(file, most=most))
+    return list(read_records(file.read_bytes(), file.name, most=most))
 
 
 def test_records_come_back_as_they_were_written(file: Path) -> None:

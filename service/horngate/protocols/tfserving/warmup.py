@@ -16,6 +16,8 @@ from horngate.protocols.tfserving.tensor import decode, encode
 from horngate.repository.records import read_records, write_records
 from horngate.repository.served import find_signature
 from horngate.repository.warm_up import Recorded
+from horngate.servable import Files
+from horngate.sizes import WARM_UP
 from horngate.tensors import DEFAULT_SIGNATURE, Arrays, Signature
 
 FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
@@ -23,17 +25,18 @@ MOST: Final = 1000
 """TensorFlow Serving's limit."""
 
 
-def read_warm_up(folder: Path, signatures: Mapping[str, Signature]) -> Iterator[Recorded]:
-    """The recorded requests of the version in ``folder``; none where it carries no file.
+def read_warm_up(files: Files, signatures: Mapping[str, Signature]) -> Iterator[Recorded]:
+    """The recorded requests among the ``files`` of a version; none where it carries no such file.
 
     The model and the version that a record names mean nothing, its signature does.
 
     Raises:
-        LoadError: the file is damaged or too long, or a record is no request for ``signatures``.
+        LoadError: the file is damaged or too large, or a record is no request for ``signatures``.
     """
-    if not (folder / FILE).is_file():
+    if not files.exists(str(FILE)):
         return
-    for number, record in enumerate(read_records(folder / FILE, most=MOST)):
+    content = files.read(str(FILE), WARM_UP)
+    for number, record in enumerate(read_records(content, FILE.name, most=MOST)):
         where = f"{FILE.name}: record {number}"
         try:
             log = PredictionLog.FromString(record)
