@@ -7,7 +7,6 @@ processor, so it is measured, within a bounded time.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from horngate.repository.extras import CURVES
+from horngate.errors import LoadError
+from horngate.repository.extras import CURVES, read_json, write_json
 from horngate.servable import Clock
 
 BUDGET_SECONDS: Final = 0.25
@@ -63,11 +63,9 @@ class Curve:
 
 def write_curve(version: Path, engine: str, curve: Curve) -> None:
     """Record ``curve`` of ``engine`` beside the others in the version's folder."""
-    path = version / CURVES
-    document = _recorded(path)
+    document = _recorded(version)
     document[engine] = curve.document()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(version / CURVES, document)
 
 
 def read_curve(version: Path, engine: str) -> Curve | None:
@@ -76,17 +74,16 @@ def read_curve(version: Path, engine: str) -> Curve | None:
     None where there is none that can be read: a measurement can be made again.
     """
     try:
-        return from_document(_recorded(version / CURVES)[engine])
-    except (KeyError, TypeError, ValueError):
+        return from_document(_recorded(version)[engine])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
-def _recorded(path: Path) -> dict[str, Any]:
+def _recorded(version: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(version / CURVES) or {}
+    except LoadError:
         return {}
-    return document if isinstance(document, dict) else {}
 
 
 def from_document(document: Any) -> Curve:

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import tracemalloc
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +16,20 @@ import numpy as np
 import pytest
 
 from horngate.errors import LoadError
+from horngate.reading import Take
+from horngate.repository.archive import Archive
+from horngate.repository.curve import read_curve
 from horngate.repository.extras import (
     CHECKSUMS,
+    CURVES,
+    ENGINES_OWN,
+    FOLDER,
     GOLDENS,
     PROVENANCE,
     Golden,
+    Hashes,
+    file_names,
+    read_checksums,
     read_goldens,
     read_provenance,
     verify_checksums,
@@ -22,6 +37,8 @@ from horngate.repository.extras import (
     write_golden,
     write_provenance,
 )
+from horngate.repository.files import VersionFiles
+from horngate.repository.layout import STAGING_PREFIX
 from horngate.tensors import Array, DType
 
 F32 = np.float32
@@ -240,3 +257,235 @@ def test_how_a_version_was_made_can_be_read_again(tmp_path: Path) -> None:
     write_provenance(tmp_path, {"seed": 1, "data": "MNIST"})
     assert read_provenance(tmp_path) == {"seed": 1, "data": "MNIST"}
     assert (tmp_path / PROVENANCE).is_file()
+
+
+def goldens_of(version: Path, content: bytes, dtype: str = "float32", signatures: int = 1) -> Path:
+    """A version whose golden holds ``content``, for as many ``signatures``."""
+    entry = {
+        "file": "goldens/s.npz",
+        "rtol": 0.1,
+        "atol": 0.1,
+        "dtypes": {"inputs/x": dtype},
+    }
+    (version / FOLDER / "goldens").mkdir(parents=True)
+    index = {f"s{number}": entry for number in range(signatures)}
+    (version / GOLDENS).write_text(json.dumps(index))
+    (version / FOLDER / "goldens" / "s.npz").write_bytes(content)
+    return version
+
+
+def npz(
+    descr: str,
+    shape: str,
+    data: Iterable[bytes],
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> bytes:
+    """An archive whose only array has this header and these bytes."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(made, "w", compression) as archive,
+        archive.open("inputs/x.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+        for part in data:
+            file.write(part)
+    return made.getvalue()
+
+
+def declared(content: bytes, size: int) -> bytes:
+    """The archive, saying of its member that it has ``size`` bytes unpacked."""
+    start = content.rindex(b"PK\1\2")
+    return content[: start + 24] + size.to_bytes(4, "little") + content[start + 28 :]
+
+
+ZEROS = [bytes(2**20)] * 160
+
+BOMBS = {
+    "what it says": npz("<f4", f"({160 * 2**18},)", ZEROS),
+    "a header that says more than there is": npz("<f4", f"({2**40},)", []),
+    "a header that says less than there is": npz("<f4", "(10,)", ZEROS),
+    "a size that says a little": declared(npz("<f4", f"({160 * 2**18},)", ZEROS), 200),
+    "strings that grow as objects": npz("|S1", f"({2**22},)", [bytes(2**22)]),
+    "strings of no length": npz("|S0", f"({10**12},)", []),
+    "a product past any integer": npz("<f4", f"({2**62}, {2**62})", []),
+    "less than nothing": npz("<f4", "(-1,)", []),
+    "another compression": npz("<f4", f"({160 * 2**18},)", ZEROS, zipfile.ZIP_BZIP2),
+    "objects": npz("|O", "(1,)", [b"cos\nsystem\n."]),
+    "records": npz("|V8", "(1,)", [bytes(8)]),
+    "texts": npz("<U4", "(1,)", [bytes(16)]),
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
+def test_goldens_take_no_more_memory_than_was_allowed_for(tmp_path: Path, content: bytes) -> None:
+    dtype = "string" if b"|S" in content else "float32"
+    goldens_of(tmp_path, content, dtype)
+    tracemalloc.start()
+    try:
+        with pytest.raises(LoadError, match=r"goldens in .* cannot be read"):
+            read_goldens(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_the_goldens_of_all_signatures_share_one_bound(tmp_path: Path) -> None:
+    content = npz("<f4", f"({2**20},)", [bytes(2**20)] * 4)
+    goldens_of(tmp_path / "few", content, signatures=3)
+    assert len(read_goldens(tmp_path / "few")) == 3
+    goldens_of(tmp_path / "many", content, signatures=1000)
+    with pytest.raises(LoadError, match="expected arrays of at most"):
+        read_goldens(tmp_path / "many")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_comes_back_in_either_order_of_memory(tmp_path: Path, order: Any) -> None:
+    array = np.array([[1, 2, 3], [4, 5, 6]], np.float32, order=order)
+    write_golden(tmp_path, "s", Golden({"x": array}, {}))
+    assert read_goldens(tmp_path)["s"].inputs["x"].tolist() == array.tolist()
+
+
+def test_what_a_golden_takes_is_what_reading_it_allows_for(tmp_path: Path) -> None:
+    golden = Golden({"x": np.ones((3, 5), np.float32)}, {"y": every_value(DType.STRING)})
+    write_golden(tmp_path, "s", golden)
+    content = (tmp_path / FOLDER / "goldens" / "s.npz").read_bytes()
+    archive = Archive(content, 10_000)
+    for name in ("inputs/x", "outputs/y"):
+        archive.array(name)
+    assert golden.taken == 10_000 - archive.room
+
+
+def deep() -> bytes:
+    return b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+
+
+@pytest.mark.parametrize("name", [CHECKSUMS, GOLDENS, PROVENANCE, CURVES], ids=str)
+@pytest.mark.parametrize("what", ["deep", "long", "fifo", "link", "device", "self", "folder"])
+def test_a_record_that_is_no_json_of_a_size_is_refused_by_name(
+    tmp_path: Path, name: Path, what: str
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    match what:
+        case "deep":
+            path.write_bytes(deep())
+        case "long":
+            path.write_bytes(b'{"a": "' + b"a" * 5 * 2**20 + b'"}')
+        case "fifo":
+            os.mkfifo(path)
+        case "link":
+            (tmp_path / "elsewhere.json").write_text('{"serving_default": 1}')
+            path.symlink_to(tmp_path / "elsewhere.json")
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "self":
+            path.symlink_to(path.name)
+        case "folder":
+            path.mkdir()
+    if name == CURVES:
+        assert read_curve(tmp_path, "onnx") is None
+        return
+    reads: dict[Path, Callable[[Path], object]] = {
+        CHECKSUMS: read_checksums,
+        GOLDENS: read_goldens,
+        PROVENANCE: read_provenance,
+    }
+    with pytest.raises(LoadError, match=name.name):
+        reads[name](tmp_path)
+
+
+def test_writing_a_record_follows_no_link_that_lies_in_its_way(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    version = tmp_path / "m" / "1"
+    (version / FOLDER).mkdir(parents=True)
+    for name in ("provenance.json", f"{STAGING_PREFIX}provenance.json"):
+        (version / FOLDER / name).symlink_to(precious)
+    write_provenance(version, {"seed": 1})
+    assert precious.read_text() == "precious"
+    assert read_provenance(version) == {"seed": 1}
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_provenance(tmp_path, {"seed": 1})
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["assets/vocab.txt", "notes", "variables/link"])
+def test_a_link_anywhere_in_a_version_is_refused_by_name(version: Path, name: str) -> None:
+    (version / name).parent.mkdir(exist_ok=True)
+    (version / name).symlink_to("/etc/passwd")
+    for check in (verify_checksums, file_names, write_checksums):
+        with pytest.raises(LoadError, match=f"'{name}'.*received a symbolic link"):
+            check(version)
+
+
+class Counting(VersionFiles):
+    """Counts how often each file is read."""
+
+    def __init__(self, folder: Path, counts: Counter[str]) -> None:
+        super().__init__(folder)
+        self.counts = counts
+
+    def _read(self, name: str, limit: int, take: Take) -> None:
+        self.counts[name] += 1
+        super()._read(name, limit, take)
+
+
+@pytest.fixture
+def counted(version: Path) -> tuple[Hashes, Counter[str]]:
+    hashes, counts = Hashes(version), Counter[str]()
+    hashes._files = Counting(version, counts)
+    return hashes, counts
+
+
+def test_what_an_engine_reads_is_hashed_as_it_reads_and_never_again(
+    version: Path, tmp_path_factory: pytest.TempPathFactory, counted: tuple[Hashes, Counter[str]]
+) -> None:
+    hashes, counts = counted
+    target = tmp_path_factory.mktemp("sealed") / "copy"
+    verify_checksums(version, hashes, leave=ENGINES_OWN)
+    assert counts == {}
+    assert hashes.read("saved_model.pb", 100) == b"graph"
+    hashes.copy("variables/variables.data", target)
+    assert verify_checksums(version, hashes)
+    assert target.read_bytes() == b"weights"
+    assert counts == {"saved_model.pb": 1, "variables/variables.data": 1}
+
+
+def test_what_differs_from_its_checksum_is_not_handed_out(version: Path, tmp_path: Path) -> None:
+    (version / "saved_model.pb").write_bytes(b"WriteFile")
+    hashes, target = Hashes(version), tmp_path / "copy"
+    for use in (
+        lambda: hashes.read("saved_model.pb", 100),
+        lambda: hashes.copy("saved_model.pb", target),
+    ):
+        with pytest.raises(LoadError, match=r"saved_model\.pb differs from its checksum"):
+            use()
+    assert not target.exists()
+
+
+def test_a_file_that_changes_between_two_readings_is_refused(version: Path, tmp_path: Path) -> None:
+    (version / CHECKSUMS).unlink()
+    hashes = Hashes(version)
+    assert hashes.read("saved_model.pb", 100) == b"graph"
+    (version / "saved_model.pb").write_bytes(b"swapped")
+    with pytest.raises(LoadError, match=r"saved_model\.pb has changed while it was loaded"):
+        hashes.read("saved_model.pb", 100)
+    with pytest.raises(LoadError, match="has changed"):
+        hashes.copy("saved_model.pb", tmp_path / "copy")
+
+
+def test_what_an_engine_is_to_read_must_be_there(version: Path) -> None:
+    (version / "variables" / "variables.data").unlink()
+    with pytest.raises(LoadError, match=r"variables/variables\.data is missing"):
+        verify_checksums(version, leave=ENGINES_OWN)
