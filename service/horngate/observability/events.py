@@ -96,7 +96,9 @@ class BatchEvents:
         self._log = logger("scheduling").bind(model=model, version=version)
         self._last_failure = float("-inf")
         self._unsaid = 0
+        self._last_mismatch = float("-inf")
         self._stuck = metrics.stuck
+        self._row_mismatches = metrics.row_mismatches
         # Bound once: these two are called for every batch.
         self.ran: Callable[[str, int, Sequence[float], float], None] = metrics.ran
         self.refused: Callable[[Refusal, int], None] = metrics.refused
@@ -132,6 +134,21 @@ class BatchEvents:
             since_last_line=self._unsaid,
         )
         self._last_failure, self._unsaid = now, 0
+
+    def rows_differed(self, signature: str, rows: int, reason: str) -> None:
+        """Count it; log it, that the signature will be slower from now on."""
+        self._row_mismatches.inc()
+        now = time.monotonic()
+        if now - self._last_mismatch < FAILURES_APART:
+            return
+        self._last_mismatch = now
+        self._log.error(
+            "a batch's answer had other rows than went in; its requests run one by one from now on",
+            signature=signature,
+            rows=rows,
+            reason=reason,
+            remedy="publish the version again, and leave batching.trust_rows out",
+        )
 
 
 class FaultLog:

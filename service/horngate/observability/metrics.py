@@ -58,6 +58,12 @@ class Metrics:
             "version",
             "reason",
         )
+        self.row_mismatches = self._counter(
+            "horngate_row_mismatches",
+            "Batches whose answer had other rows than went in, and which were run again.",
+            "model",
+            "version",
+        )
         self.stuck = Gauge(
             "horngate_version_stuck",
             "1 while a run of the version does not come back.",
@@ -171,6 +177,8 @@ class VersionMetrics:
         self._refusals = {
             reason: metrics.refused.labels(model, version, reason.value) for reason in Refusal
         }
+        self._row_mismatches = metrics.row_mismatches
+        self.row_mismatches = metrics.row_mismatches.labels(model, version)
         self._stuck = metrics.stuck
         self.stuck = metrics.stuck.labels(model, version)
         self._version = (model, version)
@@ -200,6 +208,7 @@ class VersionMetrics:
                 histogram.remove(*labels)
         for labels in self._refusal_labels:
             self._refused.remove(*labels)
+        self._row_mismatches.remove(*self._version)
         self._stuck.remove(*self._version)
 
 

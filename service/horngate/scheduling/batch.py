@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from horngate.errors import EngineFailed
 from horngate.scheduling.padding import fill_rows, same_shapes
 from horngate.scheduling.work import Work
 from horngate.tensors import Array, Arrays
+
+
+class RowsDiffer(Exception):  # noqa: N818 - a fact about an answer; the scheduler's alone
+    """An output has not one row for each row that went in: no row can be said to be anyone's."""
 
 
 def join(batch: Sequence[Work], missing: int) -> Arrays:
@@ -31,17 +34,15 @@ def cut(batch: Sequence[Work], outputs: dict[str, Array], missing: int) -> list[
     """Each work's own rows of ``outputs``, as views, in the order of ``batch``.
 
     Raises:
-        EngineFailed: an output has not one row for each row that went in, so that no row can
-            be said to be anyone's.
+        RowsDiffer: an output has not one row for each row that went in.
     """
     if len(batch) == 1 and not missing:
-        return [outputs]
+        return [outputs]  # whole, whatever its rows: all of it is this caller's
     rows = sum(work.rows for work in batch) + missing
     for name, array in outputs.items():
         if array.ndim == 0 or array.shape[0] != rows:
-            raise EngineFailed(
-                f"output {name!r} has shape {list(array.shape)} for a batch of {rows} rows; "
-                "a model that mixes rows needs batching.enabled = false in its model.toml"
+            raise RowsDiffer(
+                f"output {name!r} has shape {list(array.shape)} for a batch of {rows} rows"
             )
     parts: list[dict[str, Array]] = []
     start = 0

@@ -64,7 +64,9 @@ class Gathering:
             self._running = executor
             again = executor.run()
             self._running = None
-            if again and not self._relieved:
+            if again and self._relieved:
+                executor.hand_on()
+            elif again:
                 self._woken[executor] = None
             if self._woken and (now := self._clock()) >= ends:
                 return True

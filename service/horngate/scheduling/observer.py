@@ -41,4 +41,10 @@ class BatchObserver(Protocol):
         """A run that was given up came back after all; its answers were thrown away."""
 
     def failed(self, signature: str, rows: int, error: Exception) -> None:
-        """The model raised, or its answer could not be cut into rows."""
+        """The model raised."""
+
+    def rows_differed(self, signature: str, rows: int, reason: str) -> None:
+        """The answer to a batch had not one row for each that went in; nobody was given any of it.
+
+        Its requests run again, each alone.
+        """

@@ -2,15 +2,17 @@
 
 Work waits in lanes, one for each key, and a lane's work may share a batch. Lanes take turns in
 the order in which they began to wait, so that no shape and no signature starves another; only
-lanes of a lower level always go first.
+lanes of a lower level always go first. What has to run again takes turns with all of them.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from horngate.errors import Overloaded
+from horngate.scheduling.observer import Waiting
 from horngate.scheduling.work import LaneKey, Work
 
 Lane = OrderedDict[Work, None]
@@ -37,12 +39,23 @@ class BatchQueue:
         self._max_queue_rows = max_queue_rows
         self._max_queue_delay = max_queue_delay
         self._lanes: OrderedDict[tuple[int, LaneKey], Lane] = OrderedDict()
+        self._again: deque[list[Work]] = deque()
+        self._lanes_first = False
         self.rows = 0
 
     @property
-    def requests(self) -> int:
-        """How many requests wait."""
-        return sum(map(len, self._lanes.values()))
+    def empty(self) -> bool:
+        """Whether nothing waits, neither for its first run nor to run again."""
+        return not self.rows and not self._again
+
+    @property
+    def waiting(self) -> Waiting:
+        """All that waits."""
+        again = [work for batch in self._again for work in batch if not work.done]
+        return Waiting(
+            sum(map(len, self._lanes.values())) + len(again),
+            self.rows + sum(work.rows for work in again),
+        )
 
     def batches_before(self, work: Work) -> int:
         """Batches that will run before ``work``, were it pushed now; at least so many.
@@ -89,8 +102,19 @@ class BatchQueue:
             del self._lanes[key]
         return True
 
+    def put_back(self, batches: Iterable[list[Work]]) -> None:
+        """Take in what ran and has to run again, in these batches.
+
+        It was accepted once and is never refused, so it does not count towards
+        ``max_queue_rows``: nobody else is refused for it either.
+        """
+        self._again.extend(batches)
+
     def take(self, now: float, takes: float = 0.0) -> Turn:
         """Form the next batch: the first ripe lane's work, up to ``max_batch_size`` rows.
+
+        Batches that were put back and lanes take turns, so that one request that a model refuses
+        holds nobody else up for longer than its neighbours' run.
 
         Work whose deadline passes within ``takes`` seconds, what a run takes, has expired: its
         answer would come too late.
@@ -99,6 +123,43 @@ class BatchQueue:
         ``max_queue_delay``. Work larger than a batch runs alone, never cut.
         """
         expired: list[Work] = []
+        ripe_at: float | None = None
+        batch: list[Work] = []
+        if self._again and not self._lanes_first:
+            batch = self._take_again(now + takes, expired)
+        self._lanes_first = bool(batch)
+        if not batch:
+            batch, ripe_at = self._take_ripe(now, takes, expired)
+            if not batch and self._again:
+                batch = self._take_again(now + takes, expired)
+        if batch:
+            ripe_at = now if self._lanes or self._again else None
+        return Turn(batch, expired, ripe_at)
+
+    def drain(self) -> list[Work]:
+        """Empty the queue and return what was in it."""
+        waiting = [work for lane in self._lanes.values() for work in lane]
+        waiting += [work for batch in self._again for work in batch if not work.done]
+        self._lanes.clear()
+        self._again.clear()
+        self.rows = 0
+        return waiting
+
+    def _take_again(self, done: float, expired: list[Work]) -> list[Work]:
+        while self._again:
+            batch: list[Work] = []
+            for work in self._again.popleft():
+                if work.done:  # its caller gave up meanwhile
+                    continue
+                late = work.deadline is not None and work.deadline <= done
+                (expired if late else batch).append(work)
+            if batch:
+                return batch
+        return []
+
+    def _take_ripe(
+        self, now: float, takes: float, expired: list[Work]
+    ) -> tuple[list[Work], float | None]:
         ripe_at: float | None = None
         for key in self._in_turn():
             lane = self._lanes[key]
@@ -112,15 +173,8 @@ class BatchQueue:
             else:
                 del self._lanes[key]
             if batch:
-                return Turn(batch, expired, now if self._lanes else None)
-        return Turn([], expired, ripe_at)
-
-    def drain(self) -> list[Work]:
-        """Empty the queue and return what was in it."""
-        waiting = [work for lane in self._lanes.values() for work in lane]
-        self._lanes.clear()
-        self.rows = 0
-        return waiting
+                return batch, None
+        return [], ripe_at
 
     def _in_turn(self) -> list[tuple[int, LaneKey]]:
         keys = list(self._lanes)

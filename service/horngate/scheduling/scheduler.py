@@ -7,7 +7,7 @@ that is queued, up to ``max_batch_size`` rows, is the next batch.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from horngate.errors import (
     EngineFailed,
@@ -17,7 +17,7 @@ from horngate.errors import (
     RequestError,
     ShuttingDown,
 )
-from horngate.scheduling.batch import cut, join
+from horngate.scheduling.batch import RowsDiffer, cut, join
 from horngate.scheduling.executor import Executor
 from horngate.scheduling.observer import BatchObserver, Refusal, Waiting
 from horngate.scheduling.options import DEFAULT_BATCH_SIZE, BatchingOptions
@@ -38,6 +38,10 @@ class Scheduler:
 
     The accepted work not yet finished is what keeps a version in memory: ``close`` tells when
     the last of it is done, and only then may the servable go.
+
+    ``alone`` says of signatures that could be batched by their shapes why they are not: their
+    requests run one by one, and no rows are added to them. One whose answer has other rows than
+    went in joins them.
     """
 
     def __init__(
@@ -47,8 +51,11 @@ class Scheduler:
         executor: Executor,
         clock: Clock,
         observer: BatchObserver,
+        *,
+        alone: Mapping[str, str],
     ) -> None:
         self._servable = servable
+        self._alone = dict(alone)
         self._options = options
         self._executor = executor
         self._clock = clock
@@ -62,6 +69,7 @@ class Scheduler:
         self._runs = Runs()
         self._pace = Pace()
         self._closed = False
+        self._aborted = False
         self._on_drained: Callable[[], None] | None = None
         executor.start(self._turn)
 
@@ -69,7 +77,12 @@ class Scheduler:
     def waiting(self) -> Waiting:
         """What waits right now."""
         with self._lock:
-            return Waiting(self._queue.requests, self._queue.rows)
+            return self._queue.waiting
+
+    @property
+    def alone(self) -> Mapping[str, str]:
+        """Why a signature that could be batched by its shapes runs alone, by its name."""
+        return self._alone
 
     @property
     def stuck(self) -> bool:
@@ -124,7 +137,7 @@ class Scheduler:
         if deadline is not None and deadline <= now:
             self._observer.refused(Refusal.EXPIRED, 1)
             raise _expired()
-        alone = not (self._options.enabled and signature.batched)
+        alone = not (self._options.enabled and self._batched(signature))
         padded = self._options.pad_variable_length_inputs
         work = Work(signature, inputs, rows, deadline, alone=alone, padded=padded)
         work.enqueued = now
@@ -160,12 +173,16 @@ class Scheduler:
     def abort(self) -> None:
         """Refuse all that is still queued; a batch under way ends by itself."""
         with self._lock:
+            self._aborted = True
             waiting = self._queue.drain()
+        self._shut_out(waiting)
+        self._tell_if_drained()
+
+    def _shut_out(self, waiting: list[Work]) -> None:
         if waiting:
             self._observer.refused(Refusal.SHUTTING_DOWN, len(waiting))
         for work in waiting:
             work.fail(ShuttingDown("the server shut down before the request ran; retry elsewhere"))
-        self._tell_if_drained()
 
     def _enqueue(self, work: Work, now: float) -> bool:
         """Queue ``work``; whether an instance is free to take it."""
@@ -206,7 +223,10 @@ class Scheduler:
             if self._runs.number >= self._options.at_once:
                 return None  # whoever runs asks again when it has run
             turn = self._queue.take(now, self._pace.expected(now))
-            run = self._runs.begin(turn.batch, now) if turn.batch else None
+            parted = len(turn.batch) > 1 and not self._batched(turn.batch[0].signature)
+            if parted:  # queued together before it was found out
+                self._queue.put_back([work] for work in turn.batch)
+            run = self._runs.begin(turn.batch, now) if turn.batch and not parted else None
             another = turn.ripe_at == now and self._runs.number < self._options.at_once
         if another:
             self._executor.wake()
@@ -223,7 +243,7 @@ class Scheduler:
                 if run.given_up:
                     self._observer.came_back(self._clock() - now)
         self._tell_if_drained()
-        if run is not None:
+        if run is not None or parted:
             return 0.0
         return None if turn.ripe_at is None else max(0.0, turn.ripe_at - now)
 
@@ -234,9 +254,16 @@ class Scheduler:
             missing = self._missing(signature, rows)
             outputs = self._servable.run(signature.name, join(batch, missing))
             parts = cut(batch, outputs, missing)
+        except RowsDiffer as error:
+            self._part(batch, rows, str(error))
+            return
         except Exception as error:  # noqa: BLE001 - an engine may raise anything; each caller is told
             self._observer.failed(signature.name, rows, error)
             self._recover(batch, error)
+            return
+        if len(batch) > 1 and not self._batched(signature):
+            # Another instance found out meanwhile: that these totals agree may be chance.
+            self._again([[work] for work in batch])
             return
         ended = self._clock()
         self._pace.ran(ended - now, ended)
@@ -247,26 +274,46 @@ class Scheduler:
 
     def _missing(self, signature: Signature, rows: int) -> int:
         """How many rows fill a batch up to an allowed size."""
-        if not self._options.allowed_batch_sizes or not signature.batched:
+        if not self._options.allowed_batch_sizes or not self._batched(signature):
             return 0
         return self._options.filled(rows) - rows
 
+    def _batched(self, signature: Signature) -> bool:
+        return signature.batched and signature.name not in self._alone
+
+    def _part(self, batch: list[Work], rows: int, reason: str) -> None:
+        """Run the members again one by one, and all that is asked of this signature from now on.
+
+        For good: where totals agree the next time, that is chance, and callers would get each
+        other's rows.
+        """
+        name = batch[0].signature.name
+        self._alone = {**self._alone, name: f"{reason}, as a batch of requests has shown"}
+        self._observer.rows_differed(name, rows, reason)
+        self._again([[work] for work in batch])
+
+    def _again(self, batches: list[list[Work]]) -> None:
+        with self._lock:
+            self._queue.put_back(batches)
+            waiting = self._queue.drain() if self._aborted else []
+        self._shut_out(waiting)
+
     def _recover(self, batch: list[Work], error: Exception) -> None:
-        """Run the members of a failed batch one by one, so that only the culprit fails.
+        """Run a failed batch again in halves, so that in the end only the culprit fails.
 
         A value that a model refuses (an index past an embedding's end) passes every check of
-        names, dtypes and shapes and must still not fail its neighbours.
+        names, dtypes and shapes and must still not fail its neighbours. Each half is a run of its
+        own: with its own start, after which it counts as stuck, and between others' runs.
         """
         if len(batch) > 1:
-            for work in batch:
-                if not work.done:
-                    self._run([work], self._clock())
+            half = len(batch) // 2
+            self._again([batch[:half], batch[half:]])
             return
         batch[0].fail(error if isinstance(error, RequestError) else _engine_failed(error))
 
     def _tell_if_drained(self) -> None:
         with self._lock:
-            if not self._closed or self._queue.rows or self._runs.number:
+            if not self._closed or not self._queue.empty or self._runs.number:
                 return
             on_drained, self._on_drained = self._on_drained, None
         if on_drained is not None:

@@ -80,7 +80,9 @@ class House:
             raise LoadError("expected a good version")
         servable = self.servables[model, number] = DoublingServable()
         executor = self.executors[model, number] = ManualExecutor()
-        scheduler = Scheduler(servable, settings.batching, executor, ManualClock(), Recorder())
+        scheduler = Scheduler(
+            servable, settings.batching, executor, ManualClock(), Recorder(), alone={}
+        )
         return ServedVersion(
             model=model,
             number=number,

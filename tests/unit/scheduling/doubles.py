@@ -86,6 +86,7 @@ class Recorder:
         self.failures: list[Exception] = []
         self.stuck_runs: list[tuple[int, float]] = []
         self.returned: list[float] = []
+        self.mismatches: list[tuple[str, int, str]] = []
 
     def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
         self.batches.append((signature, rows, list(waits), seconds))
@@ -102,17 +103,30 @@ class Recorder:
     def failed(self, signature: str, rows: int, error: Exception) -> None:
         self.failures.append(error)
 
+    def rows_differed(self, signature: str, rows: int, reason: str) -> None:
+        self.mismatches.append((signature, rows, reason))
+
 
 class Bench:
     """A scheduler with every part in the test's hands."""
 
-    def __init__(self, options: BatchingOptions | None = None) -> None:
+    def __init__(
+        self,
+        options: BatchingOptions | None = None,
+        alone: Mapping[str, str] | None = None,
+        servable: DoublingServable | None = None,
+    ) -> None:
         self.clock = ManualClock()
         self.executor = ManualExecutor()
-        self.servable = DoublingServable()
+        self.servable = servable or DoublingServable()
         self.observer = Recorder()
         self.scheduler = Scheduler(
-            self.servable, options or BatchingOptions(), self.executor, self.clock, self.observer
+            self.servable,
+            options or BatchingOptions(),
+            self.executor,
+            self.clock,
+            self.observer,
+            alone=alone or {},
         )
 
     def submit(

@@ -21,7 +21,12 @@ EXECUTORS: dict[str, Callable[[], Executor]] = {
 def test_every_request_of_many_threads_is_answered(make: Callable[[], Executor]) -> None:
     executor = make()
     scheduler = Scheduler(
-        DoublingServable(), BatchingOptions(instances=2), executor, ManualClock(), Recorder()
+        DoublingServable(),
+        BatchingOptions(instances=2),
+        executor,
+        ManualClock(),
+        Recorder(),
+        alone={},
     )
     wrong: list[float] = []
 

@@ -25,7 +25,12 @@ class Setting:
         threads = ThreadExecutor(1, "test")
         self.executor = GatheringExecutor(self.gatherer, threads, self.clock)
         self.scheduler = Scheduler(
-            self.servable, options or BatchingOptions(), self.executor, self.clock, Recorder()
+            self.servable,
+            options or BatchingOptions(),
+            self.executor,
+            self.clock,
+            Recorder(),
+            alone={},
         )
 
     def note(self) -> None:
@@ -153,7 +158,7 @@ class Neighbours:
         executor = GatheringExecutor(self.gatherer, ThreadExecutor(1, name), self.clock)
         self.executors.append(executor)
         options = BatchingOptions(max_batch_size=1)
-        return Scheduler(servable, options, executor, self.clock, Recorder())
+        return Scheduler(servable, options, executor, self.clock, Recorder(), alone={})
 
     def submit(self, name: str) -> Work:
         x = np.ones((1, 1), np.float32)
@@ -206,7 +211,7 @@ def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
     executor = GatheringExecutor(both.gatherer, ThreadExecutor(1, "stuck"), both.clock)
     both.executors.append(executor)
     both.schedulers["stuck"] = Scheduler(
-        servable, BatchingOptions(), executor, both.clock, Recorder()
+        servable, BatchingOptions(), executor, both.clock, Recorder(), alone={}
     )
     works: list[Work] = []
 

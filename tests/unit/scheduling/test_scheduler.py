@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horngate.errors import Cancelled, EngineFailed, Expired, Overloaded, ShuttingDown
+from horngate.errors import Cancelled, Expired, Overloaded, ShuttingDown
 from horngate.scheduling.observer import Refusal
 from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.scheduler import SchedulerClosed
@@ -122,26 +122,6 @@ def test_an_empty_queue_takes_a_request_larger_than_itself() -> None:
     work = bench.submit([1], [2], [3])
     bench.executor.run_all()
     assert len(work.result()["y"]) == 3
-
-
-def test_a_value_that_the_model_refuses_fails_its_own_request_alone() -> None:
-    bench = Bench()
-    good, bad, fine = bench.submit([1]), bench.submit([np.nan]), bench.submit([3])
-    bench.executor.run_all()
-    assert [good.result()["y"].item(), fine.result()["y"].item()] == [2, 6]
-    with pytest.raises(EngineFailed, match=r"ValueError: not a number$"):
-        bad.result()
-
-
-def test_a_model_that_mixes_rows_is_answered_row_by_row() -> None:
-    bench = Bench()
-    bench.servable.run = lambda signature, inputs: {  # type: ignore[method-assign]  # a double
-        "y": inputs["x"].mean(axis=0, keepdims=True)
-    }
-    works = [bench.submit([1]), bench.submit([3])]
-    bench.executor.run_all()
-    assert [work.result()["y"].item() for work in works] == [1, 3]
-    assert "batching.enabled = false" in str(bench.observer.failures[0])
 
 
 def test_a_delay_waits_for_company_and_a_full_batch_does_not_wait() -> None:
