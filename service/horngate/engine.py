@@ -76,7 +76,9 @@ class ModelDescription:
     ``max_batch_size`` is the rows up to which requests are glued together, and
     ``max_request_rows`` what one request may carry; both 0 where nothing is batched.
     ``labels`` are those in effect, each with the live version that it means.
-    ``engine_reason`` says why no engine of earlier choice serves it, "" where none would be.
+    ``engine_reason`` says why no engine of earlier choice serves it, "" where none would be, and
+    ``alone`` by name why signatures that could be batched by their shapes run request by request;
+    ``rows_reason`` is all of that in one line.
     """
 
     model: str
@@ -88,6 +90,8 @@ class ModelDescription:
     max_batch_size: int
     max_request_rows: int
     labels: Mapping[str, int] = field(default_factory=dict)
+    alone: Mapping[str, str] = field(default_factory=dict)
+    rows_reason: str = ""
 
     def signature(self, name: str) -> Signature:
         """The signature ``name``; the default name also means the only one there is.
@@ -159,6 +163,8 @@ class Engine:
             max_batch_size=(served.batching.max_batch_size or 0) if batched else 0,
             max_request_rows=served.max_request_rows if batched else 0,
             labels=self._repository.labels(model),
+            alone=served.alone,
+            rows_reason=served.rows_reason,
         )
 
     def check_control(self, call: Call) -> None:

@@ -15,6 +15,7 @@ from horngate.engine import Engine
 from horngate.protocols.tfserving.classify import METHOD as CLASSIFY
 from horngate.protocols.tfserving.examples import PREDICT
 from horngate.protocols.tfserving.regress import METHOD as REGRESS
+from horngate.repository.rows import establish
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.scheduling.scheduler import Scheduler
@@ -93,7 +94,7 @@ MODELS: dict[str, list[Signature]] = {
 
 
 class _Servable:
-    """Answers with the first elements of what it was given, so that answers stay small."""
+    """Answers with the first element of each row, so that answers stay small."""
 
     engine = "double"
 
@@ -114,9 +115,13 @@ def _first(spec: TensorSpec, inputs: Arrays) -> Array:
     shape = tuple(rows if size is None else size for size in spec.shape)
     answer = np.full(shape, b"" if spec.dtype is DType.STRING else 0, spec.dtype.numpy)
     if alike and alike[0].size:
-        answer[...] = alike[0].reshape(-1)[0]
-        if answer.ndim and alike[0].shape == answer.shape:
+        if not answer.ndim:
+            answer[...] = alike[0].reshape(-1)[0]
+        elif alike[0].shape == answer.shape:
             answer[...] = alike[0]
+        else:
+            firsts = alike[0].reshape(rows, -1)[:, 0]
+            answer[...] = firsts.reshape(rows, *[1] * (answer.ndim - 1))
     return answer
 
 
@@ -130,7 +135,9 @@ class _InlineExecutor(ManualExecutor):
 class _House(House):
     def load(self, model: str, number: int, folder: Path, settings: ModelSettings) -> ServedVersion:
         servable, executor = _Servable(MODELS[model]), _InlineExecutor()
-        scheduler = Scheduler(servable, settings.batching, executor, ManualClock(), Recorder())
+        clock = ManualClock()
+        alone = establish(servable, {}, {}, clock, seconds=1, largest=8)
+        scheduler = Scheduler(servable, settings.batching, executor, clock, Recorder(), alone=alone)
         return ServedVersion(
             model=model,
             number=number,

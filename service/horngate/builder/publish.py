@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from horngate import __version__
 from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
 from horngate.builder.measure import measure_version
+from horngate.builder.rows import establish_version
 from horngate.builder.samples import made_up_inputs
 from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.protocols.tfserving import warmup
@@ -42,12 +43,17 @@ from horngate.tensors import DEFAULT_SIGNATURE, Arrays
 
 @dataclass(frozen=True)
 class Published:
-    """Where the version went, and what became of compiling it; None where that was left out."""
+    """Where the version went, and what became of compiling it; None where that was left out.
+
+    ``alone`` says by name why signatures will run request by request, though they could share runs
+    by their shapes.
+    """
 
     model: str
     version: int
     folder: Path
     compiled: CompiledRecord | None = None
+    alone: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish_keras(
@@ -212,12 +218,13 @@ def _publish(
         if compiled:
             record = compile_version(staging, trust_operations=trust_operations)
         measure_version(staging, record, trust_operations=trust_operations)
+        alone = establish_version(staging, record, trust_operations=trust_operations)
         extras.write_checksums(staging)
         # mkdtemp makes a folder for its owner alone; a server may run as somebody else.
         staging.chmod(0o755)
         _sync(staging)
         published = _move_into_place(staging, model_folder, name, version)
-        return replace(published, compiled=record)
+        return replace(published, compiled=record, alone=alone)
     except LoadError as error:
         raise PublishError(
             f"{name}: not published: expected a SavedModel that loads; {error}"

@@ -56,4 +56,6 @@ def run(options: argparse.Namespace) -> int:
     print(f"{published.model}: version {published.version} published in {published.folder}")
     if published.compiled is not None:
         print(f"{published.model}: version {published.version} {published.compiled}")
+    for signature, reason in sorted(published.alone.items()):
+        print(f"{published.model}: signature {signature!r} is not batched: {reason}")
     return 0

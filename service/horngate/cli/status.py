@@ -91,6 +91,7 @@ def _document(model: str, versions: list[_Version]) -> dict[str, Any]:
                 "error": version.status.error,
                 "engine": version.serving.engine,
                 "engine_reason": version.serving.reason,
+                "rows_reason": version.serving.rows_reason,
                 "signatures": {
                     name: signature_document(signature)
                     for name, signature in version.signatures.items()
@@ -109,6 +110,8 @@ def _text(model: str, versions: list[_Version]) -> list[str]:
         lines.append(f"  version {version.status.version}  {state}{error}")
         if version.serving.reason:
             lines.append(f"    not on the fastest engine: {version.serving.reason}")
+        if version.serving.rows_reason:
+            lines.append(f"    not batched: {version.serving.rows_reason}")
         for name, signature in version.signatures.items():
             lines.append(f"    {name}")
             lines += _specs("in ", signature.inputs)

@@ -27,11 +27,13 @@ class Serving:
     """How a live version is run.
 
     ``engine`` is its engine's name; ``reason`` says why no engine of earlier choice runs it, ""
-    where none would. A server that does not tell leaves both empty.
+    where none would. ``rows_reason`` says why requests that could share a run by their shapes do
+    not, "" where they do. A server that does not tell leaves all empty.
     """
 
     engine: str
     reason: str
+    rows_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
-from horngate.protocols.oip.parameters import ENGINE_REASON
+from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -174,11 +174,15 @@ def config_request(target: Target) -> ModelConfigRequest:
     return ModelConfigRequest(name=target.model, version=version)
 
 
+_REASONS: Final = (ENGINE_REASON, ROWS_REASON)
+
+
 def read_serving(message: ModelConfigResponse) -> Serving:
     """The engine, and the reason where one is given."""
     parameters = message.config.parameters
-    reason = parameters[ENGINE_REASON].string_value if ENGINE_REASON in parameters else ""
-    return Serving(message.config.backend, reason)
+    # Looked up before they are read: reading would add an entry to the map.
+    told = {name: parameters[name].string_value for name in _REASONS if name in parameters}
+    return Serving(message.config.backend, told.get(ENGINE_REASON, ""), told.get(ROWS_REASON, ""))
 
 
 def health_request(model: str) -> HealthCheckRequest:

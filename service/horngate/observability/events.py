@@ -53,6 +53,8 @@ class RepositoryEvents:
             log.info("available", engine=status.engine, load_seconds=seconds)
             if status.engine_reason:
                 log.warning("not on the fastest engine", reason=status.engine_reason)
+            if status.rows_reason:
+                log.warning("requests run one by one", reason=status.rows_reason)
         elif status.error:
             failures.inc()
             log.error("load failed", reason=status.error)

@@ -242,6 +242,12 @@ class _StateCollector(Collector):
             "say why.",
             labels=("model", "version"),
         )
+        unbatched = GaugeMetricFamily(
+            "horngate_version_unbatched",
+            "1 where requests that could share a run by their shapes run one by one; the log and "
+            "`horngate status` say why.",
+            labels=("model", "version"),
+        )
         for status in self._statuses():
             names = (status.model, str(status.version))
             state.add_metric((*names, status.state.name.lower()), 1)
@@ -250,9 +256,10 @@ class _StateCollector(Collector):
             if status.state is State.AVAILABLE:
                 engine.add_metric((*names, status.engine), 1)
                 fallback.add_metric(names, float(bool(status.engine_reason)))
+                unbatched.add_metric(names, float(bool(status.rows_reason)))
         queue_rows = GaugeMetricFamily(
             "horngate_queue_rows", "Rows that wait for a batch.", labels=("model", "version")
         )
         for model, version, rows in self._queues():
             queue_rows.add_metric((model, str(version)), rows)
-        yield from (state, load_seconds, engine, fallback, queue_rows)
+        yield from (state, load_seconds, engine, fallback, unbatched, queue_rows)

@@ -266,6 +266,7 @@ class Keeper:
             error="",
             engine=version.engine,
             engine_reason=version.engine_reason,
+            rows_reason=version.rows_reason,
             load_seconds=self._clock() - started,
         )
         if replaced is not None:

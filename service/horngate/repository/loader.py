@@ -19,12 +19,20 @@ from horngate.repository.extras import (
 )
 from horngate.repository.memory import Memory
 from horngate.repository.observer import RepositoryObserver
+from horngate.repository.rows import LOAD_SECONDS, establish
+from horngate.repository.rows_record import read_rows
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.trial import check_goldens, measure_curve
-from horngate.repository.warm_up import ReadRecorded, nothing_recorded, warm_up
+from horngate.repository.warm_up import (
+    ReadRecorded,
+    Recorded,
+    by_signature,
+    nothing_recorded,
+    warm_up,
+)
 from horngate.scheduling.executor import Executor
-from horngate.scheduling.options import BatchingOptions
+from horngate.scheduling.options import DEFAULT_BATCH_SIZE, BatchingOptions
 from horngate.scheduling.scheduler import Scheduler
 from horngate.servable import Clock, Files, Runtime, Servable
 
@@ -104,8 +112,11 @@ class Loader:
                 None if curve is None else curve.best,
                 max(1, self._instances // started.threads),
             )
-            recorded = self._read_recorded(files, servable.signatures)
-            warm_up(servable, goldens, batching, recorded)
+            recorded = list(self._read_recorded(files, servable.signatures))
+            alone = self._alone(
+                folder, servable, batching, goldens=goldens, recorded=recorded, files=files
+            )
+            warm_up(servable, goldens, batching, recorded, alone=alone)
         except BaseException:
             servable.close()
             raise
@@ -114,7 +125,7 @@ class Loader:
         observer = self._observer.version_loaded(
             model, number, servable.signatures, lambda: scheduler.waiting
         )
-        scheduler = Scheduler(servable, batching, executor, self._clock, observer)
+        scheduler = Scheduler(servable, batching, executor, self._clock, observer, alone=alone)
         return ServedVersion(
             model=model,
             number=number,
@@ -126,6 +137,31 @@ class Loader:
             batching=batching,
             curve=curve,
             engine_reason=started.reason,
+        )
+
+    def _alone(
+        self,
+        folder: Path,
+        servable: Servable,
+        batching: BatchingOptions,
+        *,
+        goldens: dict[str, Golden],
+        recorded: list[Recorded],
+        files: Hashes,
+    ) -> dict[str, str]:
+        """Why signatures must run alone: as was found at publish, else found out now."""
+        if batching.trust_rows:
+            return {}
+        found = read_rows(folder, servable.engine, servable.signatures.values(), files)
+        if found is not None:
+            return found
+        return establish(
+            servable,
+            goldens,
+            by_signature(recorded),
+            self._clock,
+            seconds=LOAD_SECONDS,
+            largest=min(batching.max_batch_size or 1, DEFAULT_BATCH_SIZE),
         )
 
     def _engine(

@@ -6,6 +6,7 @@ so that readers need no lock.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Mapping
 
@@ -103,6 +104,7 @@ class Repository:
             labelled = held.labelled.get(version)
             version = _numeric(held, version) if labelled is None else labelled.number
         statuses = sorted(held.statuses.values(), key=lambda status: -status.version)
+        statuses = [_as_of_now(held, status) for status in statuses]
         if version is None:
             return statuses
         found = [status for status in statuses if status.version == version]
@@ -192,6 +194,14 @@ def _numeric(model: Model, label: str) -> int:
             label=label,
         )
     return number
+
+
+def _as_of_now(model: Model, status: VersionStatus) -> VersionStatus:
+    """``status`` with what a live version has found out about its rows since it was loaded."""
+    live = model.live.get(status.version)
+    if live is None or live.rows_reason == status.rows_reason:
+        return status
+    return dataclasses.replace(status, rows_reason=live.rows_reason)
 
 
 def _why_not_live(model: Model) -> str:

@@ -90,6 +90,16 @@ class ServedVersion:
         return self._servable.engine
 
     @property
+    def alone(self) -> Mapping[str, str]:
+        """Why signatures that could be batched by their shapes run alone, by name, as of now."""
+        return self.scheduler.alone
+
+    @property
+    def rows_reason(self) -> str:
+        """All of ``alone`` in one line; "" for nothing."""
+        return "; ".join(f"signature {name!r}: {why}" for name, why in sorted(self.alone.items()))
+
+    @property
     def stuck(self) -> bool:
         """Whether a run does not come back, so that nothing is taken."""
         return self.scheduler.stuck

@@ -23,7 +23,8 @@ class VersionStatus:
 
     ``error`` is "" unless the version failed to load; such a version is in state END.
     ``engine`` is "" until it is loaded; ``load_seconds`` is None until then. ``engine_reason`` says
-    why no engine of earlier choice serves it, "" where none would be.
+    why no engine of earlier choice serves it, "" where none would be; ``rows_reason`` why requests
+    that could share a run by their shapes do not, "" where they do.
     """
 
     model: str
@@ -33,3 +34,4 @@ class VersionStatus:
     engine: str = ""
     engine_reason: str = ""
     load_seconds: float | None = None
+    rows_reason: str = ""

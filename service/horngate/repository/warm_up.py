@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from horngate.errors import HorngateError, LoadError
@@ -32,15 +32,26 @@ def nothing_recorded(_files: Files, _signatures: Mapping[str, Signature]) -> Ite
     return ()
 
 
+def by_signature(recorded: Iterable[Recorded]) -> dict[str, list[Arrays]]:
+    """The inputs of ``recorded`` requests by the signature that they ask."""
+    found: dict[str, list[Arrays]] = {}
+    for request in recorded:
+        found.setdefault(request.signature, []).append(request.inputs)
+    return found
+
+
 def warm_up(
     servable: Servable,
     goldens: Mapping[str, Golden],
     options: BatchingOptions,
     recorded: Iterable[Recorded] = (),
+    *,
+    alone: Collection[str] = (),
 ) -> None:
     """Replay what is ``recorded``, and run every signature at one row and at a full batch.
 
-    Where only some batch sizes are allowed, all is run at each of those. Recorded inputs are
+    Where only some batch sizes are allowed, all is run at each of those. Signatures that run
+    ``alone`` meet no batch: what is recorded is run as it is. Recorded inputs are
     repeated to the size. Where a signature has none, zeros are tried; a model may well refuse
     those, and nothing is concluded from it.
 
@@ -48,11 +59,13 @@ def warm_up(
         LoadError: recorded inputs failed to run.
     """
     for request in recorded:
-        _replay(servable, request, options)
+        _replay(servable, request, options, alone)
     for name, signature in servable.signatures.items():
         golden = goldens.get(name)
+        if name in alone and golden is not None:
+            continue  # it ran when its answers were checked
         sizes = options.allowed_batch_sizes or (1, options.max_batch_size or 1)
-        for rows in sizes if signature.batched else (1,):
+        for rows in sizes if signature.batched and name not in alone else (1,):
             if golden is not None:
                 try:
                     servable.run(name, repeated(signature, golden.inputs, rows))
@@ -66,10 +79,15 @@ def warm_up(
                     servable.run(name, zeros(signature, rows))
 
 
-def _replay(servable: Servable, request: Recorded, options: BatchingOptions) -> None:
+def _replay(
+    servable: Servable, request: Recorded, options: BatchingOptions, alone: Collection[str]
+) -> None:
     signature = servable.signatures[request.signature]
     try:
         rows = admit(signature, request.inputs, max_rows=2**31)
+        if signature.name in alone:
+            servable.run(signature.name, request.inputs)
+            return
         for size in _sizes(signature, rows, options):
             servable.run(signature.name, repeated(signature, request.inputs, size))
     except HorngateError as error:

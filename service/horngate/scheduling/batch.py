@@ -11,7 +11,7 @@ from horngate.scheduling.work import Work
 from horngate.tensors import Array, Arrays
 
 
-class RowsDiffer(Exception):  # noqa: N818 - a fact about an answer; the scheduler's alone
+class RowsDiffer(Exception):
     """An output has not one row for each row that went in: no row can be said to be anyone's."""
 
 

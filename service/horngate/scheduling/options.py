@@ -34,6 +34,9 @@ class BatchingOptions:
         priority_levels: how many priorities requests may have; 1 runs before 2, and a request
             without one has the last. Only what has the same priority shares a batch. 0: priorities
             mean nothing.
+        trust_rows: whether rows may share a run without anybody having established that the model
+            answers each row as if it were alone. Where that is wrong, callers get answers that
+            depend on each other's rows, or are each other's.
         instances: batches that may run at the same time; left out, what suits the transport: one
             on grpcio, and on the native front one for each core that a run leaves free.
     """
@@ -46,6 +49,7 @@ class BatchingOptions:
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False
     priority_levels: int = 0
+    trust_rows: bool = False
 
     def __post_init__(self) -> None:
         self._check_allowed()

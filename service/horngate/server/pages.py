@@ -67,6 +67,8 @@ def _model(engine: Engine, name: str) -> str:
             note = f"{escape(status.engine)}, loaded in {status.load_seconds or 0:.2f} s"
             if status.engine_reason:
                 note += f"<br>not on the fastest engine: {escape(status.engine_reason)}"
+            if status.rows_reason:
+                note += f"<br>not batched: {escape(status.rows_reason)}"
         rows.append(
             f"<tr><td>{status.version}<td>{escape(status.state.name.lower())}<td>{note}</tr>"
         )

@@ -9,9 +9,11 @@ import pytest
 from horngate.errors import LoadError
 from horngate.repository.extras import CHECKSUMS, Golden, write_checksums, write_golden
 from horngate.repository.loader import Loader
+from horngate.repository.rows_record import write_rows
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.status import VersionStatus
+from horngate.repository.warm_up import Recorded
 from horngate.scheduling.observer import Waiting
 from horngate.scheduling.options import BatchingOptions
 from horngate.servable import Files, Servable
@@ -25,6 +27,8 @@ from tests.unit.scheduling.doubles import (
 )
 
 SETTINGS = ModelSettings(batching=BatchingOptions(max_batch_size=5))
+TRUSTED = ModelSettings(batching=BatchingOptions(max_batch_size=5, trust_rows=True))
+"""Nothing is found out about rows, so that only what a test is about is run."""
 
 
 class DoubleRuntime:
@@ -91,13 +95,13 @@ class Bench:
         self.executors.append((options, name))
         return ManualExecutor()
 
-    def load(self) -> ServedVersion:
-        return self.loader("m", 3, self.folder, SETTINGS)
+    def load(self, settings: ModelSettings = SETTINGS) -> ServedVersion:
+        return self.loader("m", 3, self.folder, settings)
 
-    def refuses(self, sentence: str) -> None:
+    def refuses(self, sentence: str, settings: ModelSettings = SETTINGS) -> None:
         """The load is refused for the reason ``sentence`` and leaves nothing behind."""
         with pytest.raises(LoadError, match=sentence):
-            self.load()
+            self.load(settings)
         assert self.servable.closed or not self.runtime.loaded
         assert not self.executors
         assert not self.observer.loaded
@@ -183,7 +187,7 @@ def test_a_folder_that_no_runtime_knows_is_refused_naming_what_is_there(bench: B
 
 
 def test_without_goldens_one_row_and_a_full_batch_of_zeros_are_run(bench: Bench) -> None:
-    bench.load()
+    bench.load(TRUSTED)
     assert set(bench.servable.calls) == {(1, 1), (3,), (5, 1)}
     assert bench.servable.calls.count((3,)) == 1, "a signature without a batch is run once"
 
@@ -193,7 +197,7 @@ def test_goldens_are_repeated_to_one_row_and_a_full_batch(bench: Bench) -> None:
     write_golden(
         bench.folder, "whole", Golden({"x": np.ones(3, np.float32)}, {"y": np.full(3, 2, "f4")})
     )
-    bench.load()
+    bench.load(TRUSTED)
     assert set(bench.servable.calls) == {(1, 2), (2, 2), (3,), (5, 2)}
 
 
@@ -219,7 +223,7 @@ def test_a_model_that_fails_at_a_full_batch_of_its_goldens_is_refused(tmp_path: 
     (tmp_path / "double").touch()
     bench = Bench(tmp_path, Small())
     write_golden(tmp_path, "serving_default", golden([[1]], [[2]]))
-    bench.refuses("signature 'serving_default' failed to run on 5 rows: too many rows")
+    bench.refuses("signature 'serving_default' failed to run on 5 rows: too many rows", TRUSTED)
 
 
 def test_strings_and_free_dimensions_are_warmed_too(tmp_path: Path) -> None:
@@ -248,3 +252,78 @@ def test_strings_and_free_dimensions_are_warmed_too(tmp_path: Path) -> None:
     servable = Reader()
     Bench(tmp_path, servable).load()
     assert servable.texts[-2:] == [[[[b"", b""]]], [[[b"", b""]]] * 5]
+
+
+class Mixing(DoublingServable):
+    """Takes the mean of its rows away from each."""
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+        super().run(signature, inputs)
+        x = inputs["x"]
+        return {"y": x - x.mean(axis=0)}
+
+
+def mixing(folder: Path) -> Bench:
+    (folder / "double").touch()
+    return Bench(folder, Mixing())
+
+
+def test_what_mixes_rows_is_served_request_by_request_with_the_reason(tmp_path: Path) -> None:
+    version = mixing(tmp_path).load()
+    assert list(version.alone) == ["serving_default"]
+    assert "a row's answer changes with the rows beside it: output 'y'" in version.rows_reason
+    assert version.rows_reason.startswith("signature 'serving_default': ")
+
+
+def test_an_operator_may_trust_the_rows(tmp_path: Path) -> None:
+    bench = mixing(tmp_path)
+    assert not bench.load(TRUSTED).alone
+    assert {shape[0] for shape in bench.servable.calls} == {1, 3, 5}, "nothing but warm-up"
+
+
+def test_what_was_established_at_publish_costs_a_start_no_run(bench: Bench) -> None:
+    bench.load(TRUSTED)
+    warm = list(bench.servable.calls)
+    bench.servable.calls.clear()
+    write_rows(bench.folder, {"double": {"serving_default": ""}})
+    write_checksums(bench.folder)
+    assert not bench.load().alone
+    assert bench.servable.calls == warm
+
+
+def test_what_was_found_at_publish_against_batching_holds_at_a_start(bench: Bench) -> None:
+    write_rows(bench.folder, {"double": {"serving_default": "it mixes them"}})
+    version = bench.load()
+    assert version.rows_reason == "signature 'serving_default': it mixes them"
+    assert {shape[0] for shape in bench.servable.calls} == {1, 3}
+
+
+def test_findings_about_other_files_are_not_believed(tmp_path: Path) -> None:
+    bench = mixing(tmp_path)
+    write_rows(tmp_path, {"double": {"serving_default": ""}})
+    assert not bench.load().alone
+    (tmp_path / "double").write_text("another model")
+    assert bench.load().alone
+
+
+def test_what_a_version_carries_to_be_warmed_with_is_tried_as_well(tmp_path: Path) -> None:
+    """A model that takes nothing that anybody makes up, and mixes what it takes."""
+
+    class Choosy(Mixing):
+        def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+            if (inputs["x"] < 4e6).any():
+                raise ValueError("too small")
+            return super().run(signature, inputs)
+
+    (tmp_path / "double").touch()
+    bench = Bench(tmp_path, Choosy())
+    assert "refuses every row that was tried" in bench.load().rows_reason
+    recorded = Recorded("here", "serving_default", {"x": np.array([[5e6], [7e6]], np.float32)})
+    loader = Loader(
+        [bench.runtime],
+        bench.executor,
+        clock=ManualClock(),
+        observer=bench.observer,
+        read_recorded=lambda _folder, _signatures: [recorded],
+    )
+    assert "a row's answer changes" in loader("m", 3, tmp_path, SETTINGS).rows_reason

@@ -1,7 +1,8 @@
 """ModelMetadata and ModelConfig: what a model takes and gives, in Triton's two forms.
 
 Metadata shapes have the batch dimension, as -1. In a configuration with ``max_batch_size`` over
-0 the dimensions leave it out, and clients such as perf_analyzer strip it from the metadata.
+0 the dimensions leave it out, and clients such as perf_analyzer strip it from the metadata. Over 0
+says that rows are independent: a signature that runs request by request has 0, and all dimensions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 from horngate.engine import Call, Engine, ModelDescription
 from horngate.errors import Unsupported
 from horngate.protocols.elements import MalformedTensor
-from horngate.protocols.oip.parameters import ENGINE_REASON
+from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
 from horngate.protocols.oip.select import default_signature, read_version
 from horngate.protocols.oip.tensor import datatype
 from horngate.protocols.pb.inference import model_config_pb2
@@ -82,7 +83,10 @@ def model_config(engine: Engine, request: ModelConfigRequest, call: Call) -> Mod
     config.backend = description.engine
     if description.engine_reason:
         config.parameters[ENGINE_REASON].string_value = description.engine_reason
-    batched = signature.batched and description.max_request_rows > 0
+    if description.rows_reason:
+        config.parameters[ROWS_REASON].string_value = description.rows_reason
+    alone = signature.name in description.alone
+    batched = signature.batched and not alone and description.max_request_rows > 0
     if batched:
         _write_batching(description, config)
     for spec in signature.inputs.values():

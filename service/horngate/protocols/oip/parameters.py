@@ -11,6 +11,9 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import InferParameter
 ENGINE_REASON: Final = "engine_reason"
 """Of a model's configuration: why no engine of earlier choice runs it."""
 
+ROWS_REASON: Final = "rows_reason"
+"""Of the same: why requests that could share a run by their shapes do not."""
+
 _NUMBERS: Final = ("int64_param", "uint64_param")
 
 

@@ -1,0 +1,96 @@
+"""What was found out about a version's rows when it was published, kept with the version.
+
+    rows.json    by engine: the files that it was found out for, and each signature's finding
+
+It lies under ``assets.extra/horngate/``. A finding counts for exactly the files, the engine and the
+trials that it was made with; one that is missing or stale is made anew by whoever needs it. Who can
+write this file can write the model too, so it gives nobody a power that they lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from horngate.errors import LoadError
+from horngate.repository import extras
+from horngate.repository.compiled import FORMS, source_names
+from horngate.repository.rows import RULES
+from horngate.servable import Files
+from horngate.tensors import Signature
+
+RECORD: Final = extras.FOLDER / "rows.json"
+_COMPILED: Final = "onnx"
+"""The engine whose files are the compiled forms besides the SavedModel's."""
+
+Findings = Mapping[str, str]
+"""By signature: why it must run alone; "" where it may be batched."""
+
+
+def write_rows(version: Path, findings: Mapping[str, Findings]) -> None:
+    """Record ``findings`` by engine, replacing the record that is there whole.
+
+    At no instant is the checksum of the record wrong. A version without checksums stays without.
+    """
+    hashes = extras.Hashes(version)
+    content = {
+        "rules": RULES,
+        "engines": {
+            engine: {
+                "files": {name: hashes(name) for name in _files(version, engine)},
+                "signatures": dict(found),
+            }
+            for engine, found in findings.items()
+        },
+    }
+    checksums = extras.read_checksums(version)
+    if checksums is not None:
+        checksums = {name: told for name, told in checksums.items() if name != str(RECORD)}
+        extras.replace_checksums(version, checksums)
+    extras.write_json(version / RECORD, content)
+    if checksums is not None:
+        told = extras.Hashes(version)(str(RECORD))
+        extras.replace_checksums(version, checksums | {str(RECORD): told})
+
+
+def read_rows(
+    version: Path, engine: str, signatures: Iterable[Signature], files: Files
+) -> dict[str, str] | None:
+    """Why signatures must run alone, by name, as recorded; None where nothing usable is.
+
+    Args:
+        version: the folder.
+        engine: what serves it.
+        signatures: what it serves.
+        files: shared with another check of the same files, so that each is read once.
+    """
+    try:
+        document = extras.read_json(version / RECORD) or {}
+        if document.get("rules") != RULES:
+            return None
+        entry = document["engines"][engine]
+        found: dict[str, str] = entry["signatures"]
+        names = _files(version, engine)
+        if sorted(entry["files"]) != sorted(names):
+            return None
+        if any(files(name) != entry["files"][name] for name in names):
+            return None
+        reasons = {each.name: found[each.name] for each in signatures if each.batched}
+    except (LoadError, OSError, KeyError, TypeError, AttributeError):
+        return None
+    if not all(isinstance(reason, str) for reason in reasons.values()):
+        return None
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def findings(signatures: Iterable[Signature], alone: Mapping[str, str]) -> dict[str, str]:
+    """``alone`` with every signature that may be batched named as well."""
+    return {each.name: alone.get(each.name, "") for each in signatures if each.batched}
+
+
+def _files(version: Path, engine: str) -> list[str]:
+    names = source_names(version)
+    if engine == _COMPILED:
+        names += [name for name in extras.file_names(version) if FORMS in Path(name).parents]
+    return names
