@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from horngate.config.values import Value, construct, unknown_key
 from horngate.errors import ConfigError
+from horngate.reading import read_file
 from horngate.repository.policy import VersionOptions
 from horngate.repository.settings import ModelSettings, RuntimeOptions
 from horngate.scheduling.options import BatchingOptions, LimitOptions
+from horngate.sizes import MODEL_SETTINGS, SETTINGS
 
 TABLES: Final[dict[str, type[Any]]] = {
     "versions": VersionOptions,
@@ -22,16 +26,22 @@ TABLES: Final[dict[str, type[Any]]] = {
 BUILDERS_TABLE: Final = "build"
 """The builder's own table, which the server leaves to it."""
 
+MOST_DOTS: Final = 64
+"""In a line of a ``model.toml``."""
+
 
 def read_model_settings(path: Path, batching: BatchingOptions | None = None) -> ModelSettings:
-    """The settings in ``path``, the defaults where it does not exist.
+    """The settings in ``path``, the defaults where nothing is there.
 
-    ``batching`` stands where the file leaves a key of its table out.
+    ``batching`` stands where the file leaves a key of its table out. Whoever publishes a model
+    writes this file: it may be no link, which could name the server's own files.
 
     Raises:
         ConfigError: naming the file, the table and the key.
     """
-    tables = read_toml(path) if path.exists() else {}
+    tables: dict[str, Any] = {}
+    if path.is_symlink() or path.exists():
+        tables = _parse(path, partial(_read_strangers, path))
     settings: dict[str, Any] = {} if batching is None else {"batching": batching}
     for name, table in tables.items():
         if name == BUILDERS_TABLE:
@@ -55,14 +65,35 @@ def _defaults(options: BatchingOptions, values: dict[str, Value]) -> dict[str, V
     } | values
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of ``path``.
+def read_toml(path: Path, limit: int = SETTINGS) -> dict[str, Any]:
+    """The tables of a file that the operator names, which may be a link.
 
     Raises:
-        ConfigError: it cannot be read, or is not TOML; with the line where it is not.
+        ConfigError: it cannot be read, is longer than ``limit`` bytes, or is not TOML; with the
+            line where it is not.
     """
+    return _parse(path, partial(read_file, path, limit))
+
+
+def _parse(path: Path, read: Callable[[], bytes]) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read().decode())
     except (OSError, ValueError, RecursionError) as error:
         # A number of thousands of digits is another error than bad TOML, and tables without end.
-        raise ConfigError(f"{path}: expected a readable TOML file; {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: expected a readable TOML file; {reason}") from error
+
+
+def _read_strangers(path: Path) -> bytes:
+    """The content of a file that whoever publishes a model wrote.
+
+    Raises:
+        OSError: it is no regular file, or too large.
+        ValueError: it would take long to parse.
+    """
+    content = read_file(path, MODEL_SETTINGS, follow=False)
+    for number, line in enumerate(content.splitlines(), 1):
+        # The parser takes the square of a key's parts: 60 kB of "a.a.a" took it 15 seconds.
+        if line.count(b".") > MOST_DOTS:
+            raise ValueError(f"line {number}: expected at most {MOST_DOTS} dots, received more")
+    return content

@@ -19,8 +19,10 @@ from horngate.protocols.pb.tensorflow_serving.config.session_bundle_config_pb2 i
     BatchingParameters,
 )
 from horngate.protocols.tfserving.model_list import read_model_list
+from horngate.reading import read_file
 from horngate.repository.source import Listing
 from horngate.scheduling.options import BatchingOptions
+from horngate.sizes import LISTED, SETTINGS
 
 MONITORING_PATH: Final = "/monitoring/prometheus/metrics"
 DEFAULT_MAX_BATCH_SIZE: Final = 1000
@@ -36,7 +38,7 @@ def read_model_config_file(path: Path) -> dict[str, Listing]:
         ConfigError: naming the file; it cannot be read, is no such text, or lists what cannot be
             served.
     """
-    message = _read(path, ModelServerConfig)
+    message = _read(path, ModelServerConfig, LISTED)
     try:
         return read_model_list(message)
     except ConfigError as error:
@@ -85,10 +87,11 @@ def check_monitoring_config_file(path: Path) -> None:
         )
 
 
-def _read(path: Path, kind: type[M]) -> M:
+def _read(path: Path, kind: type[M], limit: int = SETTINGS) -> M:
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), kind())
-    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        return text_format.Parse(read_file(path, limit).decode(), kind())
+    except (OSError, ValueError, RecursionError, text_format.ParseError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path}: expected a {kind.DESCRIPTOR.full_name} as text; {error}"
+            f"{path}: expected a {kind.DESCRIPTOR.full_name} as text; {reason}"
         ) from error

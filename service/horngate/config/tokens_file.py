@@ -26,6 +26,7 @@ from horngate.access.tokens import Tokens, digest
 from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
 from horngate.errors import ConfigError
+from horngate.sizes import LISTED
 
 SHORTEST: Final = 16
 """Characters of a token that nobody guesses."""
@@ -74,7 +75,7 @@ def read_tokens_file(path: Path) -> Tokens:
         ConfigError: naming the file, the caller and the key, and no secret.
     """
     callers: dict[bytes, Caller] = {}
-    tables = read_toml(path)
+    tables = read_toml(path, LISTED)
     if not tables:
         raise ConfigError(f"{path}: expected a table for each caller, received none")
     for name, table in tables.items():

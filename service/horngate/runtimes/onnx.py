@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 
 from horngate.errors import InvalidInput, InvalidRequest, LoadError
+from horngate.reading import in_memory
 from horngate.repository.compiled import (
     CompiledSignature,
     read_compiled,
@@ -112,12 +113,12 @@ class OnnxServable:
             LoadError: ONNX Runtime refuses one, or it is not of its signature's shape.
         """
         signatures = {name: form.signature for name, form in forms.items()}
-        programs = {
-            name: _program(
-                _content(folder, form, files), form.signature, threads or DEFAULT_THREADS
-            )
-            for name, form in forms.items()
-        }
+        programs: dict[str, _Program] = {}
+        for name, form in forms.items():
+            # By a path, because ONNX Runtime takes bytes into three times their memory, and its
+            # session keeps one of them.
+            with in_memory(_content(folder, form, files)) as path:
+                programs[name] = _program(Path(path), form.signature, threads or DEFAULT_THREADS)
         return cls(signatures, programs)
 
     @property
@@ -148,13 +149,11 @@ def _content(folder: Path, form: CompiledSignature, files: Files | None) -> byte
     return VersionFiles(folder).read(form.file, FORM) if files is None else read_form(form, files)
 
 
-def _program(content: bytes, signature: Signature, threads: int) -> _Program:
+def _program(path: Path, signature: Signature, threads: int) -> _Program:
     where = f"the compiled form of signature {signature.name!r}"
-    options = _options(threads)
-    options.add_session_config_entry(*_NO_FOLDER)
     try:
         session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            str(path), _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except Exception as error:
         raise LoadError(f"{where}: ONNX Runtime cannot load it: {_reason(error)}") from error
@@ -182,6 +181,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     # holding half as much again, because freed blocks of every size were left to malloc.
     # A waiting thread that spins takes the processor from the threads that answer callers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(*_NO_FOLDER)
     return options
 
 

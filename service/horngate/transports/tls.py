@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from horngate.access.watched import Watched
 from horngate.errors import ConfigError
+from horngate.reading import in_memory, read_file
 from horngate.servable import Clock
+from horngate.sizes import CERTIFICATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,10 @@ def read(options: TlsOptions) -> Certificates:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        cert, key = options.cert.read_bytes(), options.key.read_bytes()
-        context.load_cert_chain(options.cert, options.key, password=_no_password)
+        cert, key = (read_file(path, CERTIFICATES) for path in (options.cert, options.key))
+        # It takes paths only: of what was read, which may be half-way through a rotation by now.
+        with in_memory(cert) as cert_path, in_memory(key) as key_path:
+            context.load_cert_chain(cert_path, key_path, password=_no_password)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"tls_cert: expected a certificate in {options.cert} and its key in {options.key}, "
@@ -66,8 +70,9 @@ def read(options: TlsOptions) -> Certificates:
     if options.client_ca is None:
         return Certificates(cert, key, None, context)
     try:
-        client_ca = options.client_ca.read_bytes()
-        context.load_verify_locations(options.client_ca)
+        client_ca = read_file(options.client_ca, CERTIFICATES)
+        with in_memory(client_ca) as ca_path:
+            context.load_verify_locations(ca_path)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"tls_client_ca: expected certificates in PEM in {options.client_ca}; {_why(error)}"

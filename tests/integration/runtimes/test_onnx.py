@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from horngate.repository.compiled import (
     read_compiled,
     write_compiled,
 )
+from horngate.runtimes import onnx as onnx_runtime
 from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
@@ -214,14 +216,15 @@ assert not {"tensorflow", "keras", "tf2onnx", "onnx"} & sys.modules.keys()
     assert (done.stdout, done.stderr, done.returncode) == ("[[2.0, 2.0, 2.0, 2.0]]\n", "", 0)
 
 
-@pytest.mark.parametrize("place", ["../secret.bin", "link.bin"])
-def test_a_form_reads_no_file_beyond_its_folder(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("place", ["../secret.bin", "link.bin", "beside.bin", "/etc/hostname", "0"])
+def test_a_form_reads_no_other_file(tmp_path: Path, place: str) -> None:
     """ONNX may keep weights in other files: a form that names one elsewhere would give it away."""
     secret = tmp_path / "secret.bin"
     secret.write_bytes(np.arange(4, dtype=np.float32).tobytes())
     folder = tmp_path / "version"
     folder.mkdir()
     (folder / "link.bin").symlink_to(secret)
+    (folder / "beside.bin").write_bytes(secret.read_bytes())
     weights = onnx.TensorProto(
         name="w",
         data_type=onnx.TensorProto.FLOAT,
@@ -244,5 +247,33 @@ def test_a_form_reads_no_file_beyond_its_folder(tmp_path: Path, place: str) -> N
     tensors = [TensorSpec(name, DType.FLOAT32, (4,)) for name in ("x", "y")]
     signature = Signature("s", {"x": tensors[0]}, {"y": tensors[1]})
     form = CompiledSignature(signature, "form.onnx", "", 1e-4, 1e-5, 0.0, ())
-    with pytest.raises(LoadError, match="xternal data path"):
+    with pytest.raises(LoadError, match="External data path"):
         OnnxServable.of(folder, {"s": form})
+
+
+def test_what_was_hashed_is_what_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form that is swapped after it was looked at answers nobody."""
+    right = compiled(tmp_path / "right", serving_default=(lambda x: {"y": x + 1}, FLOATS))
+    wrong = compiled(tmp_path / "wrong", serving_default=(lambda x: {"y": x + 2}, FLOATS))
+    made = onnx_runtime._options
+
+    def swap(threads: int) -> object:
+        (wrong / form_name("serving_default")).replace(right / form_name("serving_default"))
+        return made(threads)
+
+    monkeypatch.setattr(onnx_runtime, "_options", swap)
+    servable = load(right)
+    assert servable.run("serving_default", {"x": np.zeros(1, np.float32)})["y"].tolist() == [1]
+
+
+@pytest.mark.parametrize("what", ["link", "fifo"])
+def test_a_form_is_a_regular_file(tmp_path: Path, what: str) -> None:
+    folder = compiled(tmp_path, serving_default=(lambda x: {"y": x}, FLOATS))
+    form = folder / form_name("serving_default")
+    form.rename(tmp_path / "elsewhere.onnx")
+    if what == "link":
+        form.symlink_to(tmp_path / "elsewhere.onnx")
+    else:
+        os.mkfifo(form)
+    with pytest.raises(LoadError, match=r"serving_default\.onnx': expected .* received a"):
+        load(folder)

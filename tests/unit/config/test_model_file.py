@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from horngate.config.model_file import read_model_settings
+from horngate.config.model_file import read_model_settings, read_toml
 from horngate.errors import ConfigError
 from horngate.repository.settings import ModelSettings
 
@@ -81,3 +82,77 @@ def test_the_reference_models_settings_are_valid() -> None:
 def test_what_python_cannot_read_is_told_like_other_bad_toml(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigError, match="expected a readable TOML file"):
         settings(tmp_path, f"[limits]\nmax_request_rows = {value}")
+
+
+def odd_file(path: Path, what: str) -> None:
+    """Make of ``path`` what no settings are."""
+    match what:
+        case "fifo":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "self":
+            path.symlink_to(path.name)
+        case "nowhere":
+            path.symlink_to("nowhere")
+        case "folder":
+            path.mkdir()
+        case "long":
+            path.write_bytes(b"#" * 10_000_000)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("fifo", "expected a regular file, received a FIFO"),
+        ("device", "expected a regular file, received a symbolic link"),
+        ("self", "received a symbolic link"),
+        ("nowhere", "received a symbolic link"),
+        ("folder", "received a folder"),
+        ("long", "expected at most 65536 bytes, received 10000000"),
+    ],
+)
+def test_a_models_settings_are_a_regular_file_of_a_size(
+    tmp_path: Path, what: str, said: str
+) -> None:
+    odd_file(tmp_path / "model.toml", what)
+    with pytest.raises(ConfigError, match=rf"model\.toml: .*{said}"):
+        read_model_settings(tmp_path / "model.toml")
+
+
+def test_a_models_settings_are_no_link_to_the_servers_own_files(tmp_path: Path) -> None:
+    (tmp_path / "tokens.toml").write_text("[team-vision]\ntoken = 'secret-of-sixteen'")
+    (tmp_path / "model.toml").symlink_to("tokens.toml")
+    with pytest.raises(ConfigError, match="received a symbolic link") as refused:
+        read_model_settings(tmp_path / "model.toml")
+    assert "vision" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["a", '"a b"', "[a"])
+def test_a_models_settings_take_no_time_to_parse(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text(key + ".a" * 20_000 + " = 1")
+    with pytest.raises(ConfigError, match="line 1: expected at most 64 dots"):
+        read_model_settings(path)
+
+
+def test_a_file_that_the_operator_names_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "..data").write_text("port = 1")
+    (tmp_path / "horngate.toml").symlink_to("..data")
+    assert read_toml(tmp_path / "horngate.toml") == {"port": 1}
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("fifo", "received a FIFO"),
+        ("device", "received a character device"),
+        ("self", "Too many levels of symbolic links"),
+        ("nowhere", "No such file"),
+        ("long", "expected at most 1048576 bytes"),
+    ],
+)
+def test_and_is_read_to_a_bound_all_the_same(tmp_path: Path, what: str, said: str) -> None:
+    odd_file(tmp_path / "horngate.toml", what)
+    with pytest.raises(ConfigError, match=rf"horngate\.toml: .*{said}"):
+        read_toml(tmp_path / "horngate.toml")

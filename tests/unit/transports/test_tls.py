@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import os
 import ssl
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from horngate.errors import ConfigError
+from horngate.transports import tls
 from horngate.transports.tls import TlsOptions, read, rotating, watch
 from tests.unit.scheduling.doubles import ManualClock
 
@@ -76,3 +79,44 @@ def test_a_listener_is_given_what_the_files_hold_at_each_handshake(tmp_path: Pat
     kept = certificates()
     assert kept.key != b"no key"
     assert len(reports) == 1
+
+
+@pytest.mark.parametrize("which", ["cert", "key", "client_ca"])
+@pytest.mark.parametrize("what", ["fifo", "device", "long"])
+def test_a_file_of_tls_is_a_regular_one_of_a_size(tmp_path: Path, which: str, what: str) -> None:
+    options = pair(tmp_path)
+    odd = tmp_path / "odd"
+    if what == "fifo":
+        os.mkfifo(odd)
+    elif what == "device":
+        odd.symlink_to("/dev/zero")
+    else:
+        odd.write_bytes(b"#" * 5_000_000)
+    with pytest.raises(ConfigError, match=r"expected a regular file|expected at most"):
+        read(dataclasses.replace(options, **{which: odd}))
+
+
+def test_files_of_tls_may_be_links_as_mounted_secrets_are(tmp_path: Path) -> None:
+    options = pair(tmp_path)
+    links = {}
+    for which in ("cert", "key", "client_ca"):
+        links[which] = tmp_path / f"link-{which}"
+        links[which].symlink_to(getattr(options, which))
+    found = read(TlsOptions(**links))
+    assert found.context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_key_that_changes_while_it_is_read_is_loaded_as_it_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = pair(tmp_path)
+
+    def swapped(path: Path, limit: int) -> bytes:
+        content = path.read_bytes()
+        path.write_bytes(b"rotated")
+        return content
+
+    monkeypatch.setattr(tls, "read_file", swapped)
+    found = read(options)
+    assert b"PRIVATE KEY" in found.key
+    assert found.context.get_ca_certs()
