@@ -39,9 +39,7 @@ def read_model_settings(path: Path, batching: BatchingOptions | None = None) -> 
     Raises:
         ConfigError: naming the file, the table and the key.
     """
-    tables: dict[str, Any] = {}
-    if path.is_symlink() or path.exists():
-        tables = _parse(path, partial(_read_strangers, path))
+    tables = _parse(path, partial(_read_strangers, path))
     settings: dict[str, Any] = {} if batching is None else {"batching": batching}
     for name, table in tables.items():
         if name == BUILDERS_TABLE:
@@ -85,13 +83,16 @@ def _parse(path: Path, read: Callable[[], bytes]) -> dict[str, Any]:
 
 
 def _read_strangers(path: Path) -> bytes:
-    """The content of a file that whoever publishes a model wrote.
+    """The content of a file that whoever publishes a model wrote; nothing where there is none.
 
     Raises:
         OSError: it is no regular file, or too large.
         ValueError: it would take long to parse.
     """
-    content = read_file(path, MODEL_SETTINGS, follow=False)
+    try:
+        content = read_file(path, MODEL_SETTINGS, follow=False)
+    except FileNotFoundError:
+        return b""
     for number, line in enumerate(content.splitlines(), 1):
         # The parser takes the square of a key's parts: 60 kB of "a.a.a" took it 15 seconds.
         if line.count(b".") > MOST_DOTS:

@@ -40,7 +40,10 @@ CHECKSUMS: Final = FOLDER / "checksums.json"
 CURVES: Final = FOLDER / "curves.json"
 PROVENANCE: Final = FOLDER / "provenance.json"
 FORMS: Final = FOLDER / "compiled"
-ENGINES_OWN: Final = (Path("saved_model.pb"), Path("variables"), Path("assets"), FORMS)
+SOURCE: Final = (Path("saved_model.pb"), Path("variables"), Path("assets"))
+"""The SavedModel itself."""
+
+ENGINES_OWN: Final = (*SOURCE, FORMS)
 """What an engine loads, and so reads itself: it may be large, and is read once."""
 
 RTOL: Final = 1e-4

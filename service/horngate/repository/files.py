@@ -72,7 +72,7 @@ class VersionFiles:
             LoadError: naming the first that is no regular file, or what there is too much of.
         """
         names: list[str] = []
-        for entry in walk(self.folder):
+        for entry in walk(self.folder, MOST_ENTRIES):
             if entry.wrong:
                 raise LoadError(
                     f"{entry.name!r}: expected regular files and folders, received {entry.wrong}; "
@@ -214,21 +214,22 @@ class VersionFiles:
             os.close(handle)
 
 
-def walk(folder: Path) -> Iterator[Entry]:
+def walk(folder: Path, most: int = MOST_ENTRIES) -> Iterator[Entry]:
     """Every entry below ``folder`` but its folders, in no order; links are not followed.
 
     What cannot be looked at comes as an entry with the reason, and does not hide the rest. The walk
-    ends at ``MOST_ENTRIES``, with an entry that says so. What vanishes meanwhile is left out.
+    ends after ``most`` entries and folders, with an entry that says so. What vanishes meanwhile is
+    left out.
 
     Raises:
         LoadError: ``folder`` itself cannot be read, or is no folder.
     """
     handle = _open_root(folder)
     try:
-        left = MOST_ENTRIES
+        left = most
         for entry in _walk(handle, "", MOST_LEVELS):
             if not left:
-                yield Entry(TOO_MANY, 0, 0, f"more than {MOST_ENTRIES} of them")
+                yield Entry(TOO_MANY, 0, 0, f"more than {most} of them")
                 return
             left -= 1
             if entry is not None:

@@ -9,6 +9,9 @@ models/
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -17,6 +20,9 @@ from horngate.errors import ConfigError
 
 SETTINGS_FILE: Final = "model.toml"
 STAGING_PREFIX: Final = ".staging-"
+MOST_ENTRIES: Final = 10_000
+"""Of a model's folder: a look at one takes no longer than that."""
+
 MODEL_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
 VERSION_NAME: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -38,27 +44,47 @@ def check_model_name(name: str) -> str:
 def model_folders(root: Path) -> dict[str, Path]:
     """The folders of ``root`` whose names may be models', whatever they hold.
 
+    One may be a link: ``root`` is the operator's to arrange. One that cannot be looked at is named
+    too, and hides no other.
+
     Raises:
         OSError: ``root`` cannot be read.
     """
     return {
         folder.name: folder
         for folder in sorted(root.iterdir())
-        if MODEL_NAME.fullmatch(folder.name) and folder.is_dir()
+        if MODEL_NAME.fullmatch(folder.name) and _may_be_folder(folder)
     }
+
+
+def _may_be_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return True  # whoever reads it is told why not
 
 
 def version_folders(model: Path) -> dict[int, Path]:
     """The versions below ``model`` by number; leading zeros are fine, other names are not ours.
 
+    A link is named as a version, so that it is refused as one and not passed over; where a folder
+    has the same number, that is the version.
+
     Raises:
-        OSError: ``model`` cannot be read.
+        OSError: ``model`` cannot be read, or holds more than ``MOST_ENTRIES``.
     """
-    return {
-        int(folder.name): folder
-        for folder in sorted(model.iterdir())
-        if VERSION_NAME.fullmatch(folder.name) and folder.is_dir()
-    }
+    found: dict[int, Path] = {}
+    with os.scandir(model) as entries:
+        listed = list(itertools.islice(entries, MOST_ENTRIES + 1))
+    if len(listed) > MOST_ENTRIES:
+        raise OSError(errno.E2BIG, f"expected at most {MOST_ENTRIES} entries, received more", model)
+    # Links first, and of two folders for one number the plain one last.
+    for entry in sorted(listed, key=lambda each: (not each.is_symlink(), each.name)):
+        if VERSION_NAME.fullmatch(entry.name) and (
+            entry.is_symlink() or entry.is_dir(follow_symlinks=False)
+        ):
+            found[int(entry.name)] = model / entry.name
+    return dict(sorted(found.items()))
 
 
 def next_version(model: Path) -> int:

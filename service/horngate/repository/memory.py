@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from horngate.errors import NoRoom
-from horngate.repository.compiled import FORMS
+from horngate.repository.extras import FORMS, SOURCE
+from horngate.repository.files import walk
 
-WEIGHTS: Final = 2
-"""Bytes held at most while a byte of a version's files is loaded: ``python -m benchmarks.memory``
-found 1.1 on TensorFlow and 1.6 on ONNX Runtime, and 1.1 on both once it is loaded."""
+WEIGHTS: Final = 3
+"""Bytes held at most while a byte of a version's files is loaded, the sealed copy that it is loaded
+from included: 2.2 on ONNX Runtime, and on TensorFlow where ``TMPDIR`` is memory; ``python -m
+benchmarks.memory`` found 1.1 on both once it is loaded."""
 
 CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -53,12 +55,14 @@ class Memory:
 
 def needed_bytes(folder: Path) -> int:
     """What loading the version in ``folder`` may take: ``WEIGHTS`` times its engine's files."""
+    sizes = {Path(entry.name): entry.size for entry in walk(folder)}
     # A version with a compiled form is served by that, as long as nothing is wrong with it.
-    return WEIGHTS * (_size(folder, f"{FORMS}/*") or _size(folder, "saved_model.pb", "variables/*"))
+    return WEIGHTS * (_size(sizes, FORMS) or _size(sizes, *SOURCE))
 
 
-def _size(folder: Path, *patterns: str) -> int:
-    return sum(file.stat().st_size for pattern in patterns for file in folder.glob(pattern))
+def _size(sizes: dict[Path, int], *places: Path) -> int:
+    """Of the files that are ``places``, or lie below them."""
+    return sum(size for path, size in sizes.items() if not {path, *path.parents}.isdisjoint(places))
 
 
 def resident_bytes() -> int:

@@ -156,3 +156,14 @@ def test_and_is_read_to_a_bound_all_the_same(tmp_path: Path, what: str, said: st
     odd_file(tmp_path / "horngate.toml", what)
     with pytest.raises(ConfigError, match=rf"horngate\.toml: .*{said}"):
         read_toml(tmp_path / "horngate.toml")
+
+
+def test_settings_that_may_not_be_read_are_an_error_of_their_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(ConfigError, match="Permission denied"):
+        read_model_settings(tmp_path / "model.toml")

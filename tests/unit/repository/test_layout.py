@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from horngate.errors import ConfigError
+from horngate.repository import layout
 from horngate.repository.layout import (
     STAGING_PREFIX,
     check_model_name,
@@ -80,3 +82,49 @@ def test_an_absent_folder_is_an_error_and_not_an_empty_one(tmp_path: Path) -> No
         model_folders(tmp_path / "absent")
     with pytest.raises(OSError, match="absent"):
         version_folders(tmp_path / "absent")
+
+
+def test_a_model_may_be_a_link_and_one_that_leads_nowhere_is_none(tmp_path: Path) -> None:
+    (tmp_path / "store" / "1").mkdir(parents=True)
+    (tmp_path / "models").mkdir()
+    for name, target in (("m", "../store"), ("loop", "loop"), ("nowhere", "nothing")):
+        (tmp_path / "models" / name).symlink_to(target)
+    assert set(model_folders(tmp_path / "models")) == {"m"}
+
+
+def test_a_model_that_cannot_be_looked_at_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    is_dir = Path.is_dir
+
+    def refuse(path: Path) -> bool:
+        if path.name == "a":
+            raise PermissionError(13, "Permission denied")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert set(model_folders(tmp_path)) == {"a", "b"}
+
+
+def test_a_link_is_a_version_that_will_be_refused_but_never_in_the_place_of_a_folder(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "3").mkdir()
+    for name, target in (("2", "2"), ("4", "3"), ("03", "elsewhere"), ("latest", "3")):
+        (tmp_path / name).symlink_to(target)
+    os.mkfifo(tmp_path / "5")
+    assert version_folders(tmp_path) == {number: tmp_path / str(number) for number in (2, 3, 4)}
+
+
+def test_a_model_of_too_many_entries_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "MOST_ENTRIES", 3)
+    for name in ("1", "2", "3"):
+        (tmp_path / name).mkdir()
+    assert len(version_folders(tmp_path)) == 3
+    (tmp_path / "4").mkdir()
+    with pytest.raises(OSError, match="expected at most 3 entries"):
+        version_folders(tmp_path)

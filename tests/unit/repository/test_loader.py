@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -163,6 +164,58 @@ def test_a_damaged_version_is_refused_before_the_engine_sees_it(bench: Bench) ->
     (bench.folder / "double").write_text("damaged")
     bench.refuses("double differs from its checksum")
     assert not bench.runtime.loaded
+
+
+@pytest.mark.parametrize(
+    "name", ["odd", "variables/odd", "assets/vocab.txt", "assets.extra/horngate/odd", "model.toml"]
+)
+@pytest.mark.parametrize("what", ["link", "self-link", "device", "fifo"])
+def test_a_version_of_regular_files_alone_is_loaded(bench: Bench, name: str, what: str) -> None:
+    path = bench.folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if what == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"link": "/etc/passwd", "self-link": path.name}.get(what, "/dev/zero"))
+    bench.refuses(rf"'{name}': expected regular files .* received a (FIFO|symbolic link)")
+    assert not bench.runtime.loaded
+
+
+def test_a_version_folder_that_is_a_link_is_refused(bench: Bench) -> None:
+    link = bench.folder.parent / f"{bench.folder.name}-link"
+    link.symlink_to(bench.folder)
+    bench.folder = link
+    bench.refuses("expected a folder with a version's files, received a symbolic link")
+
+
+def test_what_the_engine_is_given_is_what_is_held_against_the_checksums(tmp_path: Path) -> None:
+    """Damage in what the engine reads itself is found as it reads, and hashed once for both."""
+    (tmp_path / "double").touch()
+    (tmp_path / "saved_model.pb").write_bytes(b"program")
+    write_checksums(tmp_path)
+
+    class Reading(DoubleRuntime):
+        def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> Servable:
+            assert files is not None
+            assert files.read("saved_model.pb", 100) == b"program"
+            (folder / "saved_model.pb").write_bytes(b"swapped")  # looked at once, and never again
+            return super().load(folder, threads, files)
+
+    bench = Bench(tmp_path, DoublingServable())
+    bench.loader = Loader(
+        [Reading(bench.servable)], bench.executor, clock=ManualClock(), observer=bench.observer
+    )
+    assert bench.load().number == 3
+    with pytest.raises(LoadError, match=r"saved_model\.pb differs from its checksum"):
+        bench.load()
+
+
+def test_a_damaged_file_that_the_engine_did_not_read_is_refused(bench: Bench) -> None:
+    (bench.folder / "variables").mkdir()
+    (bench.folder / "variables" / "data").write_bytes(b"weights")
+    write_checksums(bench.folder)
+    (bench.folder / "variables" / "data").write_bytes(b"damaged")
+    bench.refuses("variables/data differs from its checksum")
 
 
 def test_checksums_that_cannot_be_read_are_refused(bench: Bench) -> None:

@@ -16,11 +16,11 @@ def file(path: Path, size: int) -> None:
     path.write_bytes(bytes(size))
 
 
-def test_a_saved_model_needs_its_weights_and_its_graph(tmp_path: Path) -> None:
+def test_a_saved_model_needs_its_weights_its_graph_and_its_words(tmp_path: Path) -> None:
     file(tmp_path / "saved_model.pb", MIB)
     file(tmp_path / "variables" / "variables.data-00000-of-00001", 4 * MIB)
     file(tmp_path / "assets" / "words.txt", 7)
-    assert needed_bytes(tmp_path) == WEIGHTS * 5 * MIB
+    assert needed_bytes(tmp_path) == WEIGHTS * (5 * MIB + 7)
 
 
 def test_a_compiled_form_is_what_is_loaded(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_compiled_form_is_what_is_loaded(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
-    file(tmp_path / "saved_model.pb", 3 * MIB)
+    file(tmp_path / "saved_model.pb", 2 * MIB)
     memory = Memory(16 * MIB, resident=lambda: 11 * MIB)
     with pytest.raises(NoRoom, match=r"the 5 MiB left of the limit of 16, received .* 6 MiB"):
         memory.check(tmp_path)
@@ -40,3 +40,12 @@ def test_what_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
 def test_without_a_limit_the_container_or_the_machine_has_one() -> None:
     assert Memory().limit > 64 * MIB
     assert 0 < resident_bytes() < Memory().limit
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/data"])
+def test_what_is_weighed_is_what_lies_there_and_no_link(tmp_path: Path, name: str) -> None:
+    file(tmp_path / "elsewhere", 100 * MIB)
+    version = tmp_path / "m" / "1"
+    (version / "variables").mkdir(parents=True)
+    (version / name).symlink_to(tmp_path / "elsewhere")
+    assert needed_bytes(version) < MIB
