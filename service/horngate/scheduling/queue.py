@@ -120,7 +120,8 @@ class BatchQueue:
         answer would come too late.
 
         A lane is ripe when it can fill a batch or its oldest work has waited for
-        ``max_queue_delay``. Work larger than a batch runs alone, never cut.
+        ``max_queue_delay``; work that runs alone waits for no company. Work larger than a batch
+        runs alone, never cut.
         """
         expired: list[Work] = []
         ripe_at: float | None = None
@@ -163,8 +164,9 @@ class BatchQueue:
         ripe_at: float | None = None
         for key in self._in_turn():
             lane = self._lanes[key]
-            due = next(iter(lane)).enqueued + self._max_queue_delay
-            if due > now and not self._fills_a_batch(lane):
+            oldest = next(iter(lane))
+            due = oldest.enqueued + self._max_queue_delay
+            if due > now and not oldest.alone and not self._fills_a_batch(lane):
                 ripe_at = due if ripe_at is None else min(ripe_at, due)
                 continue
             batch = self._cut(lane, now + takes, expired)

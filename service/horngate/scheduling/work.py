@@ -31,7 +31,17 @@ class Work(Ticket[dict[str, Array]]):
     run ``alone`` has a key that nothing shares. Work of a lower ``level`` runs first.
     """
 
-    __slots__ = ("deadline", "enqueued", "inputs", "key", "level", "on_cancel", "rows", "signature")
+    __slots__ = (
+        "alone",
+        "deadline",
+        "enqueued",
+        "inputs",
+        "key",
+        "level",
+        "on_cancel",
+        "rows",
+        "signature",
+    )
 
     def __init__(
         self,
@@ -47,6 +57,7 @@ class Work(Ticket[dict[str, Array]]):
         self.signature = signature
         self.inputs = inputs
         self.rows = rows
+        self.alone = alone
         self.deadline = deadline
         self.enqueued = 0.0
         self.level = 0

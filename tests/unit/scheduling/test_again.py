@@ -175,6 +175,13 @@ def test_a_model_whose_rows_are_not_established_runs_request_by_request() -> Non
     assert bench.scheduler.alone == {"serving_default": "it sorts its rows"}
 
 
+def test_what_runs_alone_waits_for_no_company() -> None:
+    bench = Bench(BatchingOptions(max_queue_delay=5), alone={"serving_default": "it sorts"})
+    work = bench.submit([1])
+    bench.executor.turn()
+    assert work.result()["y"].item() == 2
+
+
 def test_a_batch_with_other_rows_than_went_in_is_run_again_one_by_one() -> None:
     bench = SplittingBench()
     works = [bench.ask(b"one two three"), bench.ask(b"four"), bench.ask(b"")]

@@ -1,0 +1,128 @@
+"""Which signatures' rows may share runs, found out by running them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from horngate.builder.publish import publish_keras, publish_saved_model
+from horngate.cli.main import main
+from horngate.repository.extras import Hashes, read_checksums, verify_checksums
+from horngate.repository.rows import establish
+from horngate.repository.rows_record import RECORD, read_rows
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from tests import mixing_models
+from tests.conftest import Served
+from tests.integration.builder import models as kinds
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What is found against each signature of one large model."""
+    source = tmp_path_factory.mktemp("source") / "all"
+    every = {**mixing_models.ROW_WISE, **mixing_models.MIXING, **mixing_models.REFUSING}
+    mixing_models.export(source, *every)
+    published = publish_saved_model(source, tmp_path_factory.mktemp("models"), "all")
+    return dict(published.alone)
+
+
+@pytest.mark.parametrize("name", mixing_models.ROW_WISE)
+def test_what_answers_row_by_row_is_batched(name: str, alone: dict[str, str]) -> None:
+    assert name not in alone
+
+
+@pytest.mark.parametrize("name", mixing_models.MIXING)
+def test_what_mixes_rows_is_not(name: str, alone: dict[str, str]) -> None:
+    assert "refuses" not in alone[name]
+
+
+def test_the_reason_says_what_was_seen(alone: dict[str, str]) -> None:
+    assert alone["words"] == "output 'y' has shape [0] for 1 row"
+    assert alone["softmax_over_rows"].startswith(
+        "a row's answer changes with the rows beside it: output 'y': differs by up to"
+    )
+    assert alone["noise"].startswith("the model answers otherwise when it is asked again")
+    assert alone["picture_bytes"] == "the model refuses every row that was tried"
+    assert alone["up_to_four"] == "the model refuses 7 rows at once that it takes one by one"
+
+
+def found_on(servable: Servable) -> dict[str, str]:
+    try:
+        return establish(servable, {}, {}, lambda: 0.0, seconds=1, largest=64)
+    finally:
+        servable.close()
+
+
+@pytest.mark.parametrize("kind", kinds.CASES)
+def test_every_kind_of_keras_model_is_batched(kind: str, tmp_path: Path) -> None:
+    published = publish_keras(kinds.CASES[kind].model(), tmp_path, "m", compiled=False)
+    assert not published.alone
+    assert not found_on(SavedModelRuntime().load(published.folder)), "by made-up rows alone"
+
+
+def test_the_small_models_are_batched(small_models: Served) -> None:
+    for name in ("two_inputs", "words", "constant", "every_dtype"):
+        folder = small_models.repository / name / "1"
+        record = json.loads((folder / RECORD).read_text())
+        for engine in record["engines"].values():
+            assert set(engine["signatures"].values()) == {""}, name
+
+
+@pytest.fixture
+def copied(small_models: Served, tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "two_inputs" / "1"
+    shutil.copytree(small_models.repository / "two_inputs" / "1", folder)
+    yield folder
+    verify_checksums(folder)
+
+
+def recorded(folder: Path, engine: str) -> dict[str, str] | None:
+    servable = SavedModelRuntime().load(folder)
+    try:
+        return read_rows(folder, engine, servable.signatures.values(), Hashes(folder))
+    finally:
+        servable.close()
+
+
+def test_what_was_found_is_kept_for_each_engine_and_has_its_checksum(copied: Path) -> None:
+    assert recorded(copied, "tensorflow") == recorded(copied, "onnx") == {}
+    assert str(RECORD) in (read_checksums(copied) or {})
+
+
+def test_compiling_anew_finds_it_out_anew(copied: Path) -> None:
+    form = next((copied / "assets.extra/horngate/compiled").iterdir())
+    damaged = form.read_bytes()[:-1]
+    form.write_bytes(damaged)
+    assert recorded(copied, "onnx") is None
+    assert recorded(copied, "tensorflow") == {}
+    form.write_bytes(damaged)
+    (copied / "assets.extra/horngate/checksums.json").unlink()
+    assert main(["compile", "two_inputs", "--models", str(copied.parent.parent)]) == 0
+    assert recorded(copied, "onnx") == {}
+
+
+def test_it_is_said_of_a_model_that_is_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixing_models.export(tmp_path / "source", "sorted")
+    told = ["publish", str(tmp_path / "source"), "--name", "m", "--models", str(tmp_path / "out")]
+    assert main([*told, "--no-compile"]) == 0
+    line = "m: signature 'sorted' is not batched: a row's answer changes with the rows beside it"
+    assert line in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_trials_are_the_same_every_time(seed: int, tmp_path: Path) -> None:
+    """Whatever else has drawn random numbers meanwhile."""
+    np.random.seed(seed)
+    mixing_models.export(tmp_path / "source", "any_large")
+    servable = SavedModelRuntime().load(tmp_path / "source")
+    assert found_on(servable) == {
+        "any_large": "a row's answer changes with the rows beside it: output 'y': values differ"
+    }
