@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from horngate.cli import target
@@ -14,6 +15,7 @@ from horngate.repository import extras
 from horngate.repository.compiled import CompiledRecord, read_compiled, unusable
 from horngate.repository.curve import Curve, read_curve, this_machine
 from horngate.repository.layout import SETTINGS_FILE
+from horngate.repository.rows_record import read_rows
 from horngate.repository.settings import ModelSettings
 from horngate.tensors import Signature
 
@@ -63,6 +65,7 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
         "curves": {
             engine: curve.document() | {"best": curve.best} for engine, curve in curves.items()
         },
+        "rows": _rows(folder, settings, record, hashes),
         "max_batch_size": _batch(settings, curves, record),
     }
 
@@ -96,7 +99,8 @@ def text(version: VersionOnDisk, found: dict[str, Any]) -> list[str]:
         lines += _curve(engine, curve)
     if not found["curves"]:
         lines.append("  no batch was timed: a server measures when it loads the version")
-    return [*lines, f"  requests are glued together up to {found['max_batch_size']}"]
+    lines.append(f"  requests are glued together up to {found['max_batch_size']}")
+    return [*lines, *(f"  but {told}" for told in found["rows"])]
 
 
 def _checksums(version: VersionOnDisk, hashes: extras.Hashes) -> dict[str, str]:
@@ -147,11 +151,28 @@ def _batch(settings: ModelSettings, curves: dict[str, Curve], record: CompiledRe
         return "1 row: batching is switched off in model.toml"
     if settings.batching.max_batch_size is not None:
         return f"{settings.batching.max_batch_size} rows, as model.toml says"
-    compiled = record is not None and not record.refused and settings.runtime.engine != "tensorflow"
-    curve = curves.get("onnx" if compiled else "tensorflow")
+    curve = curves.get(_engine(settings, record))
     if curve is None or curve.machine != this_machine():
         return "what a server measures on its machine"
     return f"{settings.batching.decided(curve.best).max_batch_size} rows, as measured here"
+
+
+def _rows(
+    folder: Path, settings: ModelSettings, record: CompiledRecord | None, hashes: extras.Hashes
+) -> list[str]:
+    """What stands against batching, in words."""
+    if not settings.batching.enabled or settings.batching.trust_rows:
+        return []
+    rows = read_rows(folder, _engine(settings, record), hashes)
+    if rows is None:
+        return ["only where a server finds rows to be independent: nothing is recorded that fits"]
+    alone = {name: reason for name, reason in sorted(rows.items()) if reason}
+    return [f"not those to signature {name!r}: {reason}" for name, reason in alone.items()]
+
+
+def _engine(settings: ModelSettings, record: CompiledRecord | None) -> str:
+    compiled = record is not None and not record.refused and settings.runtime.engine != "tensorflow"
+    return "onnx" if compiled else "tensorflow"
 
 
 def _curve(engine: str, curve: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from horngate.repository.extras import (
 from horngate.repository.memory import Memory
 from horngate.repository.observer import RepositoryObserver
 from horngate.repository.rows import LOAD_SECONDS, establish
-from horngate.repository.rows_record import read_rows
+from horngate.repository.rows_record import recorded_alone
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.trial import check_goldens, measure_curve
@@ -152,7 +152,7 @@ class Loader:
         """Why signatures must run alone: as was found at publish, else found out now."""
         if batching.trust_rows:
             return {}
-        found = read_rows(folder, servable.engine, servable.signatures.values(), files)
+        found = recorded_alone(folder, servable, files)
         if found is not None:
             return found
         return establish(

@@ -17,7 +17,7 @@ from horngate.errors import LoadError
 from horngate.repository import extras
 from horngate.repository.compiled import FORMS, source_names
 from horngate.repository.rows import RULES
-from horngate.servable import Files
+from horngate.servable import Files, Servable
 from horngate.tensors import Signature
 
 RECORD: Final = extras.FOLDER / "rows.json"
@@ -54,15 +54,12 @@ def write_rows(version: Path, findings: Mapping[str, Findings]) -> None:
         extras.replace_checksums(version, checksums | {str(RECORD): told})
 
 
-def read_rows(
-    version: Path, engine: str, signatures: Iterable[Signature], files: Files
-) -> dict[str, str] | None:
-    """Why signatures must run alone, by name, as recorded; None where nothing usable is.
+def read_rows(version: Path, engine: str, files: Files) -> dict[str, str] | None:
+    """What was found of each signature on ``engine``; None where nothing fits the folder as it is.
 
     Args:
         version: the folder.
         engine: what serves it.
-        signatures: what it serves.
         files: shared with another check of the same files, so that each is read once.
     """
     try:
@@ -70,18 +67,26 @@ def read_rows(
         if document.get("rules") != RULES:
             return None
         entry = document["engines"][engine]
-        found: dict[str, str] = entry["signatures"]
         names = _files(version, engine)
         if sorted(entry["files"]) != sorted(names):
             return None
         if any(files(name) != entry["files"][name] for name in names):
             return None
-        reasons = {each.name: found[each.name] for each in signatures if each.batched}
+        return {str(name): str(found) for name, found in entry["signatures"].items()}
     except (LoadError, OSError, KeyError, TypeError, AttributeError):
         return None
-    if not all(isinstance(reason, str) for reason in reasons.values()):
+
+
+def recorded_alone(version: Path, servable: Servable, files: Files) -> dict[str, str] | None:
+    """Why signatures of ``servable`` must run alone, by name; None where it is not recorded of all.
+
+    ``version`` and ``files`` are as for ``read_rows``.
+    """
+    found = read_rows(version, servable.engine, files)
+    names = [each.name for each in servable.signatures.values() if each.batched]
+    if found is None or not found.keys() >= set(names):
         return None
-    return {name: reason for name, reason in reasons.items() if reason}
+    return {name: found[name] for name in names if found[name]}
 
 
 def findings(signatures: Iterable[Signature], alone: Mapping[str, str]) -> dict[str, str]:

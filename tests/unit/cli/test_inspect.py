@@ -22,6 +22,7 @@ from horngate.repository.extras import (
     write_golden,
     write_provenance,
 )
+from horngate.repository.rows_record import write_rows
 from tests.unit.scheduling.doubles import DOUBLING
 
 
@@ -90,7 +91,10 @@ def test_everything_that_is_recorded_is_shown(
     assert any("compared at [1, 7] rows: largest difference 4e-07" in line for line in lines)
     (best,) = [line for line in lines if line.endswith("best")]
     assert best.split()[:3] == ["2", "0.110", "55.0"]
-    assert lines[-1] == "  requests are glued together up to 2 rows, as measured here"
+    assert lines[-2] == "  requests are glued together up to 2 rows, as measured here"
+    assert lines[-1] == (
+        "  but only where a server finds rows to be independent: nothing is recorded that fits"
+    )
 
 
 def test_a_refused_model_says_why(version: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +127,7 @@ def test_settings_have_the_last_word_on_the_batch(
     settings = version.parent / "model.toml"
     settings.write_text("[batching]\nmax_batch_size = 8\n")
     inspect(version)
-    assert capsys.readouterr().out.endswith("up to 8 rows, as model.toml says\n")
+    assert "up to 8 rows, as model.toml says\n" in capsys.readouterr().out
     settings.write_text("[batching]\nenabled = false\n")
     inspect(version)
     assert "batching is switched off" in capsys.readouterr().out
@@ -137,3 +141,15 @@ def test_a_version_that_is_not_there_is_an_error_with_those_that_are(
     assert "it has the versions 2" in capsys.readouterr().err
     assert main(["inspect", "n", "--models", repository]) == 1
     assert "'n', which is not there" in capsys.readouterr().err
+
+
+def test_what_is_recorded_of_its_rows_is_told(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(version, {"tensorflow": {"words": "it has one row for each word", "scores": ""}})
+    inspect(version)
+    told = capsys.readouterr().out
+    assert told.endswith("  but not those to signature 'words': it has one row for each word\n")
+    (version.parent / "model.toml").write_text("[batching]\ntrust_rows = true\n")
+    inspect(version)
+    assert "  but " not in capsys.readouterr().out
