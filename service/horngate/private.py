@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import stat
 import tempfile
 import threading
 import time
@@ -109,10 +108,10 @@ def locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
             os.close(handle)
 
 
-def remove_abandoned(parent: Path, prefix: str) -> None:
+def remove_abandoned(parent: Path, prefix: str, *, anybodys: bool = False) -> None:
     """Remove the folders in ``parent`` whose names begin with ``prefix`` and that nobody locks.
 
-    Those of other users are left alone, and links.
+    Links are left alone, and so are other users' folders, but where they are ``anybodys``.
 
     Raises:
         OSError: ``parent`` cannot be read.
@@ -121,14 +120,14 @@ def remove_abandoned(parent: Path, prefix: str) -> None:
         names = [entry.name for entry in entries if entry.name.startswith(prefix)]
     for name in names:
         with contextlib.suppress(OSError):
-            _remove_if_abandoned(parent / name)
+            _remove_if_abandoned(parent / name, anybodys=anybodys)
 
 
-def _remove_if_abandoned(folder: Path) -> None:
+def _remove_if_abandoned(folder: Path, *, anybodys: bool) -> None:
     handle = os.open(folder, _FOLDER)
     try:
         status = os.fstat(handle)
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        if not anybodys and status.st_uid != os.geteuid():
             return
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from horngate.builder import convert
 from horngate.builder.samples import trial_inputs
+from horngate.builder.staging import staging_folder
 from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError
 from horngate.repository import extras
 from horngate.repository.compiled import (
@@ -22,7 +21,6 @@ from horngate.repository.compiled import (
     install,
     source_names,
 )
-from horngate.repository.layout import STAGING_PREFIX
 from horngate.runtimes.onnx import ELEMENTS, OnnxServable
 from horngate.runtimes.savedmodel import SavedModelRuntime, check_operations
 from horngate.servable import Servable
@@ -69,25 +67,20 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
     record = CompiledRecord(
         source={name: hashes(name) for name in source_names(folder)}, made_with=convert.made_with()
     )
-    staging: Path | None = None
     try:
-        (folder / extras.FOLDER).mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder / extras.FOLDER))
-        staging.chmod(0o755)  # a server may run as somebody else
-        try:
-            record = replace(
-                record, signatures=_compile(folder, staging, goldens, trust_operations)
-            )
-        except PublishError as error:
-            record = replace(record, refused=_in_one_line(error))
-        install(folder, staging, record)
+        with staging_folder(folder / extras.FOLDER) as staging:
+            staging.chmod(0o755)  # a server may run as somebody else
+            try:
+                record = replace(
+                    record, signatures=_compile(folder, staging, goldens, trust_operations)
+                )
+            except PublishError as error:
+                record = replace(record, refused=_in_one_line(error))
+            install(folder, staging, record)
     except OSError as error:
         raise PublishError(
             f"{folder}: expected a folder that can be written to: {error.strerror or error}"
         ) from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
     return record
 
 

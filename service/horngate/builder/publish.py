@@ -7,13 +7,10 @@ server sees either the whole version or nothing.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -25,12 +22,13 @@ from horngate.builder.export import NamedModel
 from horngate.builder.measure import measure_version
 from horngate.builder.rows import establish_version
 from horngate.builder.samples import made_up_inputs
+from horngate.builder.staging import staging_folder, sync
 from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.protocols.tfserving import warmup
 from horngate.repository import extras
 from horngate.repository.compiled import CompiledRecord
+from horngate.repository.files import VersionFiles
 from horngate.repository.layout import (
-    STAGING_PREFIX,
     VERSION_NAME,
     check_model_name,
     next_version,
@@ -38,7 +36,11 @@ from horngate.repository.layout import (
 )
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
+from horngate.sizes import GOLDEN
 from horngate.tensors import DEFAULT_SIGNATURE, Arrays
+
+RECORDED: Final = GOLDEN // 2
+"""Bytes of the goldens of a version: less than a server takes, which counts their files too."""
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,19 @@ def publish_saved_model(
     Raises:
         PublishError: ``source`` is no SavedModel that loads. Nothing is left behind.
     """
-    if not (source / "saved_model.pb").is_file():
-        raise PublishError(
-            f"{source}: expected a SavedModel, a folder with saved_model.pb in it, or a .keras file"
-        )
+    # The folder may be named by a link; what is in it may be none.
+    files = VersionFiles(source.resolve())
+    names = _names(source, files)
 
     def write(folder: Path) -> None:
-        # What another server left under assets.extra/horngate is not about this copy.
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-        shutil.rmtree(folder / extras.FOLDER, ignore_errors=True)
+        for each in names:
+            target = folder / each
+            # What another server left under assets.extra/horngate is not about this copy.
+            if extras.FOLDER in Path(each).parents:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.copy(each, target)
+            target.chmod(0o644)  # a server may run as somebody else
 
     def check(servable: Servable) -> dict[str, extras.Golden]:
         goldens: dict[str, extras.Golden] = {}
@@ -165,6 +171,23 @@ def publish_saved_model(
         compiled=compiled,
         trust_operations=trust_operations,
     )
+
+
+def _names(source: Path, files: VersionFiles) -> list[str]:
+    """What ``source`` consists of.
+
+    Raises:
+        PublishError: it is no SavedModel, or holds what is no regular file.
+    """
+    try:
+        names = files.names()
+    except LoadError as error:
+        raise PublishError(f"{source}: {error}; `cp -rL` makes a copy without links") from error
+    if "saved_model.pb" not in names:
+        raise PublishError(
+            f"{source}: expected a SavedModel, a folder with saved_model.pb in it, or a .keras file"
+        )
+    return names
 
 
 def load_keras(path: Path) -> keras.Model:
@@ -191,52 +214,96 @@ def _publish(
     trust_operations: bool,
 ) -> Published:
     model_folder = repository / check_model_name(name)
-    if version is not None and not _free(model_folder, version):
-        raise PublishError(
-            f"version: expected a number above 0 that {name!r} does not have yet, received "
-            f"{version}; leave it out to take the next one"
-        )
-    model_folder.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=model_folder))
-    try:
-        write(staging)
-        servable = SavedModelRuntime(trust_operations=trust_operations).load(staging)
-        try:
-            goldens = check(servable)
-        finally:
-            servable.close()
-        for signature, golden in goldens.items():
-            extras.write_golden(staging, signature, golden)
-        if goldens and not (staging / warmup.FILE).exists():
-            fed = {signature: golden.inputs for signature, golden in goldens.items()}
-            warmup.write_warm_up(staging, name, fed)
-        extras.write_provenance(
-            staging,
-            {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
-        )
-        record = None
-        if compiled:
-            record = compile_version(staging, trust_operations=trust_operations)
-        measure_version(staging, record, trust_operations=trust_operations)
-        alone = establish_version(staging, record, trust_operations=trust_operations)
-        extras.write_checksums(staging)
-        # mkdtemp makes a folder for its owner alone; a server may run as somebody else.
-        staging.chmod(0o755)
-        _sync(staging)
-        published = _move_into_place(staging, model_folder, name, version)
+    with _told(name, model_folder):
+        if version is not None and not _free(model_folder, version):
+            raise PublishError(
+                f"version: expected a number above 0 that {name!r} does not have yet, received "
+                f"{version}; leave it out to take the next one"
+            )
+        with staging_folder(model_folder) as staging:
+            record, alone = _fill(
+                staging,
+                name,
+                write=write,
+                check=check,
+                provenance=provenance,
+                compiled=compiled,
+                trust_operations=trust_operations,
+            )
+            # It is made for its owner alone; a server may run as somebody else.
+            staging.chmod(0o755)
+            _sync(staging)
+            published = _move_into_place(staging, model_folder, name, version)
+        sync(model_folder)
         return replace(published, compiled=record, alone=alone)
+
+
+@contextlib.contextmanager
+def _told(name: str, model_folder: Path) -> Iterator[None]:
+    """Have whatever goes wrong raised as ``PublishError``."""
+    try:
+        yield
     except LoadError as error:
         raise PublishError(
             f"{name}: not published: expected a SavedModel that loads; {error}"
         ) from error
     except HorngateError:
         raise
+    except OSError as error:
+        raise PublishError(
+            f"{name}: not published: expected {model_folder} with room and the right to write "
+            f"there, received: {error.strerror or error}; nothing is left behind"
+        ) from error
     except Exception as error:
         raise PublishError(
             f"{name}: could not be exported: {type(error).__name__}: {error}"
         ) from error
+
+
+def _fill(
+    staging: Path,
+    name: str,
+    *,
+    write: Callable[[Path], None],
+    check: Callable[[Servable], dict[str, extras.Golden]],
+    provenance: Mapping[str, Any],
+    compiled: bool,
+    trust_operations: bool,
+) -> tuple[CompiledRecord | None, Mapping[str, str]]:
+    """Write a whole version into ``staging``; what became of compiling it, and what runs alone."""
+    write(staging)
+    servable = SavedModelRuntime(trust_operations=trust_operations).load(staging)
+    try:
+        goldens = _recordable(check(servable))
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        servable.close()
+    for signature, golden in goldens.items():
+        extras.write_golden(staging, signature, golden)
+    if goldens and not (staging / warmup.FILE).exists():
+        fed = {signature: golden.inputs for signature, golden in goldens.items()}
+        warmup.write_warm_up(staging, name, fed)
+    extras.write_provenance(
+        staging,
+        {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
+    )
+    record = None
+    if compiled:
+        record = compile_version(staging, trust_operations=trust_operations)
+    measure_version(staging, record, trust_operations=trust_operations)
+    alone = establish_version(staging, record, trust_operations=trust_operations)
+    extras.write_checksums(staging)
+    return record, alone
+
+
+def _recordable(goldens: dict[str, extras.Golden]) -> dict[str, extras.Golden]:
+    """Those that a server will read: all together take no more than it allows for."""
+    kept: dict[str, extras.Golden] = {}
+    room = RECORDED
+    for signature, golden in goldens.items():
+        if golden.taken <= room:
+            room -= golden.taken
+            kept[signature] = golden
+    return kept
 
 
 def _free(model_folder: Path, version: int) -> bool:
@@ -270,8 +337,4 @@ def _move_into_place(
 def _sync(folder: Path) -> None:
     """Have every byte on disk before the name that promises it is."""
     for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)

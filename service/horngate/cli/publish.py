@@ -29,8 +29,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Publish and say where."""
     source: Path = options.source
-    if not source.exists():
-        raise PublishError(f"{source}: expected a .keras file or a SavedModel folder; not found")
+    if not _readable(source):
+        raise PublishError(
+            f"{source}: expected a .keras file or a SavedModel folder that can be read; not found"
+        )
     quiet_tensorflow()
     from horngate.builder import publish  # noqa: PLC0415 - takes seconds
 
@@ -59,3 +61,11 @@ def run(options: argparse.Namespace) -> int:
     for signature, reason in sorted(published.alone.items()):
         print(f"{published.model}: signature {signature!r} is not batched: {reason}")
     return 0
+
+
+def _readable(source: Path) -> bool:
+    """Whether a file or a folder is there: a FIFO would be waited for, a device never ends."""
+    try:
+        return source.is_file() or source.is_dir()
+    except OSError:
+        return False

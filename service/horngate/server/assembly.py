@@ -23,6 +23,7 @@ from horngate.observability.exposition import Exposition
 from horngate.observability.logs import LogLevels
 from horngate.observability.metrics import Metrics
 from horngate.observability.statistics import Statistics
+from horngate.private import remove_leftovers
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.rest import routes as oip_routes
@@ -82,6 +83,7 @@ def assemble(settings: ServerSettings) -> Assembly:
             settings name cannot be used.
     """
     clock = time.monotonic
+    remove_leftovers()
     choice = choose(settings.transport, settings.host, tls=settings.tls is not None)
     changed = FilesLog()
     gate = make_gate(settings, clock, changed)

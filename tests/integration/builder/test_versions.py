@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import shutil
+import subprocess
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +16,7 @@ import pytest
 from horngate.builder import publish
 from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.errors import ConfigError, PublishError
-from horngate.repository.extras import verify_checksums
+from horngate.repository.extras import read_goldens, verify_checksums
 from horngate.repository.layout import STAGING_PREFIX, next_version, version_folders
 from tests.integration.builder.models import sequential
 
@@ -128,7 +134,7 @@ def test_a_stated_number_taken_meanwhile_is_refused_and_kept(
 def test_a_file_in_the_versions_place_is_an_error(source: Path, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "1").touch()
-    with pytest.raises(PublishError, match="m: could not be exported: NotADirectoryError"):
+    with pytest.raises(PublishError, match=r"m: not published: .* Not a directory"):
         publish_saved_model(source, tmp_path, "m")
     assert listing(tmp_path / "m") == ["1"]
 
@@ -158,4 +164,101 @@ def test_a_failure_before_the_rename_leaves_nothing(
     expected = PublishError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
         publish_saved_model(source, tmp_path, "m")
-    assert listing(tmp_path / "m") == []
+    assert listing(tmp_path) == []
+
+
+def test_a_versions_name_is_on_disk_when_it_is_published(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, list[str]]] = []
+
+    def record(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append((str(path), listing(path) if path.is_dir() else []))
+
+    monkeypatch.setattr(os, "fsync", record)
+    publish_saved_model(source, tmp_path / "models", "m")
+    assert [path for path, _ in synced[:2]] == [str(tmp_path), str(tmp_path / "models")]
+    assert synced[-1] == (str(tmp_path / "models" / "m"), ["1"])
+
+
+@pytest.mark.parametrize(
+    "call", ["mkdir", "mkdtemp", "write", "fsync", "rename"], ids=lambda call: f"at {call}"
+)
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_disk_that_takes_nothing_is_told_and_left_as_it_was(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    where = {"mkdir": Path, "rename": Path, "mkdtemp": tempfile, "write": os, "fsync": os}
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(where[call], call, refuse)
+    with pytest.raises(PublishError, match=os.strerror(code)) as refused:
+        publish_saved_model(source, tmp_path / "models", "m", compiled=False)
+    monkeypatch.undo()
+    assert str(tmp_path / "models" / "m") in str(refused.value)
+    assert listing(tmp_path / "models") == []
+
+
+def test_on_a_disk_that_is_full_nothing_is_published(source: Path, tmp_path: Path) -> None:
+    """A real one, where a test may make one."""
+    mounted = tmp_path / "models"
+    mounted.mkdir()
+    with small_disk(mounted, "16k"):
+        with pytest.raises(PublishError, match="No space left on device"):
+            publish_saved_model(source, mounted, "m", compiled=False)
+        assert listing(mounted) == []
+
+
+def test_on_a_disk_that_may_only_be_read_nothing_is_published(source: Path, tmp_path: Path) -> None:
+    mounted = tmp_path / "models"
+    mounted.mkdir()
+    with small_disk(mounted, "1m,ro"), pytest.raises(PublishError, match="Read-only file system"):
+        publish_saved_model(source, mounted, "m", compiled=False)
+
+
+@contextlib.contextmanager
+def small_disk(where: Path, options: str) -> Iterator[None]:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={options}", "tmpfs", str(where)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root mounts")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(where)], check=True)  # noqa: S607 - wherever it lies
+
+
+@pytest.mark.parametrize("what", ["link", "folder", "fifo", "device"])
+def test_a_source_of_regular_files_alone_is_published(
+    source: Path, tmp_path: Path, what: str
+) -> None:
+    """A link's target would be copied, and answered to whoever asks."""
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text("[team]")
+    copy = tmp_path / "source"
+    shutil.copytree(source, copy)
+    odd = copy / "assets" / "vocab.txt"
+    odd.parent.mkdir(exist_ok=True)
+    if what == "fifo":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to({"link": tokens, "folder": tmp_path}.get(what, Path("/dev/zero")))
+    with pytest.raises(PublishError, match=r"'assets/vocab\.txt': .* received a (symbolic|FIFO)"):
+        publish_saved_model(copy, tmp_path / "models", "m")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_source_may_be_named_by_a_link(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(source)
+    assert publish_saved_model(tmp_path / "latest", tmp_path / "models", "m").version == 1
+
+
+def test_a_golden_larger_than_a_server_takes_is_not_recorded(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "RECORDED", 8)
+    published = publish_saved_model(source, tmp_path, "m", compiled=False)
+    assert read_goldens(published.folder) == {}
+    assert verify_checksums(published.folder)

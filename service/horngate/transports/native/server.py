@@ -11,18 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import shutil
-import tempfile
 import threading
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from google.protobuf.descriptor_pool import DescriptorPool
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from horngate.access.gate import Gate
+from horngate.private import private_folder
 from horngate.protocols.method import CallObserver, Method, UnaryMethod
 from horngate.scheduling.gathering import Gatherer, Gathering
 from horngate.servable import Clock
@@ -83,8 +81,8 @@ class NativeServer:
         ]
 
     async def start(self) -> int:
-        self._folder = tempfile.mkdtemp(prefix="horngate-")
-        socket = str(Path(self._folder, "behind.sock"))
+        self._held = contextlib.ExitStack()
+        socket = str(self._held.enter_context(private_folder()) / "behind.sock")
         self._behind = self._make_behind(dataclasses.replace(self._options, socket=socket))
         await self._behind.start()
         silence, patience = self._options.keepalive_ms
@@ -101,7 +99,7 @@ class NativeServer:
             )
         except OSError as error:
             await self._behind.stop()
-            self._remove_folder()
+            self._held.close()
             raise port_taken(self._options) from error
         self._exchanges = self._make_exchanges(self._front)
         self._front.set_fallback(socket)
@@ -128,7 +126,7 @@ class NativeServer:
         self._stopping.set()
         self._front.close()
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
-        self._remove_folder()
+        self._held.close()
 
     async def _delivered(self) -> None:
         """Return once every answer has left: closing the front would drop those on their way."""
@@ -141,9 +139,6 @@ class NativeServer:
             ):
                 return
             await asyncio.sleep(DELIVERY_POLL_SECONDS)
-
-    def _remove_folder(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _begin_to_receive(self) -> None:
         self._on_duty: Gathering | None = None
