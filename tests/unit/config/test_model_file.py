@@ -29,6 +29,7 @@ def test_every_table_is_read_and_the_builders_is_left_to_it(tmp_path: Path) -> N
         [batching]
         max_batch_size = 8
         max_queue_delay = 0
+        trust_rows = true
         [limits]
         max_request_rows = 16
         [build]
@@ -37,6 +38,7 @@ def test_every_table_is_read_and_the_builders_is_left_to_it(tmp_path: Path) -> N
     )
     assert read.versions.specific == (1, 3)
     assert (read.batching.max_batch_size, read.batching.max_queue_delay) == (8, 0)
+    assert read.batching.trust_rows
     assert read.limits.max_request_rows == 16
 
 
