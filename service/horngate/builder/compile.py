@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,9 @@ from horngate.repository.compiled import (
     install,
     source_names,
 )
+from horngate.runtimes.contents import sealed
 from horngate.runtimes.onnx import ELEMENTS, OnnxServable
-from horngate.runtimes.savedmodel import SavedModelRuntime, check_operations
+from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
 from horngate.tensors import Array, Arrays, DType, Signature
 
@@ -84,16 +86,18 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
     return record
 
 
-def _check_objects(folder: Path) -> None:
-    """The converter restores the SavedModel's objects, which runs more of it than serving does.
+@contextlib.contextmanager
+def _sealed(folder: Path, trust_operations: bool) -> Iterator[Path]:
+    """The SavedModel as the converter may have it: it runs more of it than serving does.
 
     Raises:
         PublishError: what that runs reaches beyond the model.
     """
     try:
-        check_operations(folder, objects=True)
+        with sealed(folder, trust_operations=trust_operations) as source:
+            yield source
     except LoadError as error:
-        raise PublishError(str(error)) from error
+        raise PublishError(str(error), detail=error.detail) from error
 
 
 def _in_one_line(error: PublishError) -> str:
@@ -109,19 +113,20 @@ def _compile(
 ) -> dict[str, CompiledSignature]:
     forms: dict[str, CompiledSignature] = {}
     tensorflow = SavedModelRuntime(trust_operations=trust_operations).load(folder)
+    stack = contextlib.ExitStack()
     try:
-        if not trust_operations:
-            _check_objects(folder)
+        source = stack.enter_context(_sealed(folder, trust_operations))
         for name, signature in tensorflow.signatures.items():
             _check_dtypes(signature)
             golden = goldens.get(name)
             trials = _trials(tensorflow, signature, golden)
             try:
-                content = convert.convert(folder, name)
+                content = convert.convert(source, name)
             except PublishError as error:
                 raise PublishError(f"signature {name!r}: {error}") from error
             forms[name] = _held(staging, content, signature, trials)
     finally:
+        stack.close()
         tensorflow.close()
     return forms
 

@@ -1,10 +1,23 @@
-"""A ``GraphDef`` to be read: what running a part of it may run, and where a tensor comes from."""
+"""A ``GraphDef`` to be read: what running a part of it may run, and where a tensor comes from.
+
+Reads each node a few times, whatever the graph: the time that it takes grows with the graph's size
+and not with what the graph would do. Knows no operation but those that pass a value on.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
+
+MOST_STEPS: Final = 1000
+"""How far a tensor is followed to where it comes from; whatever is further away is not known."""
+
+MOST_NODES: Final = 2_000_000
+"""Of a graph with every call written out, as TensorFlow writes it out before it runs."""
+
+DEEPEST: Final = 100
+"""Calls within each other."""
 
 _CALLS: Final = ("PartitionedCall", "StatefulPartitionedCall")
 _PASSING: Final = ("Identity",)
@@ -25,73 +38,144 @@ class Fed(NamedTuple):
     tensor: str | int
 
 
+class Reached:
+    """Nodes of the graph, and functions, by name. A function is reached as a whole."""
+
+    def __init__(self) -> None:
+        self.nodes: set[str] = set()
+        self.functions: set[str] = set()
+
+    def add(self, other: Reached) -> None:
+        """Take in what ``other`` has."""
+        self.nodes |= other.nodes
+        self.functions |= other.functions
+
+    def has(self, place: Place) -> bool:
+        """Whether ``place`` is among them."""
+        if place.function is None:
+            return place.node.name in self.nodes
+        return place.function in self.functions
+
+
 class Graph:
     """Walks against the edges, and into the functions that nodes call."""
 
     def __init__(self, graph_def: Any) -> None:
+        self._graph_def = graph_def
         self._nodes = {node.name: node for node in graph_def.node}
-        self._functions = {each.signature.name: each for each in graph_def.library.function}
+        self.functions = {each.signature.name: each for each in graph_def.library.function}
         self._bodies = {
             name: {node.name: node for node in function.node_def}
-            for name, function in self._functions.items()
+            for name, function in self.functions.items()
         }
         self._stand_ins = _stand_ins(graph_def.library)
         self._callers: dict[str, list[Place]] = defaultdict(list)
-        self._handles: list[Any] = []
-        for place in self._places():
-            for name in _called(place.node):
-                self._callers[name].append(place)
+        self._calls: dict[str, list[str]] = defaultdict(list)
+        self._main_calls: list[str] = []
+        self._handles: Counter[bytes] = Counter()
+        for place in self.places():
             if place.node.op == "VarHandleOp":
-                self._handles.append(place.node)
+                self._handles[_shared_name(place.node)] += 1
+            calls = self._main_calls if place.function is None else self._calls[place.function]
+            for name in self._called(place.node):
+                self._callers[name].append(place)
+                calls.append(name)
         self._users: dict[str, list[Any]] = defaultdict(list)
         for node in graph_def.node:
             for name in node.input:
                 if not name.startswith("^"):
                     self._users[_node_of(name)].append(node)
 
-    def _places(self) -> Iterator[Place]:
-        for node in self._nodes.values():
+    def places(self) -> Iterator[Place]:
+        """Every node there is."""
+        for node in self._graph_def.node:
             yield Place(node, None)
-        for name, function in self._functions.items():
+        for function in self._graph_def.library.function:
             for node in function.node_def:
-                yield Place(node, name)
+                yield Place(node, function.signature.name)
+
+    def faults(self) -> Iterator[str]:
+        """What makes a graph mean several things, or more than it holds; in words."""
+        if len(self._nodes) < len(self._graph_def.node):
+            yield "two nodes of one name"
+        if len(self.functions) < len(self._graph_def.library.function):
+            yield "two functions of one name"
+        for name, function in self.functions.items():
+            if len(self._bodies[name]) < len(function.node_def):
+                yield f"two nodes of one name in the function {name!r}"
+        yield from self._calls_written_out()
+
+    def _calls_written_out(self) -> Iterator[str]:
+        sizes: dict[str, int] = {}
+        depths: dict[str, int] = {}
+        open_: set[str] = set()
+        for first in self.functions:
+            waiting = [first]
+            while waiting:
+                name = waiting[-1]
+                if name in sizes:
+                    waiting.pop()
+                    continue
+                left = [each for each in set(self._calls[name]) if each not in sizes]
+                if name not in open_:
+                    open_.add(name)
+                    waiting += left
+                elif left:
+                    yield f"the function {left[0]!r}, which calls itself"
+                    return
+                else:
+                    waiting.pop()
+                    open_.discard(name)
+                    called = self._calls[name]
+                    sizes[name] = len(self._bodies[name]) + sum(sizes[each] for each in called)
+                    depths[name] = 1 + max((depths[each] for each in called), default=0)
+                    if depths[name] > DEEPEST:
+                        yield f"more than {DEEPEST} calls within each other"
+                        return
+        written_out = len(self._nodes) + sum(sizes[name] for name in self._main_calls)
+        if max(written_out, max(sizes.values(), default=0)) > MOST_NODES:
+            yield f"more than {MOST_NODES} nodes, with every call written out"
 
     def arguments(self, function: str) -> int:
         """How many the function takes; 0 for one that the graph does not have."""
-        known = self._functions.get(function)
+        known = self.functions.get(function)
         return 0 if known is None else len(known.signature.input_arg)
 
-    def reached(self, names: Iterable[str], functions: Iterable[str] = ()) -> Iterator[Place]:
-        """Every node that running ``names`` and calling ``functions`` may run.
+    def reached(
+        self, names: Iterable[str], functions: Iterable[str] = (), known: Reached | None = None
+    ) -> tuple[Reached, list[Place]]:
+        """What running ``names`` and calling ``functions`` may run, and each node of it.
 
         Of a function that is called that is every one, and those of the functions that TensorFlow
-        may call in its stead.
+        may call in its stead. What is ``known`` already is left out, with all that leads there.
         """
-        seen: set[str] = set()
-        called: set[str] = set()
-        yield from self._within(functions, called)
+        known = known or Reached()
+        found, places = Reached(), list[Place]()
+        calls = list(functions)
         waiting = [_node_of(name) for name in names]
         while waiting:
             name = waiting.pop()
             node = self._nodes.get(name)
-            if name in seen or node is None:
+            if node is None or name in found.nodes or name in known.nodes:
                 continue
-            seen.add(name)
+            found.nodes.add(name)
+            places.append(Place(node, None))
             waiting += [_node_of(each) for each in node.input]
-            yield Place(node, None)
-            yield from self._within(_called(node), called)
-
-    def _within(self, functions: Iterable[str], called: set[str]) -> Iterator[Place]:
-        waiting = list(functions)
-        while waiting:
-            name = waiting.pop()
-            if name in called or name not in self._functions:
+            calls += self._called(node)
+        while calls:
+            name = calls.pop()
+            if name in found.functions or name in known.functions or name not in self.functions:
                 continue
-            called.add(name)
-            waiting += self._stand_ins[name]
-            for node in self._functions[name].node_def:
-                yield Place(node, name)
-                waiting += _called(node)
+            found.functions.add(name)
+            places += [Place(node, name) for node in self.functions[name].node_def]
+            calls += self._calls[name]
+            calls += self._stand_ins[name]
+        return found, places
+
+    def _called(self, node: Any) -> list[str]:
+        """The functions of the graph that ``node`` names."""
+        names = [node.op, *_functions_in(node.attr)]
+        return [name for name in names if name in self.functions]
 
     def is_fed(self, place: Place, position: int, fed: frozenset[Fed]) -> bool:
         """Whether the input at ``position`` is always one of ``fed``, whoever calls.
@@ -109,7 +193,7 @@ class Graph:
                 continue
             seen.add(tensor)
             before = self._before(tensor)
-            if not before:
+            if not before or len(seen) + len(before) > MOST_STEPS:
                 return False
             waiting += before
         return True
@@ -121,8 +205,10 @@ class Graph:
             return tensor
         if function is None:
             return Fed(None, name if ":" in name else f"{name}:0")
-        arguments = [each.name for each in self._functions[function].signature.input_arg]
-        return Fed(function, arguments.index(name)) if name in arguments else tensor
+        for number, argument in enumerate(self.functions[function].signature.input_arg):
+            if argument.name == name:
+                return Fed(function, number)
+        return tensor
 
     def _before(self, tensor: Fed) -> list[Fed]:
         """Where a tensor has its value from, unchanged; nothing where that cannot be told."""
@@ -142,19 +228,23 @@ class Graph:
         handle = self._nodes.get(variable)
         if handle is None or handle.op != "VarHandleOp":
             return []
-        same = [each for each in self._handles if _shared_name(each) == _shared_name(handle)]
         users = self._users[variable]
-        if len(same) > 1 or any(each.op not in _VARIABLE for each in users):
+        if self._handles[_shared_name(handle)] > 1 or len(users) > MOST_STEPS:
+            return []
+        if any(each.op not in _VARIABLE for each in users):
             return []
         return [Fed(None, each.input[1]) for each in users if each.op == "AssignVariableOp"]
 
     def _given(self, function: str, argument: int) -> list[Fed]:
         """What the callers of ``function`` give it; nothing if one of them is no plain call."""
-        arguments = self._functions[function].signature.input_arg
-        if any(each.number_attr or each.type_list_attr for each in arguments[: argument + 1]):
-            return []  # one argument is several inputs
+        arguments = self.functions[function].signature.input_arg
+        callers = self._callers[function]
+        if len(callers) > MOST_STEPS or any(
+            each.number_attr or each.type_list_attr for each in arguments[: argument + 1]
+        ):
+            return []  # the latter: one argument is several inputs
         given: list[Fed] = []
-        for node, caller in self._callers[function]:
+        for node, caller in callers:
             plain = node.op in _CALLS and node.attr["f"].func.name == function
             if not plain or argument >= len(node.input):
                 return []
@@ -172,27 +262,26 @@ def _stand_ins(library: Any) -> dict[str, list[str]]:
         if "api_implements" in function.attr:
             implementing[function.attr["api_implements"].s].append(function.signature.name)
     for names in implementing.values():
-        for name in names:
-            found[name] += names
+        for name, following in zip(names, [*names[1:], names[0]], strict=True):
+            found[name].append(following)  # a ring: from each to all, and no longer than the list
     return found
-
-
-def _called(node: Any) -> list[str]:
-    return [node.op, *_functions_in(node.attr)]
 
 
 def _functions_in(attributes: Any) -> Iterator[str]:
     """Functions that attributes name; a function may itself be given functions as attributes."""
-    for value in attributes.values():
-        named = [value.func] if value.HasField("func") else list(value.list.func)
-        for function in named:
-            yield function.name
-            yield from _functions_in(function.attr)
+    waiting = [attributes]
+    while waiting:
+        for value in waiting.pop().values():
+            named = [value.func] if value.HasField("func") else value.list.func
+            for function in named:
+                yield function.name
+                waiting.append(function.attr)
 
 
 def _shared_name(handle: Any) -> bytes:
     """Under which a session knows a variable, of whatever node."""
-    name: bytes = handle.attr["shared_name"].s
+    given = handle.attr.get("shared_name")
+    name: bytes = b"" if given is None else given.s
     return name or handle.name.encode()
 
 

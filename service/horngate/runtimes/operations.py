@@ -1,111 +1,99 @@
-"""What TensorFlow's operations can do to the machine, by their names.
+"""What one operation of a SavedModel may do, by its name and what it is told.
 
-Most operations turn tensors into tensors. One can only reach further by a state that it keeps, or
-by what it is told: a text (a path, an address, a program), a function, a handle. Of those, the ones
-that somebody has looked at are listed here, and every other is refused.
+``families`` has the lists. This module knows neither graphs nor TensorFlow.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from horngate.runtimes.families import ALLOWED, REFUSED, SAVING, TRAINING
+
 Definitions = Callable[[str], Any]
 """The engine's own registry: the ``OpDef`` of an operation's name, None where it has none."""
 
-REACHING: Final[Mapping[str, re.Pattern[str]]] = {
-    "runs Python": re.compile(r"PyFunc|PyFuncStateless|EagerPyFunc|GeneratorDataset"),
-    "runs a program that it carries or names": re.compile(
-        r"DatasetFromGraph|MlirPassthroughOp|XlaCustomCall(V2)?"
-    ),
-    "ends the process": re.compile(r"Abort"),
-    "reads or writes files": re.compile(
-        r"ReadFile|WriteFile|(Experimental)?MatchingFiles(Dataset)?|MergeV2Checkpoints|Distributed"
-        r"Save|Save|SaveV2|SaveSlices|Restore|RestoreV2|RestoreSlice|InitializeTableFromTextFile"
-        r"(V2)?|ImmutableConst|LoadAndRemapMatrix|GenerateVocabRemapping|FixedUnigramCandidate"
-        r"Sampler|FileSystemSetConfiguration|.*Reader(V2)?|Reader.*|.*(TextLine|TFRecord|"
-        r"FixedLengthRecord|CSV|Sql|LMDB|Cache|Load|Save|Snapshot\w*)Dataset(V\d)?|.*DatasetToTF"
-        r"Record|ListSnapshotChunksDataset|\w*SummaryWriter|CreateSummary(File|Db)Writer|"
-        r"Write\w*Summary|StatsAggregator\w+|Debug\w+|DecodeProtoV2|EncodeProto"
-    ),
-    "reaches the network": re.compile(
-        r"Send|Recv|_\w*Send|_\w*Recv|Remote\w+|\w*Rpc\w*|Collective\w+|Nccl\w+|DataServiceDataset"
-        r"(V\d)?|RegisterDataset(V2)?|ConfigureDistributedTPU|WorkerHeartbeat"
-    ),
+RESTORING: Final = {"Restore": 0, "RestoreV2": 0, "RestoreSlice": 0}
+"""Allowed where variables are restored, by the input that names the file, which has to be the one
+that the loader gives: the model's own."""
+
+FILLING: Final = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
+"""Allowed where tables are filled as the model loads, likewise: vocabularies are its assets."""
+
+LEFT_OUT: Final = re.compile(
+    "|".join([*SAVING.split(), *RESTORING, "InitializeTableFromTextFileV2", TRAINING])
+)
+"""What every SavedModel, or one that was trained further, carries beside what is served. It is no
+reason to refuse one where nothing that is run leads to it, because TensorFlow is then not given it.
+All of it keeps a state, or works on one: importing a graph evaluates no such operation."""
+
+NOBODY: Final = "nobody has looked at what it does"
+UNWRITTEN: Final = "gives memory that nobody has written"
+
+_ALLOWED: Final = frozenset(name for names in ALLOWED.values() for name in names.split())
+_REFUSED: Final = {does: re.compile(pattern) for does, pattern in REFUSED.items()}
+
+_STREAMS: Final = (b"", b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)")
+_TRANSFORM: Final = {
+    "interpolation": (b"NEAREST", b"BILINEAR"),
+    "fill_mode": (b"CONSTANT", b"REFLECT", b"WRAP", b"NEAREST"),
 }
-"""Operations by what they do, their whole names. They are refused by name for the error's sake:
-without their lines here they would be refused as operations that nobody has looked at."""
-
-LOOKED_AT: Final = re.compile(
-    # Variables and tables: memory of the model's own.
-    r"VarHandleOp|Variable(V2)?|TemporaryVariable|ReadVariableOp|VariableShape|VarIsInitializedOp|"
-    r"DestroyResourceOp|DisableCopyOnRead|Assign\w*|Resource\w+|\w*HashTable\w*|LookupTable\w+|"
-    r"InitializeTable(V2)?|TensorArray\w*|Stack\w*|BoostedTrees\w+|IsBoostedTrees\w+|Mutex\w*|"
-    r"ConsumeMutexLock|Empty|DeepCopy|GuaranteeConst|"
-    # Lists, maps, ragged and sparse tensors behind a handle.
-    r"TensorList\w+|TensorMap\w+|Optional\w+|RaggedTensor\w+|\w*SparseMatrix\w*|CSRSparse\w+|"
-    r"CompositeTensorVariant\w+|"
-    # Calls and branches: what they call is looked at by itself.
-    r"(Stateful)?PartitionedCall|(Stateless)?(If|While|Case)|For|MapDefun|SymbolicGradient|Batch|"
-    r"BatchFunction|XlaCallModule|Xla(Reduce(Window)?|Scatter|SelectAndScatter|Variadic\w+)|"
-    # Chance, and checks.
-    r"Random\w+|Stateful(Random|Standard|Truncated|Uniform)\w*|\w*TruncatedNormal|Multinomial|Rng\w+|"
-    r"NonDeterministicInts|\w*SeedGenerator|StatelessRandomGetAlg|SampleDistortedBoundingBox(V2)?|"
-    r"\w+CandidateSampler|Assert|CheckNumerics(V2)?|Print|PrintV2|Timestamp|DeviceIndex|"
-    r"CudnnRNN\w*|"
-    # Texts: taken apart, joined, compared, and read as pictures, numbers or examples.
-    r"String\w+|AsString|Unicode\w+|(Static)?Regex\w+|Substr|ReduceJoin|UnsortedSegmentJoin|"
-    r"Fingerprint|SparseCrossV2|Sharded(Filename|Filespec)|Decode(AndCropJpeg|Base64|Bmp|CSV|"
-    r"Compressed|Gif|Image|JSONExample|Jpeg|Jxl|PaddedRaw|Png|Raw|Wav|WebP)|Encode(Base64|Jpeg)|"
-    r"ExtractJpegShape|Parse(Single)?(Sequence)?Example(V2)?|ParseTensor|DeserializeManySparse|"
-    r"(Audio|Histogram|Image|Merge|Scalar|Tensor)Summary(V2)?"
-)
-"""Operations that could reach further, by the rule above, and do not."""
-
-MODES: Final = frozenset(
-    {"activation_mode", "bad_indices_policy", "data_format", "dimension_numbers", "dst_format"}
-    | {"equation", "fill_mode", "frame_name", "fused_ops", "input_order", "interpolation"}
-    | {"kernel_type", "manual_sharding", "message", "noise", "op_names", "padding"}
-    | {"precision_config", "row_partition_types", "set_operation", "sharding", "src_format"}
-    | {"var_name"}
-)
-"""Attributes that are texts and say no more than which way of computing is meant."""
-
-_STREAMS: Final = ("", "stdout", "stderr", "log(info)", "log(warning)", "log(error)")
-_TEXTS: Final = ("string", "list(string)")
-_FUNCTIONS: Final = ("func", "list(func)")
-_STRING, _RESOURCE, _VARIANT = 7, 20, 21  # as TensorFlow's DataType numbers them
 
 
-def reach(node: Any, definitions: Definitions) -> str | None:
-    """What the operation of a ``NodeDef`` does beyond the model; None where it does nothing."""
-    for does, pattern in REACHING.items():
-        if pattern.fullmatch(node.op):
+def named(operation: str) -> str | None:
+    """What an operation of this name does beyond the model; None where it is allowed."""
+    return None if operation in _ALLOWED else _refusal(operation)
+
+
+def told(node: Any) -> str | None:
+    """What the allowed operation of a ``NodeDef`` does by its attributes; None where nothing."""
+    look = _LOOKS.get(node.op)
+    return None if look is None else look(node.attr)
+
+
+@functools.lru_cache(maxsize=4096)
+def _refusal(operation: str) -> str:
+    for does, pattern in _REFUSED.items():
+        if pattern.fullmatch(operation):
             return does
-    if node.op == "PrintV2" and not _prints_to_a_stream(node.attr["output_stream"]):
-        return "reads or writes files"
-    if _could_reach(definitions(node.op)) and not LOOKED_AT.fullmatch(node.op):
-        return "nobody has looked at what it does"
+    return NOBODY
+
+
+def _prints(attributes: Any) -> str | None:
+    # Within a function it may stand for what the caller gives.
+    stream = attributes.get("output_stream")
+    if stream is None or (not stream.placeholder and stream.s in _STREAMS):
+        return None
+    return "reads or writes files"
+
+
+def _writes_all(attribute: str, *, otherwise: bool) -> Callable[[Any], str | None]:
+    """Only with ``attribute`` set is every output written; unset it is ``otherwise``."""
+
+    def look(attributes: Any) -> str | None:
+        value = attributes.get(attribute)
+        written = otherwise if value is None else value.b
+        return None if written else UNWRITTEN
+
+    return look
+
+
+def _transforms(attributes: Any) -> str | None:
+    """With a mode that it does not know it writes nothing, and does not say so."""
+    for name, known in _TRANSFORM.items():
+        value = attributes.get(name)
+        if value is not None and value.s not in known:
+            return UNWRITTEN
     return None
 
 
-def _prints_to_a_stream(stream: Any) -> bool:
-    # Within a function it may stand for what the caller gives.
-    return not stream.placeholder and stream.s.decode("utf-8", "replace") in _STREAMS
-
-
-def _could_reach(definition: Any) -> bool:
-    if definition is None:
-        return False  # TensorFlow does not know it, cannot load it either, and says so itself
-    return (
-        definition.is_stateful
-        or any(each.type in (_STRING, _RESOURCE, _VARIANT) for each in definition.input_arg)
-        or any(each.type in _FUNCTIONS or _free_text(each) for each in definition.attr)
-    )
-
-
-def _free_text(attribute: Any) -> bool:
-    if attribute.type not in _TEXTS or attribute.HasField("allowed_values"):
-        return False
-    return attribute.name not in MODES
+_LOOKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
+    "PrintV2": _prints,
+    "Empty": _writes_all("init", otherwise=False),
+    "Eig": _writes_all("compute_v", otherwise=True),
+    "SelfAdjointEigV2": _writes_all("compute_v", otherwise=True),
+    "ImageProjectiveTransformV2": _transforms,
+    "ImageProjectiveTransformV3": _transforms,
+}

@@ -1,4 +1,4 @@
-"""SavedModels on TensorFlow: the only file of the server that knows TensorFlow.
+"""SavedModels on TensorFlow: with ``contents``, the only file of the server that knows TensorFlow.
 
 A version is loaded and run the way TensorFlow Serving does it: a graph, a session, the
 signature's tensors by name. That is what "loads in TensorFlow Serving" means, and for a small
@@ -8,31 +8,30 @@ model at one row it costs half of what calling the restored Python function does
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.framework import op_def_registry
-from tensorflow.python.saved_model import loader_impl
 
 from horngate.errors import InvalidRequest, LoadError
-from horngate.runtimes.scan import scan
+from horngate.repository.extras import Hashes
+from horngate.runtimes import contents
+from horngate.runtimes.scan import assets, initialisation
 from horngate.servable import Files
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 if TYPE_CHECKING:
-    from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, TensorInfo
 
-# The loader below is TensorFlow Serving's way in and is marked as deprecated in favour of one that
-# costs more a call; its reminder at every load is no news.
+# What TensorFlow says as it imports a graph is no news.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 NAME = "tensorflow"
-TAGS = ["serve"]
 _DTYPES = {tf.as_dtype(dtype.value).as_datatype_enum: dtype for dtype in DType}
 
 RunFunction = Callable[..., list[Any]]
@@ -48,19 +47,17 @@ class SavedModelRuntime:
         self._trust_operations = trust_operations
 
     def load(
-        self,
-        folder: Path,
-        threads: int = 0,
-        files: Files | None = None,  # noqa: ARG002 - TensorFlow reads the folder itself
+        self, folder: Path, threads: int = 0, files: Files | None = None
     ) -> SavedModelServable:
-        if not self._trust_operations:
-            check_operations(folder)
+        files = files or Hashes(folder)
+        read = contents.read if self._trust_operations else contents.looked_at
+        meta_graph = read(files)
         graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         session = tf.compat.v1.Session(graph=graph, config=config)
         try:
-            with graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.loader.load(session, TAGS, str(folder))
+            with contents.private_copy(files, meta_graph) as copy:
+                _fill(session, meta_graph, copy)
             return SavedModelServable(session, meta_graph.signature_def)
         except LoadError:
             session.close()
@@ -68,37 +65,37 @@ class SavedModelRuntime:
         except Exception as error:
             session.close()
             raise LoadError(
-                f"TensorFlow cannot load the SavedModel: {type(error).__name__}: {error}"
+                f"TensorFlow cannot load the SavedModel ({type(error).__name__}); the log has its "
+                "words; export the model again, or serve it where it was exported for",
+                detail=f"{type(error).__name__}: {error}",
             ) from error
 
 
-def check_operations(folder: Path, *, objects: bool = False) -> None:
-    """Refuse a SavedModel that reads or writes files, runs Python or reaches the network.
-
-    Args:
-        folder: has ``saved_model.pb`` in it.
-        objects: whether it is to be loaded by ``tf.saved_model.load``, which runs more of it.
-
-    Raises:
-        LoadError: it does, or cannot be read.
-    """
-    try:
-        saved_model = loader_impl.parse_saved_model(str(folder))
-    except (OSError, ValueError) as error:
-        raise LoadError(f"TensorFlow cannot read the SavedModel: {_first_line(error)}") from error
-    for meta_graph in saved_model.meta_graphs:
-        found = scan(meta_graph, op_def_registry.get, objects=objects)
-        if found:
-            listed = ", ".join(map(str, found[:5])) + (" and more" if len(found) > 5 else "")
-            raise LoadError(
-                "expected a model that turns tensors into tensors, received one that reaches "
-                f"beyond: {listed}; a SavedModel is a program: if you trust who made it, allow "
-                "that with --trust-model-ops"
-            )
+def _fill(session: tf.compat.v1.Session, meta_graph: MetaGraphDef, copy: Path) -> None:
+    """Import the graph, restore its variables from ``copy`` and run its initialisation."""
+    graph = session.graph
+    with graph.as_default():
+        tf.graph_util.import_graph_def(
+            meta_graph.graph_def,
+            name="",
+            producer_op_list=meta_graph.meta_info_def.stripped_op_list,
+        )
+        saver = meta_graph.saver_def
+        if saver.restore_op_name:
+            prefix = str(copy / "variables" / "variables")
+            session.run(saver.restore_op_name, {saver.filename_tensor_name: prefix})
+        first = initialisation(meta_graph)
+        if first is not None:
+            session.run(first, dict(_paths(graph, meta_graph, copy)))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _paths(
+    graph: tf.Graph, meta_graph: MetaGraphDef, copy: Path
+) -> Iterator[tuple[tf.Tensor, str]]:
+    for tensor, name in assets(meta_graph).items():
+        # One that nothing reads is not in the graph.
+        with contextlib.suppress(KeyError):
+            yield graph.as_graph_element(tensor, allow_operation=False), str(copy / name)
 
 
 class SavedModelServable:
@@ -137,9 +134,12 @@ class SavedModelServable:
         try:
             results = self._functions[signature](*[inputs[name] for name in known.inputs])
         except tf.errors.InvalidArgumentError as error:
-            # The kernels' word for values that they refuse: an index past an embedding's end.
+            # The kernels' word for values that they refuse: an index past an embedding's end. It
+            # may quote any tensor of the model, and names its nodes.
             raise InvalidRequest(
-                f"the model refused the values of the inputs: {_reason(error)}"
+                "the model refused the values of the inputs: an index, a shape or a value that it "
+                f"does not take ({type(error).__name__}); the server's log has the engine's words",
+                detail=_reason(error),
             ) from error
         return {name: _array(result) for name, result in zip(known.outputs, results, strict=True)}
 
@@ -149,8 +149,13 @@ class SavedModelServable:
 
 
 def _array(result: Any) -> Array:
+    """The result as an array of its own.
+
+    TensorFlow gives arrays over memory that is still a variable's, a constant's or a caller's
+    input: an answer that waits to be sent would change with it.
+    """
     # A single string comes as bytes, of which numpy would make a text that ends at a NUL.
-    return np.array(result, object) if isinstance(result, bytes) else np.asarray(result)
+    return np.array(result, object) if isinstance(result, bytes) else np.array(result)
 
 
 def _function(session: tf.compat.v1.Session, definition: SignatureDef) -> RunFunction:

@@ -1,29 +1,41 @@
 """What a SavedModel would do to the machine. Reads its graph and runs nothing of it.
 
-A SavedModel is a program, which runs with the server's rights and at a caller's word. Only what can
-run counts: what the signatures, the initialisation and the restoring of variables lead to, and
-where its objects are restored, what their functions do.
+A SavedModel is a program, which runs with the server's rights and at a caller's word. TensorFlow
+evaluates parts of it while it imports it, so that every node and every function is looked at,
+whether or not anything leads to it. Three kinds of operations are looked at where they stand: those
+that restore variables and fill tables may read what the loader gives them, and what a model keeps
+for being saved or trained again may be there if nothing that is run leads to it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from horngate.runtimes.graph import Fed, Graph
-from horngate.runtimes.operations import Definitions, reach
+from horngate.runtimes.graph import Fed, Graph, Place, Reached
+from horngate.runtimes.operations import (
+    FILLING,
+    LEFT_OUT,
+    NOBODY,
+    RESTORING,
+    Definitions,
+    named,
+    told,
+)
 
-RESTORING: Final = {"Restore": 0, "RestoreV2": 0, "RestoreSlice": 0}
-"""Allowed where variables are restored, by the input that names the file, which has to be the one
-that the loader gives: the model's own."""
-
-FILLING: Final = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
-"""Allowed where tables are filled as the model loads, likewise: vocabularies are its assets."""
+MOST_UNPACKED: Final = 256 * 1024 * 1024
+"""Bytes that constants may take beyond those that the file holds for them: a shape and one value
+stand for as many values as the shape says."""
 
 _INITIALISATION: Final = "the initialisation"
 _FILES: Final = "reads or writes files"
+_INIT_SIGNATURE: Final = "__saved_model_init_op"
+_INIT_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op")
+_BYTES: Final = {1: 4, 3: 4, 4: 1, 5: 2, 6: 1, 7: 24, 10: 1, 14: 2, 17: 2, 18: 16, 19: 2}
+"""By a dtype as TensorFlow numbers it; 8 for every other, which is right or nearly so."""
 
 
 class Finding(NamedTuple):
@@ -37,6 +49,13 @@ class Finding(NamedTuple):
         return f"{self.what} ({self.does}) in {self.where}"
 
 
+class Scanned(NamedTuple):
+    """What was found, each operation once, and what of the graph can run."""
+
+    findings: list[Finding]
+    reached: Reached
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """Where running begins: tensors, nodes or functions, and what may be met on the way."""
@@ -48,8 +67,8 @@ class Root:
     fed: frozenset[Fed] = frozenset()
 
 
-def scan(meta_graph: Any, definitions: Definitions, *, objects: bool = False) -> list[Finding]:
-    """What can run of a ``MetaGraphDef`` and reaches beyond the model, each operation once.
+def scan(meta_graph: Any, definitions: Definitions, *, objects: bool = False) -> Scanned:
+    """What of a ``MetaGraphDef`` reaches beyond the model.
 
     Args:
         meta_graph: as the file has it.
@@ -59,18 +78,85 @@ def scan(meta_graph: Any, definitions: Definitions, *, objects: bool = False) ->
     """
     graph = Graph(meta_graph.graph_def)
     assets = _assets(meta_graph)
-    found = {each.what: each for each in _strange(assets)}
+    found = {
+        each.what: each for each in [*_strange(meta_graph, assets), *_twisted(graph, definitions)]
+    }
+    if found:
+        return Scanned(list(found.values()), Reached())
+    all_ = Reached()
+    plain = Reached()
     roots = [*_roots(meta_graph, assets), *([_objects(meta_graph, graph)] if objects else [])]
     for root in roots:
-        for place in graph.reached(root.names, root.functions):
-            operation = place.node.op
-            position = root.allowed.get(operation)
+        # What nothing is allowed in is walked once, whatever number of signatures leads there.
+        known = plain if not root.allowed else Reached()
+        reached, places = graph.reached(root.names, root.functions, known)
+        if not root.allowed:
+            plain.add(reached)
+        all_.add(reached)
+        for place in places:
+            position = root.allowed.get(place.node.op)
             if position is not None and graph.is_fed(place, position, root.fed):
                 continue
-            does = reach(place.node, definitions)
-            if does is not None:
-                found.setdefault(operation, Finding(operation, does, root.where))
-    return list(found.values())
+            _look(place, root.where, graph, definitions, found)
+    for place in graph.places():
+        if not all_.has(place) and not LEFT_OUT.fullmatch(place.node.op):
+            _look(place, _standing(place), graph, definitions, found)
+    return Scanned(list(found.values()), all_)
+
+
+def _look(
+    place: Place, where: str, graph: Graph, definitions: Definitions, found: dict[str, Finding]
+) -> None:
+    operation = place.node.op
+    if operation in found or operation in graph.functions:
+        return  # a function is looked at by itself
+    does = named(operation) or told(place.node)
+    if does is not None:
+        if does is NOBODY and definitions(operation) is None:
+            does = "TensorFlow does not know it here"
+        found[operation] = Finding(operation, does, where)
+
+
+def _standing(place: Place) -> str:
+    where = "the graph" if place.function is None else f"the function {place.function!r}"
+    return f"{where}, though nothing leads there"
+
+
+def _twisted(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
+    """What TensorFlow would read otherwise than it is read here, or make much more of."""
+    for fault in graph.faults():
+        yield Finding(fault, "cannot be followed", "the graph")
+    for name in graph.functions:
+        if definitions(name) is not None:
+            yield Finding(f"a function called {name!r}", "stands for an operation", "the graph")
+    unpacked = 0
+    for place in graph.places():
+        for value in place.node.attr.values():
+            tensors = [value.tensor] if value.HasField("tensor") else value.list.tensor
+            unpacked += sum(map(_beyond_the_file, tensors))
+    if unpacked > MOST_UNPACKED:
+        yield Finding(
+            f"constants of {unpacked} bytes that the file has not got",
+            f"at most {MOST_UNPACKED} are expected",
+            "the graph",
+        )
+
+
+def _beyond_the_file(tensor: Any) -> int:
+    """Bytes that a ``TensorProto`` stands for and does not hold."""
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    if not sizes or min(sizes) <= 0:
+        return 0
+    taken: int = math.prod(sizes) * _BYTES.get(tensor.dtype, 8)
+    held = len(tensor.tensor_content)
+    if taken > held:
+        # Of the lists one is in use, which is told by its being there.
+        held += sum(
+            len(content) * _BYTES.get(tensor.dtype, 8)
+            for field_, content in tensor.ListFields()
+            if field_.name.endswith("_val")
+        )
+    return max(0, taken - held)
 
 
 def _assets(meta_graph: Any) -> list[Any]:
@@ -82,23 +168,41 @@ def _assets(meta_graph: Any) -> list[Any]:
     return [asset for asset, any_ in zip(unpacked, packed, strict=True) if any_.Unpack(asset)]
 
 
+def assets(meta_graph: Any) -> dict[str, str]:
+    """The name of each asset's file within the version, by the tensor that is fed with its path."""
+    return {each.tensor_info.name: f"assets/{each.filename}" for each in _assets(meta_graph)}
+
+
+def initialisation(meta_graph: Any) -> str | None:
+    """The node or tensor that is run once, after variables are restored."""
+    signature = meta_graph.signature_def.get(_INIT_SIGNATURE)
+    info = None if signature is None else signature.outputs.get(_INIT_SIGNATURE)
+    if info is not None:
+        return str(info.name)
+    for key in _INIT_COLLECTIONS:
+        nodes = meta_graph.collection_def.get(key)
+        if nodes is not None and nodes.node_list.value:
+            return str(nodes.node_list.value[0])
+    return None
+
+
 def _roots(meta_graph: Any, assets: list[Any]) -> Iterator[Root]:
     files = frozenset(Fed(None, each.tensor_info.name) for each in assets)
     for name, signature in meta_graph.signature_def.items():
-        outputs = tuple(info.name for info in signature.outputs.values())
-        if name == "__saved_model_init_op":
-            yield Root(_INITIALISATION, outputs, allowed=FILLING, fed=files)
-        else:
-            yield Root(f"signature {name!r}", outputs)
-    for key in ("saved_model_main_op", "legacy_init_op"):
-        if key in meta_graph.collection_def:
-            nodes = tuple(meta_graph.collection_def[key].node_list.value)
-            yield Root(_INITIALISATION, nodes, allowed=FILLING, fed=files)
+        tensors = [*signature.inputs.values(), *signature.outputs.values()]
+        if name != _INIT_SIGNATURE:
+            yield Root(f"signature {name!r}", tuple(info.name for info in tensors))
+    first = initialisation(meta_graph)
+    if first is not None:
+        yield Root(_INITIALISATION, (first,), allowed=FILLING, fed=files)
     saver = meta_graph.saver_def
     if saver.restore_op_name:
         prefix = frozenset({Fed(None, saver.filename_tensor_name)})
         yield Root(
-            "the restoring of variables", (saver.restore_op_name,), allowed=RESTORING, fed=prefix
+            "the restoring of variables",
+            (saver.restore_op_name, saver.filename_tensor_name),
+            allowed=RESTORING,
+            fed=prefix,
         )
 
 
@@ -115,8 +219,15 @@ def _objects(meta_graph: Any, graph: Graph) -> Root:
     return Root("the objects", functions=names, allowed=FILLING, fed=frozenset(fed))
 
 
-def _strange(assets: list[Any]) -> Iterator[Finding]:
+def _strange(meta_graph: Any, assets: list[Any]) -> Iterator[Finding]:
     for each in assets:
         path = PurePosixPath(each.filename)
         if path.is_absolute() or ".." in path.parts:
             yield Finding(f"the asset {each.filename!r}", _FILES, "another folder")
+    signature = meta_graph.signature_def.get(_INIT_SIGNATURE)
+    several = signature is not None and set(signature.outputs) != {_INIT_SIGNATURE}
+    for key in _INIT_COLLECTIONS:
+        nodes = meta_graph.collection_def.get(key)
+        several |= nodes is not None and len(nodes.node_list.value) != 1
+    if several:
+        yield Finding("several initialisations", "cannot be followed", "the graph")

@@ -180,7 +180,7 @@ def an_abort(_: Path) -> Model:
     return traced(run)
 
 
-def what_nobody_has_looked_at(_: Path) -> Model:
+def a_dataset(_: Path) -> Model:
     def run(x: Any) -> Any:
         dataset = tf.raw_ops.TensorDataset(components=[x], output_shapes=[[None]])
         return x + tf.cast(tf.raw_ops.DatasetCardinality(input_dataset=dataset), tf.float32)
@@ -239,7 +239,7 @@ def a_vocabulary_out_of_the_folder(path: Path) -> Model:
         (a_graph_within_a_tensor, "DatasetFromGraph (runs a program that it carries or names)"),
         (a_file_of_descriptors, "EncodeProto (reads or writes files)"),
         (an_abort, "Abort (ends the process)"),
-        (what_nobody_has_looked_at, "TensorDataset (nobody has looked at what it does)"),
+        (a_dataset, "TensorDataset (feeds a training, which serving has none of)"),
         (variables_of_another, "RestoreV2 (reads or writes files)"),
         (a_vocabulary_of_another, "InitializeTableFromTextFileV2 (reads or writes files)"),
         (a_vocabulary_out_of_the_folder, "the asset '../../target' (reads or writes files)"),

@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import LoadError, PublishError
-from horngate.runtimes.savedmodel import SavedModelRuntime, check_operations
+from horngate.repository.extras import Hashes
+from horngate.runtimes.contents import looked_at
+from horngate.runtimes.savedmodel import SavedModelRuntime
 from tests.serving import RunningServer
 from tests.small_models import publish_small_models, two_inputs
 
@@ -124,17 +126,37 @@ def test_whoever_trusts_it_may_serve_it(tmp_path: Path) -> None:
             running.stop()
 
 
-def test_what_is_left_in_the_graph_and_never_runs_is_no_reason(tmp_path: Path) -> None:
-    """Saving a model leaves SaveV2 behind, and other functions may be anything."""
+def with_a_function_beside(folder: Path, beside: Function) -> Path:
+    """A SavedModel with a variable, and a function of it that nothing that is served leads to."""
     module = tf.Module()
     module.variable = tf.Variable(2.0)
     module.answer = tf.function(
         lambda x: {"y": x * module.variable}, input_signature=[tf.TensorSpec([None], tf.float32)]
     )
-    module.unused = tf.function(lambda: tf.io.read_file("nowhere"), input_signature=[])
+    module.unused = tf.function(lambda: beside(module.variable), input_signature=[])
     module.unused.get_concrete_function()
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.answer})
-    SavedModelRuntime().load(tmp_path).close()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.answer})
+    return folder
+
+
+def test_what_saving_and_training_left_in_the_graph_is_no_reason(tmp_path: Path) -> None:
+    def train(variable: tf.Variable) -> tf.Tensor:
+        tf.raw_ops.ResourceApplyGradientDescent(
+            var=variable.handle, alpha=tf.constant(0.1), delta=tf.constant(1.0)
+        )
+        return tf.constant(0)
+
+    folder = with_a_function_beside(tmp_path, train)
+    assert b"SaveV2" in (folder / "saved_model.pb").read_bytes()
+    SavedModelRuntime().load(folder).close()
+
+
+def test_what_nothing_leads_to_is_looked_at_as_well(tmp_path: Path) -> None:
+    """TensorFlow evaluates parts of functions and graphs as it imports them."""
+    folder = with_a_function_beside(tmp_path, lambda _: tf.io.read_file("nowhere"))
+    with pytest.raises(LoadError, match=r"ReadFile .* though nothing leads there"):
+        SavedModelRuntime().load(folder)
+    SavedModelRuntime(trust_operations=True).load(folder).close()
 
 
 def test_keras_models_of_every_kind_are_no_reason(tmp_path: Path) -> None:
@@ -145,10 +167,10 @@ def test_keras_models_of_every_kind_are_no_reason(tmp_path: Path) -> None:
     x = keras.layers.GaussianNoise(0.1)(keras.layers.BatchNormalization()(x))
     keras.Model(inputs, keras.layers.Dense(1)(x)).export(tmp_path / "lstm", verbose=False)
     SavedModelRuntime().load(tmp_path / "lstm").close()
-    check_operations(tmp_path / "lstm", objects=True)
+    looked_at(Hashes(tmp_path / "lstm"), objects=True)
     two_inputs().export(tmp_path / "two", verbose=False)
     SavedModelRuntime().load(tmp_path / "two").close()
-    check_operations(tmp_path / "two", objects=True)
+    looked_at(Hashes(tmp_path / "two"), objects=True)
 
 
 def test_a_vocabulary_in_a_file_of_the_models_own(tmp_path: Path) -> None:
@@ -176,7 +198,7 @@ def test_a_vocabulary_in_a_file_of_the_models_own(tmp_path: Path) -> None:
         assert found["index"].tolist() == [1, -1]
     finally:
         servable.close()
-    check_operations(tmp_path / "m", objects=True)
+    looked_at(Hashes(tmp_path / "m"), objects=True)
 
 
 def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
@@ -216,4 +238,4 @@ def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
         assert found["i"].tolist() == [11, 9]
     finally:
         servable.close()
-    check_operations(tmp_path / "m", objects=True)
+    looked_at(Hashes(tmp_path / "m"), objects=True)
