@@ -10,78 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 
 from horngate.errors import LoadError
 from horngate.runtimes.savedmodel import SavedModelRuntime
-
-v1 = tf.compat.v1
-SPEC = tf.TensorSpec([None], tf.float32)
-FLOAT = types_pb2.DT_FLOAT
-
-
-class Model:
-    """A ``MetaGraphDef`` with ``x`` float32 [n] fed and ``y`` fetched, to be added to."""
-
-    def __init__(self, graph: tf.Graph | None = None) -> None:
-        self.file = saved_model_pb2.SavedModel(saved_model_schema_version=1)
-        self.meta = self.file.meta_graphs.add()
-        self.meta.meta_info_def.tags.append("serve")
-        self.graph = self.meta.graph_def
-        if graph is not None:
-            self.graph.CopyFrom(graph.as_graph_def())
-        else:
-            x = self.graph.node.add(name="x", op="Placeholder")
-            x.attr["dtype"].type = FLOAT
-        signature = self.meta.signature_def["serving_default"]
-        signature.inputs["x"].CopyFrom(_info("x:0"))
-        signature.outputs["y"].CopyFrom(_info("y:0"))
-
-    def function(self, run: Callable[..., Any], *, arguments: int = 1) -> Any:
-        """Add ``run`` as a function; its ``FunctionDef``."""
-        concrete = tf.function(run).get_concrete_function(*[SPEC] * arguments)
-        added = self.graph.library.function.add()
-        added.CopyFrom(concrete.function_def)
-        added.signature.is_stateful = True
-        return added
-
-    def call(self, function: str) -> Any:
-        """``y`` is what the function makes of ``x``; the ``NodeDef``."""
-        node = self.graph.node.add(name="y", op="StatefulPartitionedCall", input=["x"])
-        node.attr["Tin"].list.type.append(FLOAT)
-        node.attr["Tout"].list.type.append(FLOAT)
-        node.attr["f"].func.name = function
-        return node
-
-    def calling(self, placeholder: str, kind: str) -> Any:
-        """Add a function that is given ``placeholder`` as an attribute; its ``FunctionDef``."""
-        added = self.graph.library.function.add()
-        added.signature.name = "outer"
-        added.signature.is_stateful = True
-        added.signature.input_arg.add(name="x", type=FLOAT)
-        added.signature.output_arg.add(name="y", type=FLOAT)
-        added.signature.attr.add(name=placeholder, type=kind)
-        return added
-
-    def save(self, folder: Path) -> Path:
-        (folder / "variables").mkdir(parents=True)
-        (folder / "saved_model.pb").write_bytes(self.file.SerializeToString())
-        return folder
-
-
-def _info(tensor: str) -> Any:
-    with tf.Graph().as_default():
-        info = v1.saved_model.build_tensor_info(v1.placeholder(tf.float32, [None]))
-    info.name = tensor
-    return info
-
-
-def writing(path: Path) -> Callable[[Any], Any]:
-    def write(x: Any) -> Any:
-        with tf.control_dependencies([tf.io.write_file(str(path), "gotcha")]):
-            return tf.identity(x)
-
-    return write
+from tests.integration.runtimes.hostile import FLOAT, Model, info, traced, v1, writing
 
 
 def a_gradient(path: Path) -> Model:
@@ -134,12 +66,6 @@ def a_stream_given_as_an_attribute(path: Path) -> Model:
     outer.ret["y"] = "result:output:0"
     model.call("outer").attr["f"].func.attr["stream"].s = f"file://{path}".encode()
     return model
-
-
-def traced(run: Callable[[Any], Any]) -> Model:
-    with tf.Graph().as_default() as graph:
-        tf.identity(run(v1.placeholder(tf.float32, [None], name="x")), name="y")
-    return Model(graph)
 
 
 def a_graph_within_a_tensor(path: Path) -> Model:
@@ -225,7 +151,7 @@ def a_vocabulary_out_of_the_folder(path: Path) -> Model:
     model = a_vocabulary_of_another(path)
     names = {node.name for node in model.graph.node if node.op == "Const"}
     (name,) = [each for each in names if "filename" in each]
-    model.meta.asset_file_def.add(filename="../../target").tensor_info.CopyFrom(_info(f"{name}:0"))
+    model.meta.asset_file_def.add(filename="../../target").tensor_info.CopyFrom(info(f"{name}:0"))
     return model
 
 
