@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
 
 from horngate.errors import RequestError
 from horngate.observability.logs import logger
 from horngate.observability.metrics import Metrics, VersionMetrics
+from horngate.observability.seldom import Seldom
 from horngate.protocols.method import Observed
 from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import BatchObserver, Refusal, Waiting
-
-FAILURES_APART: Final = 10.0
-"""Seconds between two log lines about failing runs of one version: requests cannot flood it."""
 
 
 class RepositoryEvents:
@@ -26,6 +22,7 @@ class RepositoryEvents:
         self._log = logger("repository")
         self._queues: dict[tuple[str, int], Callable[[], Waiting]] = {}
         self._unreadable: dict[Path, str] = {}
+        self._seldom = Seldom()
 
     def queues(self) -> list[tuple[str, int, int]]:
         """(model, version, rows that wait) of every version in memory."""
@@ -88,7 +85,9 @@ class RepositoryEvents:
     def keeper_failed(self, error: Exception) -> None:
         """Count it and log it with its trace: a defect of the server."""
         self._metrics.scan_failures.inc()
-        self._log.error("keeping the repository failed", exc_info=error)
+        unsaid = self._seldom.unsaid()
+        if unsaid is not None:
+            self._log.error("keeping the repository failed", since_last_line=unsaid, exc_info=error)
 
 
 class BatchEvents:
@@ -96,9 +95,7 @@ class BatchEvents:
 
     def __init__(self, model: str, version: int, metrics: VersionMetrics) -> None:
         self._log = logger("scheduling").bind(model=model, version=version)
-        self._last_failure = float("-inf")
-        self._unsaid = 0
-        self._last_mismatch = float("-inf")
+        self._seldom = Seldom()
         self._stuck = metrics.stuck
         self._row_mismatches = metrics.row_mismatches
         # Bound once: these two are called for every batch.
@@ -124,56 +121,50 @@ class BatchEvents:
         """Log what is the model's fault, not what is the caller's."""
         if isinstance(error, RequestError) and error.code.name == "INVALID_ARGUMENT":
             return
-        now = time.monotonic()
-        if now - self._last_failure < FAILURES_APART:
-            self._unsaid += 1
+        unsaid = self._seldom.unsaid("failed")
+        if unsaid is None:
             return
         self._log.error(
             "the model failed to run",
             signature=signature,
             rows=rows,
             reason=f"{type(error).__name__}: {error}",
-            since_last_line=self._unsaid,
+            since_last_line=unsaid,
         )
-        self._last_failure, self._unsaid = now, 0
 
     def rows_differed(self, signature: str, rows: int, reason: str) -> None:
         """Count it; log it, that the signature will be slower from now on."""
         self._row_mismatches.inc()
-        now = time.monotonic()
-        if now - self._last_mismatch < FAILURES_APART:
+        unsaid = self._seldom.unsaid("rows")
+        if unsaid is None:
             return
-        self._last_mismatch = now
         self._log.error(
             "a batch's answer had other rows than went in; its requests run one by one from now on",
             signature=signature,
             rows=rows,
             reason=reason,
+            since_last_line=unsaid,
             remedy="publish the version again, and leave batching.trust_rows out",
         )
 
 
 class FaultLog:
-    """Logs errors that nobody designed, with their traces: defects of the server.
+    """Logs errors that nobody designed, and where they came from: defects of the server.
 
-    One line for a method in ``FAILURES_APART`` seconds: a caller who has found a defect cannot
-    flood the log with it.
+    One line for a method in a while: a caller who has found a defect cannot flood the log with it.
     """
 
     def __init__(self) -> None:
         self._log = logger("transport")
-        self._last: dict[str, float] = {}
-        self._unsaid: dict[str, int] = {}
+        self._seldom = Seldom()
 
     def __call__(self, method: Observed, error: Exception) -> None:
         """Log ``error`` of ``method``, or count it for the next line."""
-        path, now = method.path, time.monotonic()
-        if now - self._last.get(path, float("-inf")) < FAILURES_APART:
-            self._unsaid[path] = self._unsaid.get(path, 0) + 1
-            return
-        self._last[path] = now
-        unsaid = self._unsaid.pop(path, 0)
-        self._log.error("handler failed", method=path, since_last_line=unsaid, exc_info=error)
+        unsaid = self._seldom.unsaid(method.path)
+        if unsaid is not None:
+            self._log.error(
+                "handler failed", method=method.path, since_last_line=unsaid, exc_info=error
+            )
 
 
 class FilesLog:

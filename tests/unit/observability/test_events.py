@@ -5,7 +5,8 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from horngate.observability.events import FAILURES_APART, FaultLog
+from horngate.observability.events import FaultLog
+from horngate.observability.seldom import APART
 from tests.unit.observability.test_metrics import PREDICT
 
 
@@ -19,7 +20,7 @@ def test_a_defect_is_logged_once_in_a_while_and_counted_meanwhile(
         for _ in range(1000):
             faults(PREDICT, ValueError("a defect"))
         assert len(lines) == 1
-        now += FAILURES_APART
+        now += APART
         faults(PREDICT, ValueError("a defect"))
     assert [line["since_last_line"] for line in lines] == [0, 999]
     assert {line["method"] for line in lines} == {PREDICT.path}
