@@ -40,7 +40,14 @@ class Tokens:
                 f"expected 'authorization: Bearer TOKEN', received {what}; this server asks for a "
                 "token"
             )
-        presented = digest(authorization[len(SCHEME) :].strip())
+        token = authorization[len(SCHEME) :].strip()
+        if not token:
+            # Nothing is no secret, whatever the file says.
+            raise Unauthenticated(
+                "expected 'authorization: Bearer TOKEN', received an empty token; this server asks "
+                "for a token"
+            )
+        presented = digest(token)
         found: Caller | None = None
         for known, caller in self._callers:
             if hmac.compare_digest(known, presented):

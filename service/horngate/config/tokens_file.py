@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from string import hexdigits
 from typing import Any, Final
 
 from horngate.access.caller import Caller
@@ -31,7 +32,9 @@ from horngate.sizes import LISTED
 SHORTEST: Final = 16
 """Characters of a token that nobody guesses."""
 
-_SHA256: Final = 32
+_DIGITS: Final = 64
+_OF_NOTHING: Final = {digest(""): "an empty token", digest("\n"): "an empty line"}
+"""What `sha256sum` says when the token never reached it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +53,33 @@ class _Entry:
                 f"token: expected at least {SHORTEST} characters, received {len(self.token)}; "
                 "`openssl rand -hex 32` makes a good one"
             )
+        if not all("!" <= each <= "~" for each in self.token):
+            raise ConfigError(
+                "token: expected letters, digits and signs of ASCII without white space, which is "
+                "what a header carries; `openssl rand -hex 32` makes a good one"
+            )
         if self.rate is not None:
             check_rate("rate", self.rate)
 
     def digest(self) -> bytes:
         if self.token:
             return digest(self.token)
-        try:
-            known = bytes.fromhex(self.sha256)
-        except ValueError:
-            known = b""
-        if len(known) != _SHA256:
+        if not _is_hex(self.sha256):
             raise ConfigError(
-                f"sha256: expected {2 * _SHA256} hexadecimal digits, received "
+                f"sha256: expected {_DIGITS} hexadecimal digits, received "
                 f"{len(self.sha256)} characters; `printf %s TOKEN | sha256sum` makes them"
             )
+        known = bytes.fromhex(self.sha256)
+        if known in _OF_NOTHING:
+            raise ConfigError(
+                f"sha256: expected the digest of a token, received that of {_OF_NOTHING[known]}; "
+                "`printf %s TOKEN | sha256sum` makes it, with a token in the place of TOKEN"
+            )
         return known
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) == _DIGITS and all(each in hexdigits for each in text)
 
 
 def read_tokens_file(path: Path) -> Tokens:

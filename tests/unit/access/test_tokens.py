@@ -38,6 +38,13 @@ def test_anything_else_is_nobody(authorization: str) -> None:
     assert "toke " not in str(refused.value)
 
 
+@pytest.mark.parametrize("shown", ["Bearer ", "bearer", "Bearer   ", "Bearer \t", "Bearer \u00a0"])
+def test_nothing_is_no_token_whatever_is_known(shown: str) -> None:
+    tokens = Tokens({digest(""): TEAM, digest("\u00a0"): TEAM})
+    with pytest.raises(Unauthenticated):
+        tokens.caller(shown)
+
+
 def test_every_digest_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[bytes] = []
     original = hmac.compare_digest
