@@ -25,6 +25,7 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── Unauthenticated         UNAUTHENTICATED      no token, or an unknown one
     │   ├── PermissionDenied        PERMISSION_DENIED    not for this caller to do
     │   ├── RateLimited             RESOURCE_EXHAUSTED   a client's calls came too fast
+    │   ├── ReplyTooLarge           RESOURCE_EXHAUSTED   more bytes than a message may have
     │   ├── Unsupported             UNIMPLEMENTED
     │   ├── EngineStuck             UNAVAILABLE          a run of the model does not come back
     │   └── EngineFailed            INTERNAL             the model raised while it ran
@@ -232,6 +233,18 @@ class RateLimited(RequestError):
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ReplyTooLarge(RequestError):
+    """The reply has ``size`` bytes or more, and may have ``limit``."""
+
+    code = Code.RESOURCE_EXHAUSTED
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the reply is a message larger than max ({size} vs. {limit} bytes); send fewer rows, "
+            "ask for fewer outputs, or raise max_message_bytes"
+        )
 
 
 class Unsupported(RequestError):

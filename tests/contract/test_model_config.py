@@ -175,8 +175,47 @@ def test_a_label_on_a_version_that_is_not_loaded(channel: grpc.Channel, folder: 
     assert predict(channel, "first", label="canary").model_spec.version.value == 2, "where it was"
 
 
+def test_a_folder_outside_of_the_roots_is_refused_unseen(
+    channel: grpc.Channel, folder: Path, listed: RunningServer
+) -> None:
+    """Names of folders elsewhere would come back as versions, or as errors that tell them apart."""
+    told = set()
+    for path in (
+        "/proc",
+        "/proc/1",
+        "/root",
+        "/no/such/folder",
+        f"{folder}/constant/../two_inputs",
+    ):
+        text = f"model_config_list {{ config {{ name: 'x' base_path: '{path}' }} }}"
+        code, message = code_of(lambda text=text: reload(channel, text))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        told.add(message.replace(path, "…"))
+    assert len(told) == 1
+    assert "base_path: expected a path below " in told.pop()
+    assert predict(channel, "first").model_spec.version.value == 2
+    assert "proc" not in str(listed.log)
+
+
+def test_roots_are_named_by_whoever_runs_the_server(folder: Path, file: Path) -> None:
+    flags = ("--allow-control", f"--model_config_file={file}", f"--model-roots={folder}")
+    running = RunningServer(Path("nowhere"), *flags)
+    try:
+        with grpc.insecure_channel(running.address) as channel:
+            config = f"config {{ name: 'x' base_path: '{folder}/two_inputs' }}"
+            assert reload(channel, f"model_config_list {{ {config} }}").status.error_code == 0
+            code, _ = code_of(
+                lambda: reload(
+                    channel, f"model_config_list {{ {config.replace(str(folder), '/')} }}"
+                )
+            )
+            assert code is grpc.StatusCode.INVALID_ARGUMENT
+    finally:
+        assert running.stop() == 0
+
+
 def test_a_model_that_does_not_load_is_told(channel: grpc.Channel, folder: Path) -> None:
-    config = f"config {{ name: 'x' base_path: '{folder}/none' }}"
+    config = f"config {{ name: 'x' base_path: '{folder}/constant/none' }}"
     code, message = code_of(lambda: reload(channel, f"model_config_list {{ {config} }}"))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert "failed to load 'x'" in message

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from horngate.access.caller import Caller
+from horngate.access.proxies import Proxies
 from horngate.access.rate import Rates
 from horngate.access.tokens import Tokens
 from horngate.servable import Clock
@@ -21,6 +22,7 @@ class Gate:
         tokens: who may call, asked at each call; None for everybody.
         rate: requests a second of one client, None for any number. A client is known by its token,
             and by its address where there are none.
+        proxies: whose word is taken about the address that a call comes from.
     """
 
     def __init__(
@@ -29,10 +31,12 @@ class Gate:
         *,
         tokens: Callable[[], Tokens] | None = None,
         rate: float | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self._tokens = tokens
         self._rate = rate
         self._rates = Rates(clock)
+        self._proxies = proxies or Proxies()
         self.closed = tokens is not None or rate is not None
         self.asks = tokens is not None
 
@@ -44,12 +48,15 @@ class Gate:
         """
         return None if self._tokens is None else self._tokens().caller(authorization)
 
-    def admit(self, authorization: str, address: str) -> Caller | None:
+    def admit(
+        self, authorization: str, address: str, forwarded: Sequence[str] = ()
+    ) -> Caller | None:
         """Whom a call comes from, None where this server does not ask.
 
         Args:
             authorization: the value of the call's ``authorization`` header, "" for none.
             address: the caller's, without its port; "" where it is not known.
+            forwarded: the values of its ``x-forwarded-for``.
 
         Raises:
             Unauthenticated: no token, or an unknown one.
@@ -57,7 +64,10 @@ class Gate:
         """
         caller = self.known(authorization)
         rate = self._rate if caller is None or caller.rate is None else caller.rate
-        client = address if caller is None else f"token {caller.name}"
-        if rate is not None and client:
+        if rate is None:
+            return caller
+        if caller is not None:
+            self._rates.take(f"token {caller.name}", rate)
+        elif client := self._proxies.client(address, forwarded):
             self._rates.take(client, rate)
         return caller

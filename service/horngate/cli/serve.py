@@ -46,6 +46,8 @@ HELP: Final = {
     "tls_client_ca": "who signs the certificates that callers have to show, PEM",
     "tokens_file": "who may call, what, and how often; docs/security.md has its form",
     "client_rate": "requests a second of one client; 0 for any number",
+    "trusted_proxies": "addresses or networks whose x-forwarded-for is believed, with commas",
+    "model_roots": "folders below which a reload may name models, with commas",
     "allow_control": "true or false: reload and log settings without a token",
     "trust_model_ops": "true or false: models that read files, run Python or reach the network",
     "memory_limit": "bytes; a version that would not fit is not loaded; 0 for the container's",
@@ -111,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
         {key: value for key, value in flags.items() if value is not None}, os.environ
     )
     logs.configure(settings.log_level, settings.log_format)
+    logs.take_over()
     for name in unknown_variables(os.environ):
         logs.logger("config").warning("environment variable is no setting", name=name)
     quiet_tensorflow()

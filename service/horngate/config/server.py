@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from horngate.access.proxies import parse_proxies
 from horngate.access.rate import check_rate
 from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
@@ -59,6 +60,10 @@ class ServerSettings:
         tokens_file: who may call, what, and how often; see docs/security.md. Without it everybody
             who reaches a port may.
         client_rate: requests a second of one client; 0 for any number.
+        trusted_proxies: addresses or networks, with commas between them, whose x-forwarded-for says
+            where a call comes from; no header is believed from others.
+        model_roots: folders, with commas between them, below which HandleReloadConfigRequest may
+            name a model's; the models folder and the folders listed at the start where none is set.
         allow_control: whether callers without a token may reload the list of models and set the
             log's level. With tokens that takes an administrator's.
         trust_model_ops: whether models may hold operations that read or write files, run Python
@@ -94,6 +99,8 @@ class ServerSettings:
     tls_client_ca: Path | None = None
     tokens_file: Path | None = None
     client_rate: float = 0.0
+    trusted_proxies: str = ""
+    model_roots: str = ""
     allow_control: bool = False
     trust_model_ops: bool = False
     memory_limit: int = 0
@@ -120,6 +127,7 @@ class ServerSettings:
         _check("stuck_seconds", self.stuck_seconds, 0.1, 86400)
         if self.client_rate:
             check_rate("client_rate", self.client_rate)
+        parse_proxies(self.trusted_proxies)
         self._check_tls()
         _check("drain_seconds", self.drain_seconds, 0, 3600)
         _check("poll_seconds", self.poll_seconds, 0, 3600)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from horngate.engine import Call
-from horngate.errors import Code, HorngateError, InvalidRequest
+from horngate.errors import Code, HorngateError, InvalidRequest, ReplyTooLarge
 from horngate.protocols.json import parse_json, to_json
 from horngate.protocols.method import cut
 from horngate.scheduling.ticket import Answer
@@ -31,12 +31,28 @@ STATUSES: Final = {
 """HTTP's status for a canonical code, the same for both peers; 500 for the rest."""
 
 
+LEAST_BYTES: Final = 2
+"""Of a value in JSON: a digit and a comma."""
+
+
+class Sized(Protocol):
+    """An array."""
+
+    @property
+    def size(self) -> int:
+        """Its number of values."""
+
+
 class HttpRequest(NamedTuple):
-    """One request: what the route's places held, headers by lower-case name, and the whole body."""
+    """One request: what the route's places held, headers by lower-case name, and the whole body.
+
+    ``most_bytes``: of the reply, which the transport holds it to.
+    """
 
     places: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    most_bytes: int = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,19 @@ class HttpMethod:
     def path(self) -> str:
         """What its calls are counted under; several routes may share one."""
         return f"/{self.protocol}/{self.name}"
+
+
+def check_reply(arrays: Iterable[Sized], most_bytes: int) -> None:
+    """Refuse to write arrays as JSON that would come to too much, before any of it is made.
+
+    What comes close to the limit is only known when it is written.
+
+    Raises:
+        ReplyTooLarge: at the fewest bytes for each value they are more than ``most_bytes``.
+    """
+    least = LEAST_BYTES * sum(array.size for array in arrays)
+    if least > most_bytes:
+        raise ReplyTooLarge(least, most_bytes)
 
 
 def failed(error: JsonError) -> HttpReply:

@@ -123,6 +123,11 @@ class Listed:
         self.path = file or next((each.path for each in listings.values()), Path())
         self.replace(listings)
 
+    @property
+    def folders(self) -> list[Path]:
+        """Those of the models, as they are listed now."""
+        return [listing.path for listing in self._listings.values()]
+
     def replace(self, listings: Listings) -> None:
         """Serve ``listings`` and nothing else from the next look on.
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from horngate.access.gate import Gate
+from horngate.access.proxies import Proxies, parse_proxies
+from horngate.access.roots import Roots
 from horngate.access.watched import Watched
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
@@ -117,7 +119,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     )
     statistics = Statistics(metrics, events.waiting)
     methods = [
-        *tfserving_methods(engine),
+        *tfserving_methods(engine, make_roots(settings, source)),
         *oip_methods(engine, statistics, LogLevels(), shared_memory=settings.allow_shared_memory),
         *health_methods(engine),
     ]
@@ -171,12 +173,21 @@ def make_gate(settings: ServerSettings, clock: Clock, report: FilesLog) -> Gate:
         ConfigError: the file of tokens cannot be used.
     """
     rate = settings.client_rate or None
-    if settings.tokens_file is None:
-        return Gate(clock, rate=rate)
+    proxies = Proxies(parse_proxies(settings.trusted_proxies))
     file = settings.tokens_file
-    return Gate(
-        clock, tokens=Watched((file,), lambda: read_tokens_file(file), clock, report), rate=rate
-    )
+    if file is None:
+        return Gate(clock, rate=rate, proxies=proxies)
+    tokens = Watched((file,), lambda: read_tokens_file(file), clock, report)
+    return Gate(clock, tokens=tokens, rate=rate, proxies=proxies)
+
+
+def make_roots(settings: ServerSettings, source: Source) -> Roots:
+    """Where callers may name folders of models."""
+    named = [name.strip() for name in settings.model_roots.split(",") if name.strip()]
+    if named:
+        return Roots(map(Path, named))
+    listed = source.folders if isinstance(source, Listed) else ()
+    return Roots([settings.models, *listed])
 
 
 def make_source(settings: ServerSettings) -> Source:

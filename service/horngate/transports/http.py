@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,18 +30,19 @@ from horngate.errors import (
     Code,
     HorngateError,
     RateLimited,
+    ReplyTooLarge,
     Unauthenticated,
 )
 from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest, JsonError, failed
-from horngate.protocols.method import CallObserver
+from horngate.protocols.method import CallObserver, Observed
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_in_time
 from horngate.transports.doorbell import Doorbell
 from horngate.transports.listener import listen
 from horngate.transports.options import PortOptions
-from horngate.transports.patience import PatientProtocol
-from horngate.transports.port import Report, authorization, one_too_many
+from horngate.transports.patience import BODY_SECONDS, PatientProtocol
+from horngate.transports.port import Report, authorization, forwarded, one_too_many
 from horngate.transports.tls import rotating
 
 LARGE: Final = 64 * 1024
@@ -49,10 +50,8 @@ LARGE: Final = 64 * 1024
 loop stays free for others."""
 
 POLL_SECONDS: Final = 0.02
-BODY_SECONDS: Final = 60.0
-"""How long a body may take to come."""
 
-_STATUS: Final[dict[type[HorngateError], int]] = {TooLarge: 413, TooSlow: 408}
+_STATUS: Final[dict[type[HorngateError], int]] = {TooLarge: 413, ReplyTooLarge: 413, TooSlow: 408}
 
 
 class Reply(NamedTuple):
@@ -73,6 +72,13 @@ class Page:
     path: str
     answer: Callable[[], Reply]
     open: bool = False
+    protocol: ClassVar[str] = "http"
+    predicts: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """As a fault of it is logged."""
+        return self.path
 
 
 class HttpServer:
@@ -112,6 +118,9 @@ class HttpServer:
             http=PatientProtocol,
             log_config=None,
             access_log=False,
+            # It would take whatever address a caller on this machine names for the caller's own.
+            proxy_headers=False,
+            server_header=False,
             lifespan="off",
             ws="none",
             h11_max_incomplete_event_size=options.max_header_bytes,
@@ -174,7 +183,10 @@ class HttpServer:
                     return Response(
                         told.body, told.status, dict(told.headers), media_type=told.content_type
                     )
-            reply = await run_in_threadpool(page.answer)
+            try:
+                reply = await run_in_threadpool(page.answer)
+            except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
+                return _response(request, failed(self._failed(page, error)))
             return Response(reply.body, reply.status, media_type=reply.content_type)
 
         return endpoint
@@ -187,23 +199,30 @@ class HttpServer:
         # What is open to everybody takes no body, and none is read: it would be anybody's memory.
         limit = self._options.max_message_bytes
         body = b"" if method.open else await read_in_time(request, limit, BODY_SECONDS)
-        asked = HttpRequest(request.path_params, request.headers, body)
+        asked = HttpRequest(request.path_params, request.headers, body, limit)
         if len(body) < LARGE:
             reply = method.handler(asked, call)
         else:
             reply = await run_in_threadpool(method.handler, asked, call)
-        if not isinstance(reply, Answer):
-            return reply
-        await _answered(request, reply)
-        if len(body) < LARGE:
-            return reply.result()
-        return await run_in_threadpool(reply.result)
+        if isinstance(reply, Answer):
+            await _answered(request, reply)
+            if len(body) < LARGE:
+                reply = reply.result()
+            else:
+                reply = await run_in_threadpool(reply.result)
+        if len(reply.body) > limit:
+            raise ReplyTooLarge(len(reply.body), limit)
+        return reply
 
     def _failure(self, method: HttpMethod, error: Exception) -> JsonError:
         if isinstance(error, HorngateError):
             return method.error(error)
-        self._report(method, error)
-        return JsonError(Code.INTERNAL, f"{method.name} failed inside the server; its log says why")
+        return self._failed(method, error)
+
+    def _failed(self, what: Observed, error: Exception) -> JsonError:
+        """What is told of an error that nobody designed."""
+        self._report(what, error)
+        return JsonError(Code.INTERNAL, f"{what.name} failed inside the server; its log says why")
 
 
 async def _answered(request: Request, answer: Answer[Any]) -> None:
@@ -248,11 +267,11 @@ def _refusal(error: Exception, told: JsonError) -> HttpReply:
     return reply
 
 
-def _who(request: Request) -> tuple[str, str]:
-    """The token that a request shows, and the address that it comes from."""
+def _who(request: Request) -> tuple[str, str, list[str]]:
+    """The token that a request shows, the address that it comes from, and what is said of that."""
     address = "" if request.client is None else request.client.host
-    shown = request.headers.getlist("authorization")
-    return authorization(("authorization", value) for value in shown), address
+    headers = request.headers.items()
+    return authorization(headers), address, forwarded(headers)
 
 
 async def _not_served(request: Request, error: Exception) -> Response:
@@ -262,7 +281,7 @@ async def _not_served(request: Request, error: Exception) -> Response:
     told = failed(
         JsonError(
             Code.NOT_FOUND,
-            f"Malformed request: {request.method} {request.url.path[:200]} is not served; the "
+            f"Malformed request: {request.method} {request.scope['path'][:200]} is not served; the "
             "documentation lists what is",
         )
     )

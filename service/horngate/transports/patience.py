@@ -1,4 +1,4 @@
-"""How long an HTTP connection may take to say what it wants."""
+"""What an HTTP connection may take its time for, and how it ends when it is broken."""
 
 from __future__ import annotations
 
@@ -6,39 +6,107 @@ import asyncio
 from typing import Any, Final
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 HEADER_SECONDS: Final = 10.0
 """From a connection's beginning, or from the first byte of a later request, to the end of its
 headers. Who sends them drop by drop holds a connection and nothing else, and not for longer."""
 
+BODY_SECONDS: Final = 60.0
+"""How long a body may take to come, from the end of the headers."""
+
+REPLY_SECONDS: Final = 60.0
+"""How long a reply may take to be taken, however steadily it is read."""
+
+LINGER_SECONDS: Final = 5.0
+"""For whoever is told that no more of the body is wanted: time to read that, and to stop."""
+
+_TELLS: Final = (h11.IDLE, h11.SEND_RESPONSE)
+
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 with an end to its patience: uvicorn waits for headers for ever."""
+    """uvicorn's HTTP/1.1 with an end to its patience, of which it has no end by itself.
+
+    Three clocks, each for the whole of what it waits for: a byte now and then winds none of them.
+    What cannot be read is answered with 400 where an answer is still due, and raises nothing.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._patience: asyncio.TimerHandle | None = None
+        self._headers, self._body, self._reply = (_Clock(self) for _ in range(3))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        # The transport then says when the last byte of a reply is taken, and not the last but some.
+        transport.set_write_buffer_limits(high=0)
         super().connection_made(transport)
-        self._wait()
+        self._headers.wind(HEADER_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._done()
-        elif self._patience is None:
-            self._wait()
+        try:
+            super().data_received(data)
+        except h11.ProtocolError:
+            # Of a request that was answered already: nothing is left to tell.
+            self.transport.abort()
+        self._look()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._body.stop()
+            self._body.wind(LINGER_SECONDS)
+        else:
+            self._look()
+
+    def send_400_response(self, msg: str) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # The handler that waits for the rest is told that it will not come.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in _TELLS:
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reply.wind(REPLY_SECONDS)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reply.stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._done()
         super().connection_lost(exc)
+        for clock in (self._headers, self._body, self._reply):
+            clock.stop()
 
-    def _wait(self) -> None:
-        self._patience = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+    def _look(self) -> None:
+        """Wind the clock of what is waited for now, and stop that of what has come."""
+        state = self.conn.their_state
+        if state is not h11.IDLE:
+            self._headers.stop()
+        elif self.timeout_keep_alive_task is None:
+            self._headers.wind(HEADER_SECONDS)
+        if state is not h11.SEND_BODY:
+            self._body.stop()
+        else:
+            self._body.wind(BODY_SECONDS + LINGER_SECONDS)
 
-    def _done(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+
+class _Clock:
+    """Ends a connection when it runs down. One that goes is not wound again."""
+
+    def __init__(self, connection: PatientProtocol) -> None:
+        self._connection = connection
+        self._handle: asyncio.TimerHandle | None = None
+
+    def wind(self, seconds: float) -> None:
+        if self._handle is None:
+            connection = self._connection
+            self._handle = connection.loop.call_later(seconds, connection.transport.abort)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

@@ -14,6 +14,7 @@ from horngate.errors import (
     HorngateError,
     InvalidRequest,
     Overloaded,
+    ReplyTooLarge,
     Unauthenticated,
 )
 from horngate.protocols.method import Method, Observed, cut
@@ -80,6 +81,19 @@ def parsed(method: Method, parse: Callable[[bytes], Message], data: bytes) -> Me
         ) from error
 
 
+def serialized(reply: Message, limit: int) -> bytes:
+    """``reply`` as bytes.
+
+    Raises:
+        ReplyTooLarge: they are more than ``limit``. Left to a gRPC library, the call would count as
+            served, a stream would end, and each would be a line in the log.
+    """
+    data = reply.SerializeToString()
+    if len(data) > limit:
+        raise ReplyTooLarge(len(data), limit)
+    return data
+
+
 def authorization(metadata: Iterable[tuple[str, str | bytes]]) -> str:
     """What a caller shows; "" for nothing.
 
@@ -92,6 +106,11 @@ def authorization(metadata: Iterable[tuple[str, str | bytes]]) -> str:
             f"expected one 'authorization: Bearer TOKEN', received {len(shown)}; send one"
         )
     return shown[0] if shown else ""
+
+
+def forwarded(metadata: Iterable[tuple[str, str | bytes]]) -> list[str]:
+    """What ``x-forwarded-for`` says, which is a caller's word until ``access.proxies`` says not."""
+    return [value for key, value in metadata if key == "x-forwarded-for" and isinstance(value, str)]
 
 
 def caller_address(peer: str) -> str:

@@ -36,7 +36,7 @@ class Observer:
 class Stream:
     """A duplex whose answers a test gives by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = 1000) -> None:
         self.asked: list[Ticket[HealthCheckResponse]] = []
         self.observer = Observer()
         self.faults: list[Exception] = []
@@ -60,6 +60,7 @@ class Stream:
             self.observer,
             self._report,
             itertools.count().__next__,
+            most_bytes=most_bytes,
             enter=self._enter,
             leave=self._leave,
         )
@@ -148,6 +149,19 @@ def test_a_refusal_is_an_answer_like_another() -> None:
         assert sorted(await stream.replies()) == [1, 3]
         assert sorted(stream.observer.codes) == [Code.OK, Code.UNAVAILABLE]
         assert stream.inside == 0
+        assert stream.faults == []
+
+    asyncio.run(scene())
+
+
+def test_a_reply_over_the_limit_is_the_error_of_its_request_alone() -> None:
+    async def scene() -> None:
+        stream = Stream(most_bytes=len(SERVING.SerializeToString()) - 1)
+        await stream.send([request(), request()])
+        stream.asked[0].succeed(SERVING)
+        stream.asked[1].succeed(HealthCheckResponse())
+        assert await stream.replies() == [3, 0]
+        assert stream.observer.codes == [Code.RESOURCE_EXHAUSTED, Code.OK]
         assert stream.faults == []
 
     asyncio.run(scene())

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from horngate.engine import Call
 from horngate.errors import InvalidInput, InvalidRequest
 from horngate.protocols.elements import MalformedTensor, check_tensors, element_count
-from horngate.protocols.http import HttpReply, HttpRequest, read_json
+from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
 from horngate.protocols.json import read_array, shown, to_json, write_array
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.rest_values import (
@@ -25,6 +25,7 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelInferResponse,
 )
 from horngate.scheduling.ticket import Answer
+from horngate.tensors import Array
 
 HEADER_LENGTH: Final = "inference-header-content-length"
 """How many bytes of the body are JSON; the tensors' bytes follow. Both ways."""
@@ -71,7 +72,7 @@ def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpR
         wanted[name] = settings.pop(BINARY, all_binary) is True
         write_parameters(settings, message.outputs.add(name=name).parameters)
     reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
-    return reply.then(partial(_reply, wanted, all_binary))
+    return reply.then(partial(_reply, wanted, all_binary, request.most_bytes))
 
 
 def _split(request: HttpRequest) -> tuple[dict[str, Any], bytes]:
@@ -149,7 +150,10 @@ def _raw(name: str, datatype: str, shape: list[int], tensor: Mapping[str, Any]) 
 
 
 def _reply(
-    wanted: Mapping[str, bool], binary_by_default: bool, reply: ModelInferResponse
+    wanted: Mapping[str, bool],
+    binary_by_default: bool,
+    most_bytes: int,
+    reply: ModelInferResponse,
 ) -> HttpReply:
     content: dict[str, Any] = {
         "model_name": reply.model_name,
@@ -161,6 +165,7 @@ def _reply(
         content["parameters"] = _plain_parameters(reply.parameters)
     outputs = []
     binary: list[bytes] = []
+    plain: list[Array] = []
     for index, tensor in enumerate(reply.outputs):
         parameters = _plain_parameters(tensor.parameters)
         output: dict[str, Any] = {
@@ -174,7 +179,10 @@ def _reply(
                 parameters[BINARY_SIZE] = len(raw)
                 binary.append(raw)
             else:
-                output["data"] = write_array(decode(tensor, raw).ravel())
+                array = decode(tensor, raw).ravel()
+                plain.append(array)
+                check_reply(plain, most_bytes)
+                output["data"] = write_array(array)
         if parameters:
             output["parameters"] = parameters
         outputs.append(output)

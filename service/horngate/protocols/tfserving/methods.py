@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from horngate.access.roots import Roots
 from horngate.engine import Engine
 from horngate.protocols.method import Method, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
@@ -49,8 +50,8 @@ PREDICTION_SERVICE: Final = "tensorflow.serving.PredictionService"
 MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
 
 
-def methods(engine: Engine) -> list[Method]:
-    """The methods, bound to ``engine``."""
+def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
+    """The methods, bound to ``engine``; a reload may name folders below ``roots`` and no others."""
     return [
         *(
             UnaryMethod(
@@ -104,6 +105,6 @@ def methods(engine: Engine) -> list[Method]:
             request=ReloadConfigRequest,
             response=ReloadConfigResponse,
             status=status,
-            handler=partial(reload_config, engine),
+            handler=partial(reload_config, engine, roots or Roots([])),
         ),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from horngate.access.roots import Roots
 from horngate.errors import ConfigError
 from horngate.protocols.pb.tensorflow_serving.config.file_system_storage_path_source_pb2 import (
     FileSystemStoragePathSourceConfig,
@@ -22,12 +23,17 @@ PLATFORM: Final = "tensorflow"
 Policy = FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
 
-def read_model_list(message: ModelServerConfig) -> dict[str, Listing]:
+def read_model_list(message: ModelServerConfig, roots: Roots | None = None) -> dict[str, Listing]:
     """Every model by name.
+
+    Args:
+        message: the list.
+        roots: where its folders have to be; None for an operator's own list, whose may be anywhere.
 
     Raises:
         ConfigError: no list, a name that is missing, twice or none that a model can have, no base
-            path, or what is not served (another platform, request logging, a custom config).
+            path or one outside of ``roots``, or what is not served (another platform, request
+            logging, a custom config).
     """
     if message.WhichOneof("config") != "model_config_list":
         raise ConfigError(
@@ -38,11 +44,11 @@ def read_model_list(message: ModelServerConfig) -> dict[str, Listing]:
     for config in message.model_config_list.config:
         if config.name in listings:
             raise ConfigError(f"name: expected each model once, received {config.name!r} twice")
-        listings[config.name] = _listing(config)
+        listings[config.name] = _listing(config, roots)
     return listings
 
 
-def _listing(config: ModelConfig) -> Listing:
+def _listing(config: ModelConfig, roots: Roots | None) -> Listing:
     check_model_name(config.name)
     if not config.base_path:
         raise ConfigError(f"base_path: expected a folder for model {config.name!r}, received none")
@@ -61,7 +67,9 @@ def _listing(config: ModelConfig) -> Listing:
             f"logging_config: expected none for model {config.name!r}; requests are not logged to "
             "files here"
         )
-    return Listing(Path(config.base_path), _versions(config))
+    path = config.base_path
+    folder = Path(path) if roots is None else roots.check("base_path", path)
+    return Listing(folder, _versions(config))
 
 
 def _versions(config: ModelConfig) -> VersionOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
+from horngate.access.roots import Roots
 from horngate.engine import Call, Engine
 from horngate.errors import InvalidRequest
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
@@ -15,12 +16,15 @@ from horngate.protocols.tfserving.model_list import read_model_list
 from horngate.scheduling.ticket import Answer
 
 
-def reload_config(engine: Engine, request: ReloadConfigRequest, call: Call) -> Answer[Message]:
+def reload_config(
+    engine: Engine, roots: Roots, request: ReloadConfigRequest, call: Call
+) -> Answer[Message]:
     """Serve the models of the request and unload all others; answered when that is done.
 
     Raises:
         InvalidRequest: no config.
-        ConfigError: a config that cannot be used; nothing was changed.
+        ConfigError: a config that cannot be used, or a folder outside of ``roots``; nothing was
+            changed.
         NotAllowed: the server was not started with a list of models.
         PermissionDenied: the caller may not change the server.
 
@@ -30,7 +34,7 @@ def reload_config(engine: Engine, request: ReloadConfigRequest, call: Call) -> A
     engine.check_control(call)
     if not request.HasField("config"):
         raise InvalidRequest("Invalid (missing) config in ReloadConfigRequest; send all models")
-    return engine.control.replace(read_model_list(request.config)).then(_done)
+    return engine.control.replace(read_model_list(request.config, roots)).then(_done)
 
 
 def _done(_: None) -> ReloadConfigResponse:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from horngate.engine import Call, Engine
 from horngate.errors import InvalidInput, InvalidRequest
 from horngate.protocols.elements import MalformedTensor, check_tensors
-from horngate.protocols.http import HttpReply, HttpRequest, read_json
+from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
 from horngate.protocols.json import B64, read_array, shown, to_json, write_array
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.spec import Target
@@ -51,7 +52,8 @@ def predict(
         return _read_columns(content[COLUMNS], signature)
 
     target = Target(request.places["model"], read_version(request.places), name)
-    return ask(engine, target, read, call).then(_rows if by_row else _columns)
+    write = partial(_rows if by_row else _columns, request.most_bytes)
+    return ask(engine, target, read, call).then(write)
 
 
 def _read_columns(value: Any, signature: Signature) -> dict[str, Array]:
@@ -112,13 +114,13 @@ def _array(name: str, value: Any, signature: Signature) -> Array:
         raise InvalidInput(f"input {name!r}: {error}", name=name) from None
 
 
-def _columns(response: Response) -> HttpReply:
-    outputs = _outputs(response)
+def _columns(most_bytes: int, response: Response) -> HttpReply:
+    outputs = _outputs(response, most_bytes)
     only = next(iter(outputs.values())) if len(outputs) == 1 else outputs
     return HttpReply(to_json({"outputs": only}))
 
 
-def _rows(response: Response) -> HttpReply:
+def _rows(most_bytes: int, response: Response) -> HttpReply:
     arrays = response.outputs
     counts = {len(array) if array.ndim else None for array in arrays.values()}
     if len(counts) != 1 or None in counts:
@@ -126,7 +128,7 @@ def _rows(response: Response) -> HttpReply:
             f"expected outputs of one row each for {ROWS!r}, received shapes "
             f"{[list(array.shape) for array in arrays.values()]}; ask with {COLUMNS!r}"
         )
-    outputs = _outputs(response)
+    outputs = _outputs(response, most_bytes)
     if len(outputs) == 1:
         return HttpReply(to_json({"predictions": next(iter(outputs.values()))}))
     rows = len(next(iter(arrays.values())))
@@ -134,7 +136,8 @@ def _rows(response: Response) -> HttpReply:
     return HttpReply(to_json({"predictions": predictions}))
 
 
-def _outputs(response: Response) -> dict[str, Any]:
+def _outputs(response: Response, most_bytes: int) -> dict[str, Any]:
+    check_reply(response.outputs.values(), most_bytes)
     return {
         name: write_array(array, as_b64=name.endswith(BYTES_SUFFIX))
         for name, array in response.outputs.items()

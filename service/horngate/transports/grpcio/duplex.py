@@ -14,7 +14,7 @@ from horngate.errors import Code
 from horngate.protocols.method import CallObserver, DuplexMethod, Status
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
-from horngate.transports.port import Report, failure, parsed
+from horngate.transports.port import Report, failure, parsed, serialized
 
 MOST_IN_FLIGHT: Final = 1024
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -27,6 +27,7 @@ class Duplex:
     """Belongs to the event loop; answers may complete on any thread.
 
     Args:
+        most_bytes: of a reply. A larger one is told as an error of its request alone.
         enter: called once for each request, before it is handled; may refuse it by raising.
         leave: called once for each request, when its answer has left or nobody wants it.
     """
@@ -39,10 +40,12 @@ class Duplex:
         report: Report,
         clock: Clock,
         *,
+        most_bytes: int,
         enter: Callable[[Call], None],
         leave: Callable[[], None],
     ) -> None:
         self._method = method
+        self._most_bytes = most_bytes
         self._enter = enter
         self._leave = leave
         self._loop = loop
@@ -132,12 +135,12 @@ class Duplex:
     def _reply(self, waiting: _Waiting) -> bytes:
         code = Code.OK
         try:
-            message = waiting.result()
+            data = serialized(waiting.result(), self._most_bytes)
         except Exception as error:  # noqa: BLE001 - the same
             told = failure(self._method, error, self._report)
             code = told.code
-            message = self._method.failed(waiting.request, Status(told.code, told.message))
-        data = message.SerializeToString()
+            status = Status(told.code, told.message)
+            data = self._method.failed(waiting.request, status).SerializeToString()
         self._waiting.discard(waiting)
         self._bytes -= waiting.size
         self._leave()

@@ -40,9 +40,11 @@ from horngate.transports.port import (
     authorization,
     caller_address,
     failure,
+    forwarded,
     one_too_many,
     parsed,
     port_taken,
+    serialized,
 )
 
 STREAM_GRACE: Final = 0.5
@@ -164,7 +166,7 @@ class GrpcServer:
                 if isinstance(answer, Answer):
                     await self._answered(answer)
                     answer = answer.result()
-                return answer.SerializeToString()
+                return serialized(answer, self._options.max_message_bytes)
             except asyncio.CancelledError:
                 # The caller is gone either way; figures tell the impatient from the overdue.
                 code = Code.DEADLINE_EXCEEDED if call.ran_out(clock()) else Code.CANCELLED
@@ -182,8 +184,10 @@ class GrpcServer:
 
     def _admit(self, call: Call, context: Context) -> None:
         """Pass the gate, or raise why not."""
-        shown = authorization(context.invocation_metadata() or ())
-        call.caller = self._gate.admit(shown, caller_address(context.peer()))
+        metadata = context.invocation_metadata() or ()
+        call.caller = self._gate.admit(
+            authorization(metadata), caller_address(context.peer()), forwarded(metadata)
+        )
 
     async def _answered(self, answer: Answer[Any]) -> None:
         self._waiting += 1
@@ -212,7 +216,7 @@ class GrpcServer:
                 request = parsed(method, method.request.FromString, data)
                 stop = method.handler(request, call, lambda reply: _post(loop, queue, reply))
                 while True:
-                    yield (await _next(queue)).SerializeToString()
+                    yield serialized(await _next(queue), self._options.max_message_bytes)
             except (asyncio.CancelledError, GeneratorExit):
                 code = Code.CANCELLED
                 raise
@@ -242,6 +246,7 @@ class GrpcServer:
                 self._observer,
                 self._report,
                 self._clock,
+                most_bytes=self._options.max_message_bytes,
                 enter=lambda call: self._enter(call, context, guarded=guarded),
                 leave=self._leave,
             )

@@ -19,8 +19,10 @@ from horngate.transports.port import (
     authorization,
     caller_address,
     failure,
+    forwarded,
     one_too_many,
     parsed,
+    serialized,
 )
 
 Details = tuple[Sequence[tuple[str, str | bytes]], str, float | None]
@@ -90,7 +92,8 @@ class Exchanges:
             self._end(
                 exchange,
                 Code.RESOURCE_EXHAUSTED,
-                _too_large("received a message", data, self._limit),
+                f"received a message larger than max ({len(data)} vs. {self._limit} bytes); send "
+                "fewer rows, or raise max_message_bytes",
             )
             return
         try:
@@ -109,8 +112,10 @@ class Exchanges:
 
     def _admit(self, exchange: Exchange, details: Details) -> None:
         """Pass the gate, or raise why not."""
-        address = caller_address(details[1])
-        exchange.caller = self._gate.admit(authorization(details[0]), address)
+        metadata, peer = details[:2]
+        exchange.caller = self._gate.admit(
+            authorization(metadata), caller_address(peer), forwarded(metadata)
+        )
 
     def cancel(self, number: int) -> None:
         """The caller of ``number`` gave up, or its deadline passed."""
@@ -140,16 +145,9 @@ class Exchanges:
         if exchange.number not in self._waiting:
             return  # it was given up, and that is what became of it
         try:
-            data = result().SerializeToString()
+            data = serialized(result(), self._limit)
         except Exception as error:  # noqa: BLE001 - the same
             self._fail(exchange, error)
-            return
-        if len(data) > self._limit:
-            self._end(
-                exchange,
-                Code.RESOURCE_EXHAUSTED,
-                _too_large("the reply is a message", data, self._limit),
-            )
             return
         if self._waiting.pop(exchange.number, None) is not None:
             self._front.respond(exchange.number, data)
@@ -179,10 +177,3 @@ class Exchanges:
         on_empty = self._on_empty
         if on_empty is not None and not self._waiting:
             on_empty()
-
-
-def _too_large(what: str, data: bytes, limit: int) -> str:
-    return (
-        f"{what} larger than max ({len(data)} vs. {limit} bytes); send fewer rows, or raise "
-        "max_message_bytes"
-    )

@@ -1,0 +1,173 @@
+"""What callers say of themselves, and what they are given: held to what the operator set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import grpc
+import keras
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+from keras import layers
+
+from horngate.builder.publish import publish_keras
+from horngate.client import Client
+from horngate.errors import HorngateError
+from tests.conftest import Served
+from tests.serving import RunningServer
+
+WIDE = 1000
+LIMIT = 2048
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory, transport: str) -> Iterator[RunningServer]:
+    """A row in is a thousand values out, which are more than a message may have."""
+    models = tmp_path_factory.mktemp("models")
+    x = keras.Input((1,), name="x")
+    publish_keras(keras.Model(x, layers.RepeatVector(WIDE, name="y")(x)), models, "wide")
+    small = keras.Model(x, layers.Dense(1, kernel_initializer="ones", name="y")(x))
+    publish_keras(small, models, "small")
+    running = RunningServer(models, "--transport", transport, "--max-message-bytes", str(LIMIT))
+    yield running
+    assert running.stop() == 0
+
+
+def rest(
+    server: RunningServer, path: str, body: object, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{server.http_port}{path}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers or {})
+    try:
+        with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
+            return reply.status, reply.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def exhausted(server: RunningServer, method: str) -> float:
+    return server.metric("horngate_requests_total", method=method, code="RESOURCE_EXHAUSTED")
+
+
+def test_a_reply_over_the_limit_is_refused_and_counted_as_that(wide: RunningServer) -> None:
+    before = exhausted(wide, "Predict"), len(wide.log)
+    with Client(wide.address, retries=0) as client:
+        for _ in range(20):
+            with pytest.raises(HorngateError, match=r"larger than max \(\d+ vs. 2048 bytes\)"):
+                client.predict("wide", {"x": np.ones((1, 1), np.float32)})
+    assert exhausted(wide, "Predict") == before[0] + 20
+    assert wide.log[before[1] :] == []
+
+
+def test_a_reply_over_the_limit_ends_no_stream(wide: RunningServer) -> None:
+    before = exhausted(wide, "ModelStreamInfer"), len(wide.log)
+    asked = triton.InferInput("x", [1, 1], "FP32")
+    asked.set_data_from_numpy(np.ones((1, 1), np.float32))
+    told: list[Any] = []
+    with triton.InferenceServerClient(wide.address) as client:
+        client.start_stream(lambda result, error: told.append(error))
+        for _ in range(50):
+            client.async_stream_infer("wide", [asked])
+            client.async_stream_infer("small", [asked])
+        client.stop_stream()
+    assert len(told) == 100
+    assert sum(error is None for error in told) == 50
+    assert all("larger than max" in str(error) for error in told if error is not None)
+    assert exhausted(wide, "ModelStreamInfer") == before[0] + 50
+    assert wide.log[before[1] :] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "method"),
+    [
+        ("/v1/models/wide:predict", {"instances": [[1.0]]}, "Predict"),
+        ("/v1/models/wide:predict", {"inputs": [[1.0]]}, "Predict"),
+        ("/v2/models/wide/infer", {}, "ModelInfer"),
+        ("/v2/models/wide/infer", {"parameters": {"binary_data_output": True}}, "ModelInfer"),
+    ],
+)
+def test_rest_keeps_to_the_same_limit(
+    wide: RunningServer, path: str, body: dict[str, object], method: str
+) -> None:
+    if method == "ModelInfer":
+        given = {"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.0]}
+        body = body | {"inputs": [given]}
+    before = exhausted(wide, method)
+    status, told = rest(wide, path, body, {"Accept-Encoding": "gzip"})
+    assert status == 413
+    assert "larger than max" in json.loads(told)["error"]
+    assert exhausted(wide, method) == before + 1
+
+
+def passed(server: RunningServer, headers: dict[str, str], calls: int = 100) -> int:
+    body = {"instances": [[1.0]]}
+    path = "/v1/models/constant:predict"
+    told = [
+        rest(server, path, body, {k: v.format(n) for k, v in headers.items()}) for n in range(calls)
+    ]
+    assert {status for status, _ in told} <= {200, 429}
+    return sum(status == 200 for status, _ in told)
+
+
+def called(server: RunningServer, metadata: dict[str, str], calls: int = 100) -> int:
+    answered = 0
+    with grpc.insecure_channel(server.address) as channel:
+        live: Any = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        for n in range(calls):
+            try:
+                live(b"", metadata=[(k, v.format(n)) for k, v in metadata.items()], timeout=10)
+            except grpc.RpcError as error:
+                answered += error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED
+    return answered
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_no_header_makes_a_caller_another(
+    small_models: Served, transport: str, header: str
+) -> None:
+    flags = ("--transport", transport, "--client-rate", "0.01")
+    running = RunningServer(small_models.repository, *flags)
+    try:
+        value = "for=192.0.2.{}" if header == "Forwarded" else "192.0.2.{}"
+        assert passed(running, {header: value}, 20) == 1
+        assert called(running, {header.lower(): value}, 20) <= 1
+    finally:
+        assert running.stop() == 0
+
+
+def test_behind_a_trusted_proxy_each_caller_has_its_rate(
+    small_models: Served, transport: str
+) -> None:
+    flags = ("--transport", transport, "--client-rate", "0.01", "--trusted-proxies", "127.0.0.0/8")
+    running = RunningServer(small_models.repository, *flags)
+    try:
+        assert passed(running, {"X-Forwarded-For": "192.0.2.{}"}, 10) == 10
+        assert passed(running, {"X-Forwarded-For": "203.0.113.{}, 198.51.100.7"}, 10) == 1
+        assert called(running, {"x-forwarded-for": "192.0.3.{}"}, 10) == 10
+        assert called(running, {"x-forwarded-for": "203.0.113.{}, 198.51.100.8"}, 10) == 1
+    finally:
+        assert running.stop() == 0
+
+
+def test_an_empty_token_is_nobodys(small_models: Served, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text(f'[team]\nsha256 = "{hashlib.sha256(b"").hexdigest()}"\npredict = ["*"]\n')
+    command = [sys.executable, "-m", "horngate", "serve", "--models", str(small_models.repository)]
+    ended = subprocess.run(
+        [*command, "--tokens-file", str(tokens)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "[team]: sha256: expected the digest of a token, received that of" in ended.stderr
