@@ -64,6 +64,11 @@ class Call:
         if self.caller is not None:
             self.caller.check_admin()
 
+    @property
+    def operator(self) -> bool:
+        """Whether they may know what is for operators. Where nobody is asked, nobody is one."""
+        return self.caller is not None and self.caller.admin
+
     def ran_out(self, now: float) -> bool:
         """Whether a call that its caller gave up at ``now`` was given up for its deadline."""
         return deadline_passed(self.deadline, now)

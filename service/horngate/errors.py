@@ -36,7 +36,8 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     ├── DataError                   FAILED_PRECONDITION  training data that cannot be had
     └── ConnectionFailed            UNAVAILABLE          the client reached no server
 
-A message says what was expected, what was received and what to do.
+A message says what was expected, what was received and what to do. It is sent to whoever asked, so
+that it names no file outside of a model and repeats nothing that an engine said; see ``detail``.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ class HorngateError(Exception):
     def __init__(self, message: str = "", *, detail: str = "") -> None:
         super().__init__(message)
         self.detail = detail
+
+
+def in_full(error: BaseException) -> str:
+    """``error`` with all that it says, for operators alone: a ``detail`` is made of it."""
+    words = f"{type(error).__name__}: {error}"
+    detail = error.detail if isinstance(error, HorngateError) else ""
+    return f"{words}; {detail}" if detail else words
 
 
 class RequestError(HorngateError):

@@ -43,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except HorngateError as error:
-        print(f"horngate {options.command}: {error}", file=sys.stderr)
+        # Whoever types a command is an operator.
+        detail = f" [{error.detail}]" if error.detail else ""
+        print(f"horngate {options.command}: {error}{detail}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         print(missing_extra(options.command, error), file=sys.stderr)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
-from horngate.errors import RequestError
+from horngate.errors import HorngateError, RequestError, in_full
 from horngate.observability.logs import logger
 from horngate.observability.metrics import Metrics, VersionMetrics
 from horngate.observability.seldom import Seldom
 from horngate.protocols.method import Observed
 from horngate.repository.status import State, VersionStatus
 from horngate.scheduling.observer import BatchObserver, Refusal, Waiting
+
+REASON_CHARACTERS: Final = 2000
+"""Of what an engine says of a failing run."""
 
 
 class RepositoryEvents:
@@ -54,7 +58,7 @@ class RepositoryEvents:
                 log.warning("requests run one by one", reason=status.rows_reason)
         elif status.error:
             failures.inc()
-            log.error("load failed", reason=status.error)
+            log.error("load failed", reason=status.reason(operator=True))
         elif status.state is State.END:
             log.info("unloaded")
 
@@ -73,7 +77,9 @@ class RepositoryEvents:
     def settings_refused(self, model: str, error: Exception) -> None:
         """Count and log it."""
         self._metrics.settings_refused.labels(model).inc()
-        self._log.error("settings not taken", model=model, reason=str(error))
+        detail = error.detail if isinstance(error, HorngateError) else ""
+        reason = f"{error} [{detail}]" if detail else str(error)
+        self._log.error("settings not taken", model=model, reason=reason)
 
     def folder_unreadable(self, folder: Path, error: Exception) -> None:
         """Count it; log it when it is news."""
@@ -128,7 +134,7 @@ class BatchEvents:
             "the model failed to run",
             signature=signature,
             rows=rows,
-            reason=f"{type(error).__name__}: {error}",
+            reason=in_full(error)[:REASON_CHARACTERS],
             since_last_line=unsaid,
         )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from horngate.errors import LoadError
+from horngate.errors import LoadError, in_full
 from horngate.repository import extras
 from horngate.servable import Files
 from horngate.sizes import FORM
@@ -108,7 +108,7 @@ def read_compiled(version: Path) -> CompiledRecord | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LoadError(
-            f"{RECORD.name} cannot be read: {type(error).__name__}: {error}; run `horngate compile`"
+            f"{RECORD.name} cannot be read; run `horngate compile`", detail=in_full(error)
         ) from error
 
 

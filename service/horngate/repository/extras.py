@@ -26,7 +26,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from horngate.errors import LoadError
+from horngate.errors import LoadError, in_full
 from horngate.repository.archive import TEXT_BYTES, Archive
 from horngate.repository.files import VersionFiles
 from horngate.repository.layout import STAGING_PREFIX
@@ -153,7 +153,10 @@ def read_goldens(version: Path, files: Files | None = None) -> dict[str, Golden]
     except LoadError:
         raise
     except Exception as error:  # a damaged archive can fail in any of numpy's and zipfile's ways
-        raise LoadError(f"the goldens in {FOLDER} cannot be read: {error}") from error
+        raise LoadError(
+            f"the goldens in {FOLDER} cannot be read; publish the version again",
+            detail=in_full(error),
+        ) from error
     return goldens
 
 
@@ -352,7 +355,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(files.read(name, RECORD))
     except (ValueError, RecursionError) as error:
-        raise LoadError(f"{path.name} cannot be read: {error}") from error
+        raise LoadError(
+            f"{path.name} cannot be read: expected JSON, received something else",
+            detail=in_full(error),
+        ) from error
     if not isinstance(content, dict):
         raise LoadError(f"{path.name}: expected a JSON object, received {type(content).__name__}")
     return content

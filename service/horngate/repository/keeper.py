@@ -26,7 +26,7 @@ from horngate.repository.scan import ModelFolder, Seen, VersionFolder
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.source import Source
-from horngate.repository.status import State, VersionStatus
+from horngate.repository.status import State, VersionStatus, why
 from horngate.repository.succession import check_succession
 from horngate.repository.wanted import wanted
 from horngate.scheduling.ticket import Answer
@@ -201,7 +201,8 @@ class Keeper:
         except ConfigError as error:
             self._observer.settings_refused(model.name, error)
             if model.settings is None and folder.versions:
-                self._change(model, max(folder.versions), State.END, error=str(error))
+                words, detail = why(error)
+                self._change(model, max(folder.versions), State.END, error=words, detail=detail)
             return
         model.relabel()
         for number in list(model.failed):
@@ -242,18 +243,16 @@ class Keeper:
     ) -> None:
         replaced = model.live.get(number)
         if replaced is None:
-            self._change(model, number, State.LOADING, error="")
+            self._change(model, number, State.LOADING, error="", detail="")
         started = self._clock()
         try:
             version = self._load(model.name, number, folder.path, settings)
             self._check_succession(model, settings, version)
         except Exception as error:  # noqa: BLE001 - whatever a load raises, the keeper goes on
             model.failed[number] = Failure(folder.fingerprint, isinstance(error, NoRoom))
-            reason = (
-                str(error) if isinstance(error, LoadError) else f"{type(error).__name__}: {error}"
-            )
             if replaced is None:
-                self._change(model, number, State.END, error=reason)
+                words, detail = why(error)
+                self._change(model, number, State.END, error=words, detail=detail)
             else:
                 self._observer.settings_refused(model.name, error)
             return
@@ -264,6 +263,7 @@ class Keeper:
             number,
             State.AVAILABLE,
             error="",
+            detail="",
             engine=version.engine,
             engine_reason=version.engine_reason,
             rows_reason=version.rows_reason,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from horngate.errors import ConfigError, LoadError, in_full
+
 
 class State(enum.IntEnum):
     """The states of a version, numbered as TensorFlow Serving numbers them."""
@@ -21,7 +23,8 @@ class State(enum.IntEnum):
 class VersionStatus:
     """One version of a model: its state, and what went wrong where something did.
 
-    ``error`` is "" unless the version failed to load; such a version is in state END.
+    ``error`` is "" unless the version failed to load; such a version is in state END. ``detail`` is
+    what is for operators alone of that; "" where ``error`` says all.
     ``engine`` is "" until it is loaded; ``load_seconds`` is None until then. ``engine_reason`` says
     why no engine of earlier choice serves it, "" where none would be; ``rows_reason`` why requests
     that could share a run by their shapes do not, "" where they do.
@@ -35,3 +38,18 @@ class VersionStatus:
     engine_reason: str = ""
     load_seconds: float | None = None
     rows_reason: str = ""
+    detail: str = ""
+
+    def reason(self, *, operator: bool) -> str:
+        """Why it failed to load, as callers may know it, or all of it for an ``operator``."""
+        return f"{self.error} [{self.detail}]" if operator and self.detail else self.error
+
+
+def why(error: Exception) -> tuple[str, str]:
+    """``error`` and ``detail`` of a version that failed to load with ``error``."""
+    if isinstance(error, LoadError):
+        return str(error), error.detail
+    if isinstance(error, ConfigError):
+        # It names the file by its whole path, and quotes it.
+        return "its model.toml cannot be used; the server's log says why", str(error)
+    return "loading it failed inside the server; the server's log says why", in_full(error)

@@ -6,7 +6,7 @@ import contextlib
 
 import numpy as np
 
-from horngate.errors import LoadError
+from horngate.errors import LoadError, in_full
 from horngate.repository.curve import Curve, measure
 from horngate.repository.extras import Golden
 from horngate.servable import Clock, Servable
@@ -25,7 +25,10 @@ def check_goldens(servable: Servable, goldens: dict[str, Golden]) -> None:
         try:
             outputs = servable.run(name, golden.inputs)
         except Exception as error:
-            raise LoadError(f"the goldens of signature {name!r} failed to run: {error}") from error
+            raise LoadError(
+                f"the goldens of signature {name!r} failed to run; the server's log says why",
+                detail=in_full(error),
+            ) from error
         wrong = golden.mismatch(outputs)
         if wrong is not None:
             raise LoadError(f"wrong answer on the goldens of signature {name!r}: {wrong}")

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from horngate.errors import HorngateError, LoadError
+from horngate.errors import HorngateError, LoadError, in_full
 from horngate.repository.extras import Golden
 from horngate.repository.trial import repeated, zeros
 from horngate.scheduling.admission import admit
@@ -71,8 +71,10 @@ def warm_up(
                     servable.run(name, repeated(signature, golden.inputs, rows))
                 except Exception as error:
                     raise LoadError(
-                        f"the goldens of signature {name!r} failed to run on {rows} rows: {error}; "
-                        "lower max_batch_size in model.toml if that is more than the model takes"
+                        f"the goldens of signature {name!r} failed to run on {rows} rows; lower "
+                        "max_batch_size in model.toml if that is more than the model takes; the "
+                        "server's log says why",
+                        detail=in_full(error),
                     ) from error
             else:
                 with contextlib.suppress(Exception):
@@ -91,9 +93,11 @@ def _replay(
         for size in _sizes(signature, rows, options):
             servable.run(signature.name, repeated(signature, request.inputs, size))
     except HorngateError as error:
-        raise LoadError(f"{request.where}: {error}") from error
+        raise LoadError(f"{request.where}: {error}", detail=error.detail) from error
     except Exception as error:
-        raise LoadError(f"{request.where} failed to run: {error}") from error
+        raise LoadError(
+            f"{request.where} failed to run; the server's log says why", detail=in_full(error)
+        ) from error
 
 
 def _sizes(signature: Signature, rows: int, options: BatchingOptions) -> Iterator[int]:

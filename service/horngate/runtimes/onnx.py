@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
-from horngate.errors import InvalidInput, InvalidRequest, LoadError
+from horngate.errors import InvalidInput, InvalidRequest, LoadError, in_full
 from horngate.reading import in_memory
 from horngate.repository.compiled import (
     CompiledSignature,
@@ -50,8 +50,14 @@ ELEMENTS: Final = {
 }
 """ONNX Runtime's word for each dtype that its numpy interface takes: no bfloat16, no complex."""
 
-_REFUSED: Final = ("INVALID_ARGUMENT", "out of bounds", "out of data bounds", "division by zero")
-"""What it says of values that a kernel refuses: an index past an embedding's end."""
+_REFUSED: Final = {
+    "division by zero": "an integer is divided by zero",
+    "out of bounds": "an index past the end of what it points into",
+    "out of data bounds": "an index past the end of what it points into",
+    "INVALID_ARGUMENT": "an index, a shape or a value that it does not take",
+}
+"""What it says of values that a kernel refuses, an index past an embedding's end say, and what is
+told of that: its own words name the graph's nodes and quote what they hold."""
 
 _NO_LOGS: Final = 4
 
@@ -132,10 +138,12 @@ class OnnxServable:
             results: list[Any] = program.session.run(program.outputs, feeds)
         except Exception as error:
             # Its exceptions share no base class, and their names are not public.
-            if any(word in str(error) for word in _REFUSED):
-                raise InvalidRequest(
-                    f"the model refused the values of the inputs: {_reason(error)}"
-                ) from error
+            said = str(error)
+            for word, what in _REFUSED.items():
+                if word in said:
+                    raise InvalidRequest(
+                        f"the model refused the values of the inputs: {what}", detail=said
+                    ) from error
             raise
         for index in program.texts_out:
             results[index] = _to_bytes(results[index])
@@ -156,7 +164,10 @@ def _program(path: Path, signature: Signature, threads: int) -> _Program:
             str(path), _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except Exception as error:
-        raise LoadError(f"{where}: ONNX Runtime cannot load it: {_reason(error)}") from error
+        raise LoadError(
+            f"{where}: ONNX Runtime cannot load it; run `horngate compile` again",
+            detail=in_full(error),
+        ) from error
     fed, given = session.get_inputs(), session.get_outputs()
     _hold(where, "input", signature.inputs, fed)
     for node in fed:
@@ -230,7 +241,7 @@ def _to_text(name: str, array: Array) -> Array:
         ]
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"input {name!r}: expected strings in UTF-8, received bytes that are not: {error}; "
+            f"input {name!r}: expected strings in UTF-8, received bytes that are not; "
             'set engine = "tensorflow" in model.toml for a model that takes any bytes',
             name=name,
         ) from error
@@ -240,9 +251,3 @@ def _to_text(name: str, array: Array) -> Array:
 def _to_bytes(array: Array) -> Array:
     texts = [str(text).encode() for text in np.asarray(array).ravel().tolist()]
     return np.array(texts, object).reshape(np.shape(array))
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    # It opens with its own name, a number and the failing node; the kernel's words come last.
-    return lines[0].rpartition("Status Message: ")[2]

@@ -16,6 +16,7 @@ from horngate.errors import (
     Overloaded,
     RequestError,
     ShuttingDown,
+    in_full,
 )
 from horngate.scheduling.batch import RowsDiffer, cut, join
 from horngate.scheduling.executor import Executor
@@ -333,9 +334,11 @@ def _stuck(seconds: float) -> EngineStuck:
 
 
 def _engine_failed(error: Exception) -> EngineFailed:
-    lines = str(error).strip().splitlines()
+    # What an engine says may name files and quote the model's tensors, other callers' among them.
     failed = EngineFailed(
-        f"the model failed to run: {type(error).__name__}: {lines[0] if lines else 'no message'}"
+        "the model failed to run; ask with other values, or ask whoever runs this server: its log "
+        "says why",
+        detail=in_full(error),
     )
     failed.__cause__ = error
     return failed

@@ -147,7 +147,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
     http = HttpServer(
-        pages(engine, exposition),
+        pages(engine, exposition, asks=gate.asks),
         rest,
         options(port=settings.http_port),
         observer=metrics.calls,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from html import escape
 
 from horngate import __version__
+from horngate.access.caller import Caller
 from horngate.config.serving_files import MONITORING_PATH
 from horngate.engine import Call, Engine
 from horngate.errors import RequestError
@@ -25,27 +26,46 @@ STYLE = (
 )
 
 
-def pages(engine: Engine, exposition: Exposition) -> list[Page]:
-    """The table of pages."""
+def pages(engine: Engine, exposition: Exposition, *, asks: bool = False) -> list[Page]:
+    """The table of pages; ``asks`` is whether this server asks its callers for a token."""
+
+    def status(caller: Caller | None = None) -> Reply:
+        return Reply(200, "text/html; charset=utf-8", status_page(engine, caller).encode())
+
     return [
-        Page("/", lambda: Reply(200, "text/html; charset=utf-8", status_page(engine).encode())),
+        Page("/", status, known=status),
         Page("/healthz", lambda: Reply(200, TEXT, b"alive\n"), open=True),
-        Page("/readyz", lambda: readiness(engine), open=True),
+        Page(
+            "/readyz",
+            lambda: readiness(engine, named=not asks),
+            open=True,
+            known=lambda caller: readiness(engine, caller),
+        ),
         Page("/metrics", lambda: Reply(200, CONTENT_TYPE, exposition.own())),
         Page(MONITORING_PATH, lambda: Reply(200, CONTENT_TYPE, exposition.tfserving())),
     ]
 
 
-def readiness(engine: Engine) -> Reply:
-    """200 where requests are served, else 503; either way with each model's readiness."""
+def readiness(engine: Engine, caller: Caller | None = None, *, named: bool = True) -> Reply:
+    """200 where requests are served, else 503; either way with each model's readiness if ``named``.
+
+    A ``caller`` who is known is told of the models that they may ask.
+    """
     ready = engine.ready()
-    body = {"ready": ready, "models": {name: engine.ready(name) for name in engine.models()}}
+    body: dict[str, object] = {"ready": ready}
+    if named:
+        body["models"] = {name: engine.ready(name) for name in _models(engine, caller)}
     return Reply(200 if ready else 503, "application/json", (json.dumps(body) + "\n").encode())
 
 
-def status_page(engine: Engine) -> str:
-    """Models, versions, states, inputs and outputs as HTML."""
-    models = "".join(_model(engine, name) for name in engine.models())
+def status_page(engine: Engine, caller: Caller | None = None) -> str:
+    """Models, versions, states, inputs and outputs as HTML.
+
+    A ``caller`` who is known sees the models that they may ask, an administrator also what is for
+    operators alone.
+    """
+    operator = caller is not None and caller.admin
+    models = "".join(_model(engine, name, operator=operator) for name in _models(engine, caller))
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Horngate</title>"
         f"<style>{STYLE}</style><h1>Horngate {escape(__version__)}</h1>"
@@ -55,14 +75,19 @@ def status_page(engine: Engine) -> str:
     )
 
 
-def _model(engine: Engine, name: str) -> str:
+def _models(engine: Engine, caller: Caller | None) -> list[str]:
+    return [name for name in engine.models() if caller is None or caller.may_ask(name)]
+
+
+def _model(engine: Engine, name: str, *, operator: bool) -> str:
     rows: list[str] = []
     try:
         statuses = engine.statuses(name)
     except RequestError:
         return ""  # it left the repository a moment ago
     for status in statuses:
-        note = f"<span class=bad>{escape(status.error)}</span>" if status.error else ""
+        reason = escape(status.reason(operator=operator))
+        note = f"<span class=bad>{reason}</span>" if reason else ""
         if status.state is State.AVAILABLE:
             note = f"{escape(status.engine)}, loaded in {status.load_seconds or 0:.2f} s"
             if status.engine_reason:

@@ -7,11 +7,13 @@ for gRPC's requests nor makes them wait.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -23,6 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from horngate.access.caller import Caller
 from horngate.access.gate import Gate
 from horngate.engine import Call
 from horngate.errors import (
@@ -66,12 +69,14 @@ class Reply(NamedTuple):
 class Page:
     """One path, answered to GET and HEAD by a plain function that does not block for long.
 
-    ``open``: whether callers need no token.
+    ``open``: whether callers need no token. ``known`` answers, in place of ``answer``, whoever is
+    known by one, on open pages too.
     """
 
     path: str
     answer: Callable[[], Reply]
     open: bool = False
+    known: Callable[[Caller], Reply] | None = None
     protocol: ClassVar[str] = "http"
     predicts: ClassVar[bool] = False
 
@@ -175,16 +180,23 @@ class HttpServer:
 
     def _page(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
+            caller: Caller | None = None
             if self._gate.closed and not page.open:
                 try:
-                    self._gate.admit(*_who(request))
+                    caller = self._gate.admit(*_who(request))
                 except HorngateError as error:
                     told = _refusal(error, JsonError(error.code, str(error)))
                     return Response(
                         told.body, told.status, dict(told.headers), media_type=told.content_type
                     )
+            elif page.known is not None:
+                with contextlib.suppress(Unauthenticated):
+                    caller = self._gate.known(_who(request)[0])
+            answer = page.answer
+            if caller is not None and page.known is not None:
+                answer = partial(page.known, caller)
             try:
-                reply = await run_in_threadpool(page.answer)
+                reply = await run_in_threadpool(answer)
             except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
                 return _response(request, failed(self._failed(page, error)))
             return Response(reply.body, reply.status, media_type=reply.content_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -171,3 +172,69 @@ def test_an_empty_token_is_nobodys(small_models: Served, tmp_path: Path) -> None
     )
     assert ended.returncode == 1
     assert "[team]: sha256: expected the digest of a token, received that of" in ended.stderr
+
+
+TEAM, OPERATOR = "the-token-of-the-team", "the-token-of-the-operator"
+
+
+@pytest.fixture(scope="module")
+def told(
+    small_models: Served, transport: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server with tokens, and a model whose settings cannot be used."""
+    folder = tmp_path_factory.mktemp("told")
+    models = folder / "models"
+    shutil.copytree(small_models.repository / "constant", models / "constant")
+    shutil.copytree(small_models.repository / "constant", models / "broken")
+    (models / "broken" / "model.toml").write_text("nonsense = 1\n")
+    (folder / "tokens.toml").write_text(
+        f'[team]\ntoken = "{TEAM}"\npredict = ["broken"]\n'
+        f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n'
+    )
+    flags = ("--transport", transport, "--tokens-file", str(folder / "tokens.toml"))
+    running = RunningServer(models, *flags, ready=False)
+    running.wait_for_log("available")
+    yield running
+    assert running.stop() == 0
+
+
+def seen(server: RunningServer, token: str | None) -> dict[str, str]:
+    """What a caller is told, by where they ask."""
+    shown = {} if token is None else {"Authorization": f"Bearer {token}"}
+    pages = ("/", "/readyz", "/v1/models/broken", "/v2/models/broken/ready", "/v2/models/broken")
+    found = {}
+    for path in pages:
+        request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}{path}", None, shown)
+        try:
+            with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
+                found[path] = reply.read().decode()
+        except HTTPError as error:
+            found[path] = error.read().decode()
+    for path in ("/v2/repository/index", "/v1/models/broken:predict"):
+        found[path] = rest(server, path, {"instances": [[1.0]]}, shown)[1]
+    return found
+
+
+def test_why_a_version_failed_names_no_file_but_to_operators(told: RunningServer) -> None:
+    (line,) = [line for line in told.log if line["event"] == "load failed"]
+    assert str(told.models) in line["reason"]
+    assert "nonsense" in line["reason"]
+    for token in (None, TEAM):
+        for path, words in seen(told, token).items():
+            assert str(told.models) not in words, (token, path)
+            assert "nonsense" not in words, (token, path)
+    operators = seen(told, OPERATOR)
+    for path in ("/", "/v1/models/broken", "/v2/repository/index"):
+        assert "nonsense" in operators[path], path
+    assert "its model.toml cannot be used" in seen(told, TEAM)["/v1/models/broken"]
+
+
+def test_what_is_there_is_for_those_who_may_ask_it(told: RunningServer) -> None:
+    """An orchestrator needs no token, and no names."""
+    assert json.loads(seen(told, None)["/readyz"]) == {"ready": False}
+    assert json.loads(seen(told, "a-token-that-nobody-has")["/readyz"]) == {"ready": False}
+    assert json.loads(seen(told, TEAM)["/readyz"])["models"] == {"broken": False}
+    assert "constant" in seen(told, OPERATOR)["/readyz"]
+    assert "<h2>constant" not in seen(told, TEAM)["/"]
+    assert "<h2>broken" in seen(told, TEAM)["/"]
+    assert "<h2>constant" in seen(told, OPERATOR)["/"]

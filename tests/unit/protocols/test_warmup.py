@@ -115,8 +115,9 @@ def test_a_record_runs_at_every_allowed_size_or_at_its_own() -> None:
 
 
 def test_a_record_that_fails_to_run_fails_the_load() -> None:
-    with pytest.raises(LoadError, match="record 7 failed to run: not a number"):
+    with pytest.raises(LoadError, match="record 7 failed to run; the server's log") as failed:
         warm_up(DoublingServable(), {}, BatchingOptions(), [recorded(1, float("nan"))])
+    assert "ValueError: not a number" in failed.value.detail
 
 
 def test_a_record_that_does_not_fit_the_signature_fails_the_load() -> None:

@@ -243,7 +243,7 @@ def test_a_record_that_cannot_be_read_is_a_load_error(
     document = json.loads((compiled / RECORD).read_text())
     damage(document)
     (compiled / RECORD).write_text(json.dumps(document))
-    with pytest.raises(LoadError, match=r"compiled\.json cannot be read: .*`horngate compile`"):
+    with pytest.raises(LoadError, match=r"compiled\.json cannot be read; .*`horngate compile`"):
         read_compiled(compiled)
 
 

@@ -336,8 +336,9 @@ def test_the_goldens_of_all_signatures_share_one_bound(tmp_path: Path) -> None:
     goldens_of(tmp_path / "few", content, signatures=3)
     assert len(read_goldens(tmp_path / "few")) == 3
     goldens_of(tmp_path / "many", content, signatures=1000)
-    with pytest.raises(LoadError, match="expected arrays of at most"):
+    with pytest.raises(LoadError) as refused:
         read_goldens(tmp_path / "many")
+    assert "expected arrays of at most" in refused.value.detail
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -99,10 +99,17 @@ class Bench:
     def load(self, settings: ModelSettings = SETTINGS) -> ServedVersion:
         return self.loader("m", 3, self.folder, settings)
 
-    def refuses(self, sentence: str, settings: ModelSettings = SETTINGS) -> None:
-        """The load is refused for the reason ``sentence`` and leaves nothing behind."""
-        with pytest.raises(LoadError, match=sentence):
+    def refuses(
+        self, sentence: str, settings: ModelSettings = SETTINGS, *, detail: str = ""
+    ) -> None:
+        """The load is refused for the reason ``sentence`` and leaves nothing behind.
+
+        What an engine said is the ``detail``, and no part of the sentence.
+        """
+        with pytest.raises(LoadError, match=sentence) as refused:
             self.load(settings)
+        assert detail in refused.value.detail
+        assert not detail or detail not in str(refused.value)
         assert self.servable.closed or not self.runtime.loaded
         assert not self.executors
         assert not self.observer.loaded
@@ -150,7 +157,10 @@ def test_goldens_for_a_signature_that_is_not_there_are_refused(bench: Bench) -> 
 
 def test_goldens_that_the_model_cannot_run_are_refused_with_its_reason(bench: Bench) -> None:
     write_golden(bench.folder, "serving_default", golden([[np.nan]], [[2]]))
-    bench.refuses("the goldens of signature 'serving_default' failed to run: not a number")
+    bench.refuses(
+        "the goldens of signature 'serving_default' failed to run; the server's log says why",
+        detail="ValueError: not a number",
+    )
 
 
 def test_goldens_that_cannot_be_read_are_refused(bench: Bench) -> None:
@@ -276,7 +286,11 @@ def test_a_model_that_fails_at_a_full_batch_of_its_goldens_is_refused(tmp_path: 
     (tmp_path / "double").touch()
     bench = Bench(tmp_path, Small())
     write_golden(tmp_path, "serving_default", golden([[1]], [[2]]))
-    bench.refuses("signature 'serving_default' failed to run on 5 rows: too many rows", TRUSTED)
+    bench.refuses(
+        "signature 'serving_default' failed to run on 5 rows; lower max_batch_size",
+        TRUSTED,
+        detail="MemoryError: too many rows",
+    )
 
 
 def test_strings_and_free_dimensions_are_warmed_too(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def repository_index(
         if status is not None:
             entry.version = str(status.version)
             entry.state = _STATES[status.state]
-            entry.reason = status.error
+            entry.reason = status.reason(operator=call.operator)
             if status.state is State.END and not status.error:
                 entry.reason = _UNLOADED
     return message

@@ -29,6 +29,8 @@ def get_model_status(
 ) -> GetModelStatusResponse:
     """All versions that are known of, or the one asked for; a failed one says why.
 
+    Administrators are told the engine's own words, too.
+
     Raises:
         InvalidRequest: the spec.
         ModelNotFound, VersionNotFound: nothing is known of it.
@@ -44,5 +46,5 @@ def get_model_status(
         version.status.error_code = error_codes_pb2.OK
         if status.error:
             version.status.error_code = error_codes_pb2.FAILED_PRECONDITION
-            version.status.error_message = status.error
+            version.status.error_message = status.reason(operator=call.operator)
     return message
