@@ -18,6 +18,7 @@ from horngate.protocols.tfserving.regress import METHOD as REGRESS
 from horngate.repository.rows import establish
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
+from horngate.repository.tasks import Progress
 from horngate.scheduling.scheduler import Scheduler
 from horngate.tensors import Array, Arrays, DType, Shape, Signature, TensorSpec
 from tests.unit.repository.house import House
@@ -133,7 +134,14 @@ class _InlineExecutor(ManualExecutor):
 
 
 class _House(House):
-    def load(self, model: str, number: int, folder: Path, settings: ModelSettings) -> ServedVersion:
+    def load(
+        self,
+        model: str,
+        number: int,
+        folder: Path,
+        settings: ModelSettings,
+        progress: Progress,
+    ) -> ServedVersion:
         servable, executor = _Servable(MODELS[model]), _InlineExecutor()
         clock = ManualClock()
         alone = establish(servable, {}, {}, clock, seconds=1, largest=8)

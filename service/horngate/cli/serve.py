@@ -51,6 +51,7 @@ HELP: Final = {
     "allow_control": "true or false: reload and log settings without a token",
     "trust_model_ops": "true or false: models that read files, run Python or reach the network",
     "memory_limit": "bytes; a version that would not fit is not loaded; 0 for the container's",
+    "load_seconds": "how long loading a version may take; it is given up then",
     "stuck_seconds": "a run that takes longer has its version reported as stuck",
     "allow_shared_memory": "true or false: take tensors in shared memory from this machine",
     "drain_seconds": "how long running requests may take after SIGTERM",
@@ -121,7 +122,13 @@ def run(options: argparse.Namespace) -> int:
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    uvloop.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
+    left = uvloop.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
+    if left:
+        # A thread within an engine, that nothing can end: taking the interpreter and the engine's
+        # libraries down around it may crash. Nothing is left to be done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return 0
 
 

@@ -70,6 +70,8 @@ class ServerSettings:
             or reach the network.
         memory_limit: bytes that the server may come to hold; a version that would not fit is not
             loaded. 0 for the container's limit, or the machine's memory.
+        load_seconds: how long loading a version may take; it is given up then. A model's
+            ``runtime.load_seconds`` goes before it.
         stuck_seconds: a run of a model that takes longer has its version reported as stuck.
         allow_shared_memory: whether clients on this machine may hand tensors over in shared memory.
         drain_seconds: how long running requests may take after SIGTERM.
@@ -104,6 +106,7 @@ class ServerSettings:
     allow_control: bool = False
     trust_model_ops: bool = False
     memory_limit: int = 0
+    load_seconds: float = 300.0
     stuck_seconds: float = 60.0
     allow_shared_memory: bool = False
     drain_seconds: float = 30.0
@@ -124,6 +127,7 @@ class ServerSettings:
         _check("max_in_flight", self.max_in_flight, 1, 1_000_000)
         _check("keepalive_seconds", self.keepalive_seconds, 1, 86400)
         _check("memory_limit", self.memory_limit, 0, 2**50)
+        _check("load_seconds", self.load_seconds, 1, 86400)
         _check("stuck_seconds", self.stuck_seconds, 0.1, 86400)
         if self.client_rate:
             check_rate("client_rate", self.client_rate)

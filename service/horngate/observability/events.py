@@ -74,6 +74,26 @@ class RepositoryEvents:
         self._queues.pop((model, version), None)
         self._metrics.version_unloaded(model, version)
 
+    def load_stuck(self, model: str, version: int, step: str, seconds: float) -> None:
+        """Log it: what runs on takes a core, perhaps, and memory."""
+        self._log.error(
+            "a load does not come back; it is given up",
+            model=model,
+            version=version,
+            step=step,
+            seconds=round(seconds, 1),
+            remedy="restart the server to be rid of what still runs",
+        )
+
+    def load_came_back(self, model: str, version: int, seconds: float) -> None:
+        """Log it."""
+        self._log.warning(
+            "the load that was given up came back",
+            model=model,
+            version=version,
+            seconds=round(seconds, 1),
+        )
+
     def settings_refused(self, model: str, error: Exception) -> None:
         """Count and log it."""
         self._metrics.settings_refused.labels(model).inc()

@@ -8,6 +8,8 @@ are bound as a version loads; a request finds its own by one dictionary look-up.
 from __future__ import annotations
 
 import platform
+import threading
+from collections import Counter as Counts
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -25,7 +27,7 @@ from horngate.observability.samples import SampleHistogram
 from horngate.protocols.figures import Durations
 from horngate.protocols.method import Observed
 from horngate.repository.served import Subject
-from horngate.repository.status import State, VersionStatus
+from horngate.repository.status import State, UnderWay, VersionStatus
 from horngate.scheduling.observer import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -89,12 +91,14 @@ class Metrics:
         self._predicting: list[str] = []
         self._versions: dict[tuple[str, int], VersionMetrics] = {}
         self._unloaded: deque[tuple[str, int]] = deque()
+        self._lock = threading.Lock()  # of the two: versions are loaded on several threads
 
     def attach(
         self,
         methods: Iterable[Observed],
         statuses: Callable[[], Iterable[VersionStatus]],
         queues: Callable[[], Queues],
+        under_way: Callable[[], UnderWay] = UnderWay,
     ) -> None:
         """Tell what will be observed. Called once, before the first call and the first load.
 
@@ -102,11 +106,13 @@ class Metrics:
             methods: every method that is served; their names are label values.
             statuses: asked at each scrape, so that states and load times cannot lag.
             queues: asked at each scrape for the rows that wait.
+            under_way: asked at each scrape for what does not come back.
         """
         known = list(methods)
         self.calls.attach(known)
         self._predicting = sorted({method.path for method in known if method.predicts})
         self.registry.register(_StateCollector(statuses, queues))
+        self.registry.register(_UnderWayCollector(statuses, under_way))
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format, to be sent as ``CONTENT_TYPE``."""
@@ -115,6 +121,10 @@ class Metrics:
     def version_loaded(self, model: str, version: int, signatures: Iterable[str]) -> VersionMetrics:
         """Bind the figures of a version that is about to go live."""
         names = tuple(signatures)
+        with self._lock:
+            return self._bind(model, version, names)
+
+    def _bind(self, model: str, version: int, names: tuple[str, ...]) -> VersionMetrics:
         if (model, version) in self._unloaded:
             self._unloaded.remove((model, version))
         for path in self._predicting:
@@ -133,9 +143,10 @@ class Metrics:
 
     def version_unloaded(self, model: str, version: int) -> None:
         """Let go of the figures of the version unloaded the longest time ago."""
-        self._unloaded.append((model, version))
-        while len(self._unloaded) > UNLOADED_KEPT:
-            self._forget(self._unloaded.popleft())
+        with self._lock:
+            self._unloaded.append((model, version))
+            while len(self._unloaded) > UNLOADED_KEPT:
+                self._forget(self._unloaded.popleft())
 
     def _forget(self, key: tuple[str, int]) -> None:
         bound = self._versions.pop(key, None)
@@ -263,3 +274,33 @@ class _StateCollector(Collector):
         for model, version, rows in self._queues():
             queue_rows.add_metric((model, str(version)), rows)
         yield from (state, load_seconds, engine, fallback, unbatched, queue_rows)
+
+
+class _UnderWayCollector(Collector):
+    """What goes on beside the requests, and whether it comes back."""
+
+    def __init__(
+        self,
+        statuses: Callable[[], Iterable[VersionStatus]],
+        under_way: Callable[[], UnderWay],
+    ) -> None:
+        self._statuses, self._under_way = statuses, under_way
+
+    def collect(self) -> Iterator[Metric]:
+        scan, stuck = self._under_way()
+        loads = GaugeMetricFamily(
+            "horngate_loads_stuck",
+            "Threads that do not come back from loading or closing a version.",
+            labels=("model",),
+        )
+        # Every model has a series, so that a rule sees a rise from 0.
+        counts = Counts({status.model: 0 for status in self._statuses()})
+        counts.update(model for model, _ in stuck)
+        for model, count in counts.items():
+            loads.add_metric((model,), count)
+        scan_seconds = GaugeMetricFamily(
+            "horngate_repository_scan_running_seconds",
+            "How long the look at the models folder that is under way has taken; 0 for none.",
+            value=scan,
+        )
+        yield from (loads, scan_seconds)

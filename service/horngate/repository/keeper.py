@@ -1,7 +1,8 @@
-"""The keeper of all models: looks at the disk, loads what should be live, retires what should not.
+"""The keeper of all models: looks at the disk, and has each model follow what is found there.
 
-One thread, the keeper's, does all the moving, so that loading never runs on a request's thread and
-no two moves meet.
+One thread, the keeper's, decides and moves all state, so that no two moves meet. It never reads a
+file, runs a model or waits for one: looks at the disk, loads and closings are tasks on threads of
+their own, and whatever holds one of them holds nothing else.
 
 What is live is taken away for two reasons only: another version has taken its place, or its
 model's folder has gone from a repository that is otherwise readable and not empty. A folder that
@@ -11,35 +12,53 @@ is empty or cannot be read says that a disk is away, and unloads nothing.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
-from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.repository.loader import Load
-from horngate.repository.model import Failure, Model
+from horngate.repository.model import Model
 from horngate.repository.observer import RepositoryObserver
-from horngate.repository.orders import Change, Check, Orders
+from horngate.repository.orders import Change, Check, Order, Orders
+from horngate.repository.reconciler import Reconciler
 from horngate.repository.repository import Repository
-from horngate.repository.scan import ModelFolder, Seen, VersionFolder
-from horngate.repository.served import ServedVersion
-from horngate.repository.settings import ModelSettings
+from horngate.repository.scan import Seen
 from horngate.repository.source import Source
-from horngate.repository.status import State, VersionStatus, why
-from horngate.repository.succession import check_succession
-from horngate.repository.wanted import wanted
+from horngate.repository.status import UnderWay
+from horngate.repository.tasks import Continue, Progress, Start, Task, Tasks, start_thread
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 
+LOAD_SECONDS: Final = 300.0
+"""How long a load may take where nobody says otherwise. The slowest that are right read some ten
+gigabytes twice from a disk of 100 MB/s, checksums and weights; what takes longer has a key for it.
+"""
+
+LOOK_SECONDS: Final = 10.0
+"""A look at the disk that takes longer is told of."""
+
 STOP_SECONDS: Final = 10.0
-"""How long ``stop`` waits for a load that is under way; it is left behind after that."""
+"""How long ``stop`` waits for versions that are being closed; they are left behind after that."""
+
+LEAVE_SECONDS: Final = 0.5
+"""How long ``stop`` waits for loads under way, which end at their next step."""
 
 
 class Keeper:
     """Keeps ``repository`` as ``source`` says. ``start``, ``stop`` and ``order`` are for others.
 
-    ``refresh`` belongs to the keeper's thread; a test without that thread may call it instead.
+    ``refresh`` and ``turn`` belong to the keeper's thread; a test without that thread may call
+    them instead.
+
+    Args:
+        repository: what requests read.
+        source: where models are found; it belongs to the task that looks.
+        load: loads a version.
+        observer: told of what happens.
+        clock: seconds.
+        poll_seconds: time between two looks.
+        load_seconds: how long a load may take.
+        at_once: how many loads run beside each other, slow ones left out.
+        start_task: how a thread is had for a task.
     """
 
     def __init__(
@@ -51,17 +70,36 @@ class Keeper:
         observer: RepositoryObserver,
         clock: Clock,
         poll_seconds: float = 1.0,
+        load_seconds: float = LOAD_SECONDS,
+        at_once: int = 1,
+        start_task: Start = start_thread,
     ) -> None:
         self._repository = repository
         self._source = source
-        self._load = load
         self._observer = observer
         self._clock = clock
         self._poll_seconds = poll_seconds
-        self._drained: deque[ServedVersion] = deque()
+        self._load_seconds = load_seconds
         self._wake = threading.Event()
-        self._orders = Orders(self._wake.set)
+        self._tasks = Tasks(clock, self._wake.set, start=start_task, at_once=at_once)
+        self._reconciler = Reconciler(
+            repository,
+            source.settings,
+            load,
+            observer=observer,
+            clock=clock,
+            tasks=self._tasks,
+            load_seconds=load_seconds,
+            wake=self._wake.set,
+        )
+        self._orders = Orders(self._wake.set, clock)
+        self._followed: list[Order] = []
+        self._looking: Task | None = None
+        self._looking_for: Order | None = None
+        self._looked = False
+        self._next_look = clock()
         self._stopping = False
+        self._left_behind = False
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -72,9 +110,23 @@ class Keeper:
         """Make ``change``, follow it at once, and answer when that is done; any thread.
 
         What is there is taken as it is: whoever orders it says that it is whole. A version that
-        failed is tried again.
+        failed is tried again. Only the models that the change is about are waited for.
         """
         return self._orders.add(change, check)
+
+    def under_way(self) -> UnderWay:
+        """What is going on, for figures; any thread."""
+        looking = self._looking
+        tasks = self._tasks.running
+        return UnderWay(
+            0.0 if looking is None else self._tasks.seconds(looking),
+            tuple((task.owner, task.number) for task in tasks if task.stuck),
+        )
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether ``stop`` left a thread behind, which may be within an engine."""
+        return self._left_behind
 
     def stop(self) -> None:
         """End keeping, refuse what is still queued, and close every version."""
@@ -82,88 +134,170 @@ class Keeper:
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
-        for model in self._repository.held().values():
-            for version in model.live.values():
-                version.scheduler.abort()
-                self._retire(model, version)
-        self._close_drained()
+        stuck = any(
+            version.stuck
+            for model in self._repository.held().values()
+            for version in model.live.values()
+        )
+        loads = self._tasks.running
+        self._tasks.close()
+        self._reconciler.stop()
+        self._tasks.wait(loads, LEAVE_SECONDS)
+        self._take()  # what was loaded just then is closed as well
+        closing = tuple(task for task in self._tasks.running if task not in loads)
+        self._tasks.wait(closing, STOP_SECONDS)
+        self._take()
+        self._left_behind = stuck or bool(self._tasks.running)
         self._orders.close()
+        for order in filter(None, (*self._followed, self._looking_for)):
+            order.refuse()
 
     def _keep(self) -> None:
         while not self._stopping:
+            self._wake.clear()
             try:
-                self.refresh()
+                if self._looking is None and self._clock() >= self._next_look:
+                    self._look(None)
+                self.turn()
             except Exception as error:  # noqa: BLE001 - what is live must not lose its keeper
                 self._observer.keeper_failed(error)
-            self._rest()
+            self._wake.wait(self._seconds_to_rest())
 
-    def _rest(self) -> None:
-        """Wait for the next look, closing meanwhile what falls idle.
-
-        The next look is not taken earlier for that: two looks are a poll apart, or "unchanged since
-        the last look" would mean nothing.
-        """
-        ends = self._clock() + self._poll_seconds
-        while not self._stopping and (left := ends - self._clock()) > 0:
-            if self._wake.wait(left):
-                self._wake.clear()
-                self._close_drained()
-                self._obey()
+    def _seconds_to_rest(self) -> float:
+        """Until something is due by itself; all else wakes the keeper."""
+        due = [self._tasks.next_due(), self._orders.next_due(self._load_seconds)]
+        if self._looking_for is not None:
+            due.append(self._looking_for.came + self._load_seconds - self._clock())
+        if self._looking is None:
+            due.append(max(0.0, self._next_look - self._clock()))
+        return min((each for each in due if each is not None), default=self._poll_seconds)
 
     def refresh(self) -> None:
         """Look at the disk once and do what follows from it."""
-        self._close_drained()
-        seen = self._look()
-        if seen is None:
-            return
-        self._follow(seen)
-        if not self._repository.settled:
-            self._repository.settle()
-        self._obey()
+        self._look(None)
+        self.turn()
 
-    def _look(self) -> Seen | None:
+    def turn(self) -> None:
+        """Do all that is due."""
+        while not self._stopping:
+            for late in self._tasks.take_late():
+                self._do(late)
+            if self._tasks.take_slow():
+                self._reconciler.advance_all()
+            self._reconciler.close_drained()
+            self._expire_orders()
+            if self._looking is None and (order := self._orders.take()) is not None:
+                self._look(order)
+            self._tasks.go_on()
+            if not self._take():
+                break
+        self._answer()
+
+    def _expire_orders(self) -> None:
+        """Refuse orders that a disk that does not answer holds up."""
+        self._orders.expire(self._load_seconds)
+        order = self._looking_for
+        if order is not None and order.came + self._load_seconds <= self._clock():
+            order.expire(self._load_seconds)
+
+    def _take(self) -> bool:
+        """Do what follows from the tasks that have ended; whether there were any."""
+        ended = self._tasks.take()
+        for follows in ended:
+            self._do(follows)
+        return bool(ended)
+
+    def _do(self, follows: Continue) -> None:
         try:
-            seen = self._source.look()
-        except OSError as error:
-            self._observer.folder_unreadable(self._source.path, error)
-            return None
+            follows()
+        except Exception as error:  # noqa: BLE001 - a defect in one keeps no other from being done
+            self._observer.keeper_failed(error)
+
+    def _answer(self) -> None:
+        """Answer the orders whose models are at rest, and conclude that the start is over."""
+        held = self._repository.held()
+        at_rest = {name for name, model in held.items() if model.at_rest}
+        waiting: list[Order] = []
+        for order in self._followed:
+            if any(name in held and name not in at_rest for name in order.names):
+                waiting.append(order)
+            else:
+                order.answer()
+        self._followed = waiting
+        if self._looked and not self._repository.settled and len(at_rest) == len(held):
+            self._repository.settle()
+
+    # Looks ----------------------------------------------------------------------------------------
+
+    def _look(self, order: Order | None) -> None:
+        """Begin to look at the disk, after ``order``'s change."""
+        task = Task("look", "", LOOK_SECONDS)
+
+        def look(progress: Progress) -> Continue:
+            progress.step = "looking at the models"
+            if order is not None:
+                order.make()
+            try:
+                return partial(self._seen, order, self._source.look())
+            except OSError as error:
+                return partial(self._unreadable, order, error)
+
+        task.work, task.failed, task.late = look, partial(self._look_failed, order), self._look_late
+        self._looking, self._looking_for = task, order
+        self._tasks.begin(task)
+
+    def _look_late(self) -> None:
+        error = TimeoutError(
+            f"expected to read {self._source.path} within {LOOK_SECONDS:g} s, and the disk does "
+            "not answer; look at the disk"
+        )
+        self._observer.folder_unreadable(self._source.path, error)
+
+    def _looked_once(self) -> None:
+        self._next_look = self._clock() + self._poll_seconds
+        self._looking = self._looking_for = None
+
+    def _look_failed(self, order: Order | None, error: Exception) -> None:
+        self._looked_once()
+        if order is None:
+            self._observer.keeper_failed(error)
+        else:
+            order.ticket.fail(error)
+
+    def _unreadable(self, order: Order | None, error: OSError) -> None:
+        self._looked_once()
+        self._observer.folder_unreadable(self._source.path, error)
+        if order is not None:
+            order.answer()
+
+    def _seen(self, order: Order | None, seen: Seen) -> None:
+        self._looked_once()
         for reason in seen.refused:
             self._observer.folder_unreadable(self._source.path, reason)
         for unreadable in seen.unreadable.values():
             self._observer.folder_unreadable(unreadable.path, unreadable.error)
         self._repository.others = seen.others
-        return seen
-
-    def _obey(self) -> None:
-        """Do what was ordered, one order after another."""
-        while not self._stopping and (order := self._orders.take()) is not None:
-            try:
-                self._follow_order(order.change())
-                order.check()
-            except Exception as error:  # noqa: BLE001 - whoever ordered it is told
-                order.ticket.fail(error)
-            else:
-                order.ticket.succeed(None)
-
-    def _follow_order(self, names: Iterable[str]) -> None:
-        seen = self._look()
-        if seen is None:
-            return
-        for name in names:
-            folder = seen.models.get(name)
-            if folder is not None:
-                model = self._held(name, essential=False)
-                model.failed.clear()
-                self._follow_model(model, folder, whole=True)
+        if order is None:
+            self._follow(seen)
+        else:
+            self._follow_order(order, seen)
         self._let_go_of_the_rest(seen)
 
     def _follow(self, seen: Seen) -> None:
-        essential = not self._repository.settled
+        # At the start there was no last look, and what is there is taken as it is: an error is
+        # reported, and the version is tried again once it changes.
+        first, self._looked = not self._looked, True
+        ordered = frozenset[str]().union(*(order.names for order in self._followed))
         for name, folder in seen.models.items():
-            if self._stopping:
-                return
-            self._follow_model(self._held(name, essential=essential), folder)
-        self._let_go_of_the_rest(seen)
+            model = self._held(name, essential=first)
+            self._reconciler.follow(model, folder, whole=first or name in ordered)
+
+    def _follow_order(self, order: Order, seen: Seen) -> None:
+        self._followed.append(order)
+        for name in sorted(order.names & seen.models.keys()):
+            model = self._held(name, essential=False)
+            model.failed.clear()
+            self._reconciler.follow(model, seen.models[name], whole=True)
 
     def _held(self, name: str, *, essential: bool) -> Model:
         if not self._repository.knows(name):
@@ -175,153 +309,4 @@ class Keeper:
         for name, model in self._repository.held().items():
             dismissed = seen.only is not None and name not in seen.only
             if dismissed or (seen.models and name not in there):
-                self._let_go(model)
-
-    def _let_go(self, model: Model) -> None:
-        for version in list(model.live.values()):
-            self._retire(model, version)
-        self._repository.remove(model.name)
-
-    def _follow_model(self, model: Model, folder: ModelFolder, *, whole: bool = False) -> None:
-        self._read_model_settings(model, folder)
-        for number, failure in list(model.failed.items()):
-            on_disk = folder.versions.get(number)
-            if on_disk is None or on_disk.fingerprint != failure.fingerprint:
-                model.forget_failure(number)
-        if model.settings is not None:
-            self._move(model, model.settings, folder, whole=whole)
-        model.seen = {number: each.fingerprint for number, each in folder.versions.items()}
-
-    def _read_model_settings(self, model: Model, folder: ModelFolder) -> None:
-        if folder.stamp == model.settings_stamp:
-            return
-        model.settings_stamp = folder.stamp
-        try:
-            model.settings = self._source.settings(folder)
-        except ConfigError as error:
-            self._observer.settings_refused(model.name, error)
-            if model.settings is None and folder.versions:
-                words, detail = why(error)
-                self._change(model, max(folder.versions), State.END, error=words, detail=detail)
-            return
-        model.relabel()
-        for number in list(model.failed):
-            model.forget_failure(number)  # under other settings it may do
-
-    def _move(
-        self, model: Model, settings: ModelSettings, folder: ModelFolder, *, whole: bool
-    ) -> None:
-        """Load what should be live; when it all is, retire what should not be."""
-        aim = wanted(model, settings, folder)
-        while not self._stopping:
-            quiet = [
-                number for number in aim.missing if whole or self._quiet(model, number, folder)
-            ]
-            if not quiet:
-                break
-            self._bring_up(model, settings, quiet[0], folder.versions[quiet[0]])
-            # A failure changes what is wanted: the newest version that works.
-            aim = wanted(model, settings, folder)
-        # Old versions leave when all that should replace them is there, never before.
-        if aim.live and not aim.missing:
-            for number in [number for number in model.live if number not in aim.live]:
-                self._retire(model, model.live[number])
-
-    def _quiet(self, model: Model, number: int, folder: ModelFolder) -> bool:
-        """Whether nobody is writing the version any more: nothing changed since the last look.
-
-        At the start there was no last look, and what is there is taken as it is: an error is
-        reported and the version is tried again once it changes.
-        """
-        now = folder.versions[number].fingerprint
-        if not self._repository.settled or model.loaded.get(number) == now:
-            return True
-        return model.seen.get(number) == now
-
-    def _bring_up(
-        self, model: Model, settings: ModelSettings, number: int, folder: VersionFolder
-    ) -> None:
-        replaced = model.live.get(number)
-        if replaced is None:
-            self._change(model, number, State.LOADING, error="", detail="")
-        started = self._clock()
-        try:
-            version = self._load(model.name, number, folder.path, settings)
-            self._check_succession(model, settings, version)
-        except Exception as error:  # noqa: BLE001 - whatever a load raises, the keeper goes on
-            model.failed[number] = Failure(folder.fingerprint, isinstance(error, NoRoom))
-            if replaced is None:
-                words, detail = why(error)
-                self._change(model, number, State.END, error=words, detail=detail)
-            else:
-                self._observer.settings_refused(model.name, error)
-            return
-        model.put_live(version)
-        model.loaded[number] = folder.fingerprint
-        self._change(
-            model,
-            number,
-            State.AVAILABLE,
-            error="",
-            detail="",
-            engine=version.engine,
-            engine_reason=version.engine_reason,
-            rows_reason=version.rows_reason,
-            load_seconds=self._clock() - started,
-        )
-        if replaced is not None:
-            replaced.retire(partial(self._drained_one, replaced))
-
-    def _check_succession(
-        self, model: Model, settings: ModelSettings, version: ServedVersion
-    ) -> None:
-        """Refuse a version that callers of the newest one, whose place it takes, cannot use.
-
-        Raises:
-            LoadError: with the difference; the version is closed.
-        """
-        newest = model.newest
-        if newest is None or version.number <= newest.number:
-            return  # a step back is somebody's decision
-        try:
-            check_succession(newest, version, settings.versions)
-        except LoadError:
-            version.close()
-            self._observer.version_unloaded(version.model, version.number)
-            raise
-
-    def _retire(self, model: Model, version: ServedVersion) -> None:
-        model.drop_live(version.number)
-        self._change(model, version.number, State.UNLOADING)
-        version.retire(partial(self._drained_one, version))
-
-    def _drained_one(self, version: ServedVersion) -> None:
-        # Called where the last request ended: closing is left to the keeper's thread.
-        self._drained.append(version)
-        self._wake.set()
-
-    def _close_drained(self) -> None:
-        while self._drained:
-            version = self._drained.popleft()
-            version.close()
-            self._room_again()
-            model = self._repository.held().get(version.model)
-            if model is not None and version.number in model.live:
-                continue  # it was replaced by itself under new settings
-            self._observer.version_unloaded(version.model, version.number)
-            if model is not None:
-                self._change(model, version.number, State.END)
-            else:
-                gone = VersionStatus(version.model, version.number, State.END)
-                self._observer.version_changed(gone)
-
-    def _room_again(self) -> None:
-        for model in self._repository.held().values():
-            for number, failure in list(model.failed.items()):
-                if failure.no_room:
-                    model.forget_failure(number)
-
-    def _change(self, model: Model, number: int, state: State, **changes: object) -> None:
-        status = model.changed_status(number, state, **changes)
-        self._observer.version_changed(status)
-        self._repository.tell_change()
+                self._reconciler.let_go(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -23,6 +24,7 @@ from horngate.repository.rows import LOAD_SECONDS, establish
 from horngate.repository.rows_record import recorded_alone
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
+from horngate.repository.tasks import Progress
 from horngate.repository.trial import check_goldens, measure_curve
 from horngate.repository.warm_up import (
     ReadRecorded,
@@ -47,10 +49,19 @@ MakeExecutor = Callable[[BatchingOptions, str], Executor]
 
 
 class Load(Protocol):
-    """What the repository needs of a loader."""
+    """What the repository needs of a loader: called on a thread that it may hold for ever.
+
+    It tells ``progress`` of each step, and ends early where nobody waits for it any more.
+    """
 
     def __call__(
-        self, model: str, number: int, folder: Path, settings: ModelSettings
+        self,
+        model: str,
+        number: int,
+        folder: Path,
+        settings: ModelSettings,
+        progress: Progress,
+        /,
     ) -> ServedVersion: ...
 
 
@@ -91,35 +102,47 @@ class Loader:
         self._observer = observer
 
     def __call__(
-        self, model: str, number: int, folder: Path, settings: ModelSettings
+        self,
+        model: str,
+        number: int,
+        folder: Path,
+        settings: ModelSettings,
+        progress: Progress | None = None,
     ) -> ServedVersion:
         """Load, check and warm the version in ``folder``.
 
         Raises:
             LoadError: with the reason; nothing of the version is left in memory.
+            GivenUp: as ``progress`` was; nothing is left either, and nobody was told of a version.
         """
-        if self._memory is not None:
-            self._memory.check(folder)
-        files = Hashes(folder)
-        # The engine reads its own, and what it is given is what is hashed: once, if it is large.
-        verify_checksums(folder, files, leave=ENGINES_OWN)
-        goldens = read_goldens(folder, files)
-        started = self._engine(folder, settings, goldens, files)
-        servable, curve = started.servable, started.curve
-        try:
-            verify_checksums(folder, files)
-            batching = settings.batching.decided(
-                None if curve is None else curve.best,
-                max(1, self._instances // started.threads),
-            )
-            recorded = list(self._read_recorded(files, servable.signatures))
-            alone = self._alone(
-                folder, servable, batching, goldens=goldens, recorded=recorded, files=files
-            )
-            warm_up(servable, goldens, batching, recorded, alone=alone)
-        except BaseException:
-            servable.close()
-            raise
+        progress = progress or Progress()
+        progress.reach("reading its files")
+        with self._room(folder, progress):
+            files = Hashes(folder)
+            # The engine reads its own, and what it is given is what is hashed: once, if it is
+            # large.
+            verify_checksums(folder, files, leave=ENGINES_OWN)
+            goldens = read_goldens(folder, files)
+            started = self._engine(folder, settings, goldens, files, progress)
+            servable, curve = started.servable, started.curve
+            try:
+                progress.reach("reading its files")
+                verify_checksums(folder, files)
+                batching = settings.batching.decided(
+                    None if curve is None else curve.best,
+                    max(1, self._instances // started.threads),
+                )
+                recorded = list(self._read_recorded(files, servable.signatures))
+                progress.reach("establishing its rows")
+                alone = self._alone(
+                    folder, servable, batching, goldens=goldens, recorded=recorded, files=files
+                )
+                progress.reach("warm-up")
+                warm_up(servable, goldens, batching, recorded, alone=alone)
+                progress.end()
+            except BaseException:
+                servable.close()
+                raise
         executor = self._make_executor(batching, f"run-{model}-{number}")
         scheduler: Scheduler
         observer = self._observer.version_loaded(
@@ -138,6 +161,9 @@ class Loader:
             curve=curve,
             engine_reason=started.reason,
         )
+
+    def _room(self, folder: Path, progress: Progress) -> AbstractContextManager[None]:
+        return nullcontext() if self._memory is None else self._memory.reserved(folder, progress)
 
     def _alone(
         self,
@@ -165,7 +191,12 @@ class Loader:
         )
 
     def _engine(
-        self, folder: Path, settings: ModelSettings, goldens: dict[str, Golden], files: Files
+        self,
+        folder: Path,
+        settings: ModelSettings,
+        goldens: dict[str, Golden],
+        files: Files,
+        progress: Progress,
     ) -> Started:
         """The first engine wanted that loads the version and answers right on its goldens."""
         reasons: list[str] = []
@@ -173,8 +204,17 @@ class Loader:
         for runtime in self._runtimes:
             if settings.runtime.engine not in ("auto", runtime.name):
                 continue
+            start = partial(
+                self._start,
+                runtime,
+                folder,
+                settings=settings,
+                goldens=goldens,
+                files=files,
+                progress=progress,
+            )
             try:
-                started = self._with_threads(runtime, folder, settings, goldens, files)
+                started = self._with_threads(settings.runtime.threads, start)
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
                 error = refused
@@ -183,24 +223,13 @@ class Loader:
         # Of several, the last is told: it runs what a version cannot be without.
         raise error or LoadError(f"no engine {settings.runtime.engine!r} is installed here")
 
-    def _with_threads(
-        self,
-        runtime: Runtime,
-        folder: Path,
-        settings: ModelSettings,
-        goldens: dict[str, Golden],
-        files: Files,
-    ) -> Started:
-        """The version with as many threads as the settings say, or as make it quick.
+    def _with_threads(self, wanted: int, start: Callable[[int], Started]) -> Started:
+        """The version with as many threads as are wanted, or as make it quick.
 
         One thread is right for a quick model: more of them cost it more in hand-overs than they
         gain, and take cores from the threads that answer callers. A slow one gets all cores where
         that answers a lone caller sooner.
         """
-        wanted = settings.runtime.threads
-        start = partial(
-            self._start, runtime, folder, settings=settings, goldens=goldens, files=files
-        )
         one = start(wanted or 1)
         cores = len(os.sched_getaffinity(0))
         if wanted or cores == 1 or one.curve is None or one.curve.alone < SLOW_SECONDS:
@@ -224,6 +253,7 @@ class Loader:
         settings: ModelSettings,
         goldens: dict[str, Golden],
         files: Files,
+        progress: Progress,
     ) -> Started:
         if not runtime.recognises(folder):
             names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
@@ -231,9 +261,12 @@ class Loader:
                 f"expected {runtime.wants}, received a folder with {names or 'nothing in it'}; "
                 f"{runtime.remedy}"
             )
+        progress.reach(f"loading it on {runtime.name}")
         servable = runtime.load(folder, threads, files)
         try:
+            progress.reach("goldens")
             check_goldens(servable, goldens)
+            progress.reach("batch cost")
             # As recorded on a machine like this, else measured now.
             curve = read_curve(folder, servable.engine)
             if curve is None or (curve.machine, curve.threads) != (this_machine(), threads):

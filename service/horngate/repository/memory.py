@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from horngate.errors import NoRoom
 from horngate.repository.extras import FORMS, SOURCE
 from horngate.repository.files import walk
+from horngate.repository.tasks import Progress
 
 WEIGHTS: Final = 3
 """Bytes held at most while a byte of a version's files is loaded, the sealed copy that it is loaded
@@ -24,8 +27,12 @@ _MIB: Final = 1024 * 1024
 _NO_LIMIT: Final = 1 << 60
 
 
+class RoomTaken(NoRoom):
+    """It fits, but not beside the versions that are being loaded: it may be tried after them."""
+
+
 class Memory:
-    """Weighs versions against a limit. Thread-safe.
+    """Weighs versions against a limit, those that are being loaded included. Thread-safe.
 
     Args:
         limit: bytes that the process may hold; 0 for the container's limit, or the machine's
@@ -36,21 +43,46 @@ class Memory:
     def __init__(self, limit: int = 0, resident: Callable[[], int] | None = None) -> None:
         self.limit = limit or _container_limit() or _machine_memory()
         self._resident = resident or resident_bytes
+        self._lock = threading.Lock()
+        self._reserved: dict[Progress, int] = {}
 
-    def check(self, folder: Path) -> None:
-        """Refuse the version in ``folder`` where it would not fit beside what is held.
+    @contextlib.contextmanager
+    def reserved(self, folder: Path, progress: Progress) -> Iterator[None]:
+        """Hold what loading the version in ``folder`` needs, while that is under way.
+
+        What a load holds already counts twice then, as held and as reserved: it may make another
+        wait, and never lets in what does not fit. A load that was given up and has not come back
+        keeps what it reserved.
 
         Raises:
-            NoRoom: with what it needs and what is left.
+            RoomTaken: it fits as soon as others have been loaded.
+            NoRoom: it does not fit; with what it needs and what is left.
         """
         needed = needed_bytes(folder)
-        left = self.limit - self._resident()
-        if needed > left:
-            raise NoRoom(
-                f"expected a version that fits into the {max(0, left) // _MIB} MiB left of the "
-                f"limit of {self.limit // _MIB}, received one that takes up to {needed // _MIB} "
-                "MiB to load; unload other versions, or raise memory_limit"
-            )
+        with self._lock:
+            self._check(needed)
+            self._reserved[progress] = needed
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._reserved[progress]
+
+    def _check(self, needed: int) -> None:
+        given_up = sum(size for load, size in self._reserved.items() if load.given_up)
+        others = sum(self._reserved.values()) - given_up
+        left = self.limit - self._resident() - given_up
+        if needed <= left - others:
+            return
+        wrong = RoomTaken if needed <= left else NoRoom
+        stuck = (
+            f", {given_up // _MIB} MiB of it for loads that do not come back" if given_up else ""
+        )
+        raise wrong(
+            f"expected a version that fits into the {max(0, left) // _MIB} MiB left of the limit "
+            f"of {self.limit // _MIB}{stuck}, received one that takes up to {needed // _MIB} MiB "
+            "to load; unload other versions, or raise memory_limit"
+        )
 
 
 def needed_bytes(folder: Path) -> int:

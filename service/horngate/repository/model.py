@@ -9,17 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from horngate.repository.scan import Fingerprint
+from horngate.repository.scan import Fingerprint, ModelFolder
 from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.status import State, VersionStatus
+from horngate.repository.tasks import Task
 
 ENDED_KEPT: Final = 5
 """How many unloaded versions a model remembers; failed ones stay while they are on disk."""
 
 
+class Loading(NamedTuple):
+    """A load under way: its task, and of what files and under which settings it loads."""
+
+    task: Task
+    fingerprint: Fingerprint
+    settings: ModelSettings
+
+
 class Failure(NamedTuple):
-    """What did not load: its fingerprint, and whether it was for want of memory alone."""
+    """What did not load: its fingerprint, and whether it was for want of room alone."""
 
     fingerprint: Fingerprint
     no_room: bool
@@ -35,7 +44,11 @@ class Model:
         labelled: those of them that a label means, by label.
         statuses: every version known, by number.
         failed: versions that did not load, and are not tried again as things are.
-        seen: each version's fingerprint at the last look.
+        folder: what the last look found.
+        quiet: the versions that nobody was writing to then.
+        reading: the task that reads its settings, while nothing is moved.
+        loading: what is being loaded, by version; not what was given up.
+        at_rest: whether all was tried that the last look asks for.
         loaded: what each live version's was as it was loaded.
         essential: present when the server started, so that readiness waits for it.
     """
@@ -49,7 +62,11 @@ class Model:
     labelled: Mapping[str, ServedVersion] = field(default_factory=dict)
     statuses: Mapping[int, VersionStatus] = field(default_factory=dict)
     failed: dict[int, Failure] = field(default_factory=dict)
-    seen: dict[int, Fingerprint] = field(default_factory=dict)
+    folder: ModelFolder | None = None
+    quiet: frozenset[int] = frozenset()
+    reading: Task | None = None
+    loading: dict[int, Loading] = field(default_factory=dict)
+    at_rest: bool = False
     loaded: dict[int, Fingerprint] = field(default_factory=dict)
 
     def put_live(self, version: ServedVersion) -> None:

@@ -11,7 +11,7 @@ from horngate.scheduling.observer import BatchObserver, Waiting
 
 
 class RepositoryObserver(Protocol):
-    """Told from the keeper's thread; must not raise."""
+    """Told from the keeper's thread, ``version_loaded`` from the loads'; must not raise."""
 
     def version_changed(self, status: VersionStatus) -> None:
         """A version came into a new state."""
@@ -27,6 +27,15 @@ class RepositoryObserver(Protocol):
 
     def version_unloaded(self, model: str, version: int) -> None:
         """The version is gone and so should be its series."""
+
+    def load_stuck(self, model: str, version: int, step: str, seconds: float) -> None:
+        """Loading or closing a version, or reading settings (version 0), does not come back.
+
+        Nothing waits for it any more, but its thread is left, and may compute for ever.
+        """
+
+    def load_came_back(self, model: str, version: int, seconds: float) -> None:
+        """What had been given up came back after all; it was turned away."""
 
     def settings_refused(self, model: str, error: Exception) -> None:
         """``model.toml`` cannot be used; what was live stays live under the old settings."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from horngate.errors import ConfigError, LoadError, in_full
 
@@ -53,3 +54,16 @@ def why(error: Exception) -> tuple[str, str]:
         # It names the file by its whole path, and quotes it.
         return "its model.toml cannot be used; the server's log says why", str(error)
     return "loading it failed inside the server; the server's log says why", in_full(error)
+
+
+class UnderWay(NamedTuple):
+    """What goes on beside the requests.
+
+    Attributes:
+        scan_seconds: how long the look at the disk that is under way has taken; 0 where none is.
+        stuck: (model, version) of each thread that does not come back: from loading a version,
+            from closing it, or from reading settings (version 0).
+    """
+
+    scan_seconds: float = 0.0
+    stuck: tuple[tuple[str, int], ...] = ()

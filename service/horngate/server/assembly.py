@@ -110,6 +110,8 @@ def assemble(settings: ServerSettings) -> Assembly:
         observer=events,
         clock=clock,
         poll_seconds=_poll_seconds(settings),
+        load_seconds=settings.load_seconds,
+        at_once=len(os.sched_getaffinity(0)),
     )
     engine = Engine(
         repository,
@@ -124,7 +126,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         *health_methods(engine),
     ]
     rest = [*tfserving_routes(engine, methods), *oip_routes(methods)]
-    metrics.attach([*methods, *rest], lambda: _statuses(engine), events.queues)
+    metrics.attach([*methods, *rest], lambda: _statuses(engine), events.queues, keeper.under_way)
     options = partial(
         PortOptions,
         host=settings.host,
@@ -147,7 +149,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
     http = HttpServer(
-        pages(engine, exposition, asks=gate.asks),
+        pages(engine, exposition, keeper.under_way, asks=gate.asks),
         rest,
         options(port=settings.http_port),
         observer=metrics.calls,

@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 async def serve(
     settings: ServerSettings, *, on_started: Callable[[int, int], None] = lambda *_: None
-) -> None:
+) -> bool:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
     Both ports answer before the first model is loaded: readiness says when there is something to
@@ -28,6 +28,10 @@ async def serve(
     Args:
         settings: what to serve and where.
         on_started: told the gRPC and the HTTP port once both listen.
+
+    Returns:
+        Whether a thread was left behind that does not come back from an engine or a disk. The
+        process is to end without waiting for it.
 
     Raises:
         ConfigError: a port cannot be had. Nothing was started then.
@@ -60,6 +64,7 @@ async def serve(
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
     await drain(parts, settings.drain_seconds)
     log.info("stopped")
+    return parts.keeper.left_behind
 
 
 def warn_of_plain_text(settings: ServerSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 
 from horngate import __version__
@@ -13,7 +13,7 @@ from horngate.engine import Call, Engine
 from horngate.errors import RequestError
 from horngate.observability.exposition import Exposition
 from horngate.observability.metrics import CONTENT_TYPE
-from horngate.repository.status import State
+from horngate.repository.status import State, UnderWay
 from horngate.tensors import Signature
 from horngate.transports.http import Page, Reply
 
@@ -26,11 +26,22 @@ STYLE = (
 )
 
 
-def pages(engine: Engine, exposition: Exposition, *, asks: bool = False) -> list[Page]:
+SCAN_SECONDS = 10.0
+"""A look at the models folder that takes longer is told of."""
+
+
+def pages(
+    engine: Engine,
+    exposition: Exposition,
+    under_way: Callable[[], UnderWay] = UnderWay,
+    *,
+    asks: bool = False,
+) -> list[Page]:
     """The table of pages; ``asks`` is whether this server asks its callers for a token."""
 
     def status(caller: Caller | None = None) -> Reply:
-        return Reply(200, "text/html; charset=utf-8", status_page(engine, caller).encode())
+        page = status_page(engine, caller, under_way())
+        return Reply(200, "text/html; charset=utf-8", page.encode())
 
     return [
         Page("/", status, known=status),
@@ -58,7 +69,9 @@ def readiness(engine: Engine, caller: Caller | None = None, *, named: bool = Tru
     return Reply(200 if ready else 503, "application/json", (json.dumps(body) + "\n").encode())
 
 
-def status_page(engine: Engine, caller: Caller | None = None) -> str:
+def status_page(
+    engine: Engine, caller: Caller | None = None, under_way: UnderWay | None = None
+) -> str:
     """Models, versions, states, inputs and outputs as HTML.
 
     A ``caller`` who is known sees the models that they may ask, an administrator also what is for
@@ -71,12 +84,28 @@ def status_page(engine: Engine, caller: Caller | None = None) -> str:
         f"<style>{STYLE}</style><h1>Horngate {escape(__version__)}</h1>"
         f"<p>{'Ready' if engine.ready() else '<span class=bad>Not ready</span>'}. "
         '<a href="metrics">metrics</a> · <a href="readyz">readiness</a></p>'
+        f"{_held_up(under_way or UnderWay(), caller)}"
         f"{models or '<p>No models: the repository is empty.</p>'}</html>"
     )
 
 
 def _models(engine: Engine, caller: Caller | None) -> list[str]:
     return [name for name in engine.models() if caller is None or caller.may_ask(name)]
+
+
+def _held_up(under_way: UnderWay, caller: Caller | None) -> str:
+    """What does not come back."""
+    told = [
+        f"{model} {version or 'settings'}: a load or a closing does not come back"
+        for model, version in under_way.stuck
+        if caller is None or caller.may_ask(model)
+    ]
+    if under_way.scan_seconds > SCAN_SECONDS:
+        told.append(
+            f"the models folder has not answered for {under_way.scan_seconds:.0f} s; what is live "
+            "stays live"
+        )
+    return "".join(f"<p class=bad>{escape(each)}</p>" for each in told)
 
 
 def _model(engine: Engine, name: str, *, operator: bool) -> str:

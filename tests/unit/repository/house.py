@@ -13,6 +13,7 @@ from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings
 from horngate.repository.source import Folders, Source
 from horngate.repository.status import VersionStatus
+from horngate.repository.tasks import Progress, Start
 from horngate.scheduling.observer import Waiting
 from horngate.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.doubles import (
@@ -29,6 +30,8 @@ class Observer:
         self.refused: list[str] = []
         self.unreadable = 0
         self.unloaded: list[tuple[str, int]] = []
+        self.stuck: list[tuple[str, int, str]] = []
+        self.came_back: list[tuple[str, int]] = []
 
     def version_changed(self, status: VersionStatus) -> None:
         self.statuses.append(status)
@@ -41,6 +44,12 @@ class Observer:
     def version_unloaded(self, model: str, version: int) -> None:
         self.unloaded.append((model, version))
 
+    def load_stuck(self, model: str, version: int, step: str, seconds: float) -> None:
+        self.stuck.append((model, version, step))
+
+    def load_came_back(self, model: str, version: int, seconds: float) -> None:
+        self.came_back.append((model, version))
+
     def settings_refused(self, model: str, error: Exception) -> None:
         self.refused.append(str(error))
 
@@ -51,11 +60,42 @@ class Observer:
         raise error
 
 
+def run_at_once(_: str, run: Callable[[], None]) -> None:
+    """A thread that has ended before it begins."""
+    run()
+
+
+class Threads:
+    """Threads that a test lets run, one task at a time, in whichever order."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Callable[[], None]] = {}
+        self.refuses = False
+
+    def __call__(self, name: str, run: Callable[[], None]) -> None:
+        if self.refuses:
+            raise RuntimeError("can't start new thread")
+        assert name not in self.waiting, f"two threads {name}"
+        self.waiting[name] = run
+
+    def end(self, name: str) -> None:
+        """Let the thread ``name`` do its work."""
+        self.waiting.pop(name)()
+
+
 class House:
     """The parts, and short ways to write versions, look at the disk and ask what became of it."""
 
-    def __init__(self, root: Path, source: Source | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        source: Source | None = None,
+        start: Start | None = None,
+        *,
+        at_once: int = 1,
+    ) -> None:
         self.root = root
+        self.clock = ManualClock()
         self.observer = Observer()
         self.servables: dict[tuple[str, int], DoublingServable] = {}
         self.executors: dict[tuple[str, int], ManualExecutor] = {}
@@ -68,11 +108,20 @@ class House:
             source,
             load=self.load,
             observer=self.observer,
-            clock=ManualClock(),
+            clock=self.clock,
+            at_once=at_once,
+            start_task=start or run_at_once,
         )
         self.control = Control(self.keeper, self.repository, source)
 
-    def load(self, model: str, number: int, folder: Path, settings: ModelSettings) -> ServedVersion:
+    def load(
+        self,
+        model: str,
+        number: int,
+        folder: Path,
+        settings: ModelSettings,
+        progress: Progress,
+    ) -> ServedVersion:
         self.loads.append((model, number))
         if (folder / "large").exists():
             raise NoRoom("expected a version that fits")

@@ -71,6 +71,12 @@ class Observer:
     def version_unloaded(self, model: str, version: int) -> None:
         raise AssertionError("the loader unloads nothing")
 
+    def load_stuck(self, model: str, version: int, step: str, seconds: float) -> None:
+        raise AssertionError("the loader knows no time")
+
+    def load_came_back(self, model: str, version: int, seconds: float) -> None:
+        raise AssertionError("the loader knows no time")
+
     def settings_refused(self, model: str, error: Exception) -> None:
         raise AssertionError("the loader reads no settings")
 
