@@ -168,16 +168,21 @@ class Reconciler:
 
         def read(progress: Progress) -> Continue:
             progress.step = "reading its settings"
-            return partial(self._settings_read, model, task, self._read_settings(folder))
+            return partial(
+                self._settings_read, model, task, folder.stamp, self._read_settings(folder)
+            )
 
         task.work, task.failed = read, partial(self._settings_refused, model, task)
         task.late = partial(self._settings_late, model, task)
         model.reading = task
         self._tasks.begin(task)
 
-    def _settings_read(self, model: Model, task: Task, settings: ModelSettings) -> None:
+    def _settings_read(
+        self, model: Model, task: Task, stamp: object, settings: ModelSettings
+    ) -> None:
         self._came_back(task)
-        if model.reading is task:
+        late = model.reading is None and model.settings_stamp == stamp and self._held(model)
+        if model.reading is task or late:
             model.reading = None
             model.settings = settings
             model.relabel()
@@ -419,6 +424,9 @@ class Reconciler:
             task.stuck = False
             self._observer.load_came_back(task.owner, task.number, self._tasks.seconds(task))
             self._room_again()
+
+    def _held(self, model: Model) -> bool:
+        return self._repository.held().get(model.name) is model
 
     def _change(self, model: Model, number: int, state: State, **changes: object) -> None:
         status = model.changed_status(number, state, **changes)

@@ -65,24 +65,6 @@ def run_at_once(_: str, run: Callable[[], None]) -> None:
     run()
 
 
-class Threads:
-    """Threads that a test lets run, one task at a time, in whichever order."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[str, Callable[[], None]] = {}
-        self.refuses = False
-
-    def __call__(self, name: str, run: Callable[[], None]) -> None:
-        if self.refuses:
-            raise RuntimeError("can't start new thread")
-        assert name not in self.waiting, f"two threads {name}"
-        self.waiting[name] = run
-
-    def end(self, name: str) -> None:
-        """Let the thread ``name`` do its work."""
-        self.waiting.pop(name)()
-
-
 class House:
     """The parts, and short ways to write versions, look at the disk and ask what became of it."""
 

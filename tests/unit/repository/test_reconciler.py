@@ -19,67 +19,8 @@ from horngate.repository.status import State
 from horngate.repository.tasks import SLOW_SECONDS, Progress, Tasks
 from horngate.scheduling.options import BatchingOptions
 from horngate.scheduling.ticket import Answer
-from tests.unit.repository.house import House, Threads
-
-
-class SlowHouse(House):
-    """A house whose threads end when the test says so; all but those of ``held`` by ``work``."""
-
-    def __init__(self, root: Path, *, on_request: bool = False, cores: int = 8) -> None:
-        self.threads = Threads()
-        self.errors: dict[tuple[str, int], Exception] = {}
-        source = OnRequest(Folders(root, self.read_settings)) if on_request else None
-        super().__init__(root, source, self.threads, at_once=cores)
-
-    def load(
-        self,
-        model: str,
-        number: int,
-        folder: Path,
-        settings: ModelSettings,
-        progress: Progress,
-    ) -> ServedVersion:
-        progress.reach("warm-up")
-        error = self.errors.pop((model, number), None)
-        if error is not None:
-            raise error
-        version = super().load(model, number, folder, settings, progress)
-        progress.end()
-        return version
-
-    @property
-    def running(self) -> set[str]:
-        return set(self.threads.waiting)
-
-    def begin_look(self) -> None:
-        """Begin a look, which ends with ``work``."""
-        self.keeper.refresh()
-
-    def work(self, *held: str) -> None:
-        """Let every thread run that is not ``held``, until none is left."""
-        self.keeper.turn()
-        while names := sorted(self.running.difference(held)):
-            self.threads.end(names[0])
-            self.keeper.turn()
-
-    def see(self, *held: str, times: int = 2) -> None:
-        """Look at the disk, and let all follow from it but what is ``held``."""
-        for _ in range(times):
-            self.begin_look()
-            self.work(*held)
-
-    def end(self, name: str) -> None:
-        self.threads.end(name)
-        self.keeper.turn()
-
-    def end_closings(self) -> None:
-        for name in self.running:
-            if name.startswith("close"):
-                self.threads.end(name)
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.now += seconds
-        self.keeper.turn()
+from tests.unit.repository.house import House
+from tests.unit.repository.slow_house import SlowHouse
 
 
 @pytest.fixture
@@ -400,6 +341,17 @@ def test_settings_that_cannot_be_read_hold_up_their_model_only(house: SlowHouse)
     hanging()
     house.work()
     assert house.repository.find("m", None).settings.batching.max_batch_size == 9
+
+
+def test_settings_that_come_too_late_are_taken_where_there_are_none_newer(
+    house: SlowHouse,
+) -> None:
+    house.write("m", 1)
+    house.see("settings-m-0")
+    house.pass_time(LOAD_SECONDS)
+    assert "expected settings that can be read within" in house.state(1).error
+    house.work()
+    assert house.live() == (1,)
 
 
 def test_settings_that_are_written_anew_need_not_wait_for_those_that_hang(
