@@ -264,28 +264,33 @@ class Reconciler:
     def _loaded(self, model: Model, task: Task, version: ServedVersion, seconds: float) -> None:
         self._came_back(task)
         loading = self._load_ended(model, task)
-        wrong = "" if loading is None else self._why_not(model, version)
-        if loading is None or wrong is not None:
+        if loading is None or not self._asked_for(model, task.number):
             self._begin_close(version)
-            if loading is not None and wrong:
-                self._failed(model, task.number, loading.fingerprint, LoadError(wrong))
+        elif (wrong := self._wrong(model, version)) is not None:
+            self._begin_close(version)
+            self._failed(model, task.number, loading.fingerprint, wrong)
         else:
             self._put_live(model, version, loading, seconds)
         self._go_on()
 
-    def _why_not(self, model: Model, version: ServedVersion) -> str | None:
-        """Why a version that was loaded does not go live; "" where it is no longer asked for."""
-        settings, folder, newest = model.settings, model.folder, model.newest
-        if settings is None or folder is None:
-            return ""
-        if not asked_for(model, settings, folder, version.number):
-            return ""
-        if newest is None or version.number <= newest.number:
+    def _asked_for(self, model: Model, number: int) -> bool:
+        """Whether a version that was loaded should go live as things are now."""
+        settings, folder = model.settings, model.folder
+        return (
+            settings is not None
+            and folder is not None
+            and asked_for(model, settings, folder, number)
+        )
+
+    def _wrong(self, model: Model, version: ServedVersion) -> LoadError | None:
+        """Why callers of the newest version, whose place it takes, cannot use ``version``."""
+        settings, newest = model.settings, model.newest
+        if settings is None or newest is None or version.number <= newest.number:
             return None  # a step back is somebody's decision
         try:
             check_succession(newest, version, settings.versions)
         except LoadError as error:
-            return str(error)
+            return error
         return None
 
     def _put_live(

@@ -12,9 +12,7 @@ from horngate.repository.keeper import LOAD_SECONDS, LOOK_SECONDS
 from horngate.repository.memory import RoomTaken
 from horngate.repository.policy import VersionOptions
 from horngate.repository.reconciler import MOST_BESIDE, MOST_STUCK
-from horngate.repository.served import ServedVersion
 from horngate.repository.settings import ModelSettings, RuntimeOptions
-from horngate.repository.source import Folders, OnRequest
 from horngate.repository.status import State
 from horngate.repository.tasks import SLOW_SECONDS, Progress, Tasks
 from horngate.scheduling.options import BatchingOptions
@@ -333,7 +331,7 @@ def test_settings_that_cannot_be_read_hold_up_their_model_only(house: SlowHouse)
     assert (house.live("m"), house.live("other")) == ((1,), (2,))
     house.pass_time(LOAD_SECONDS)
     house.work("settings-m-0")
-    assert "expected settings that can be read within 300 s" in house.observer.refused[0]
+    assert "expected settings that can be read within 300 s" in house.state(1).detail
     assert house.live("m") == (2,), "under the settings that it had"
     house.configure("m", ModelSettings(batching=BatchingOptions(max_batch_size=9)))
     hanging = house.threads.waiting.pop("settings-m-0")
@@ -349,7 +347,7 @@ def test_settings_that_come_too_late_are_taken_where_there_are_none_newer(
     house.write("m", 1)
     house.see("settings-m-0")
     house.pass_time(LOAD_SECONDS)
-    assert "expected settings that can be read within" in house.state(1).error
+    assert "expected settings that can be read within" in house.state(1).detail
     house.work()
     assert house.live() == (1,)
 
@@ -407,7 +405,7 @@ def test_a_thread_that_cannot_be_had_is_a_failure_like_any_other(house: SlowHous
     house.end("look--0")
     house.threads.refuses = True
     house.end("settings-m-0")
-    assert "can't start new thread" in house.state(1).error
+    assert "can't start new thread" in house.state(1).detail
     with pytest.raises(RuntimeError):
         house.keeper.refresh()
     house.threads.refuses = False
