@@ -9,7 +9,7 @@ from horngate.errors import Code, HorngateError
 from horngate.observability.metrics import UNLOADED_KEPT, Metrics
 from horngate.protocols.method import Status, UnaryMethod
 from horngate.repository.served import Subject
-from horngate.repository.status import State, VersionStatus
+from horngate.repository.status import State, UnderWay, VersionStatus
 from horngate.scheduling.observer import Refusal
 
 ORDER = ("model", "version", "signature", "protocol", "method", "code", "reason", "state")
@@ -105,6 +105,16 @@ def test_states_load_times_and_queues_are_read_at_the_scrape() -> None:
     assert found["horngate_version_state", ("m", "1", "available")] == 1
     assert found["horngate_version_load_seconds", ("m", "1")] == 0.5
     assert found["horngate_queue_rows", ("m", "1")] == 7
+
+
+def test_what_does_not_come_back_is_read_at_the_scrape() -> None:
+    metrics, known = Metrics(), VersionStatus("m", 1, State.LOADING)
+    stuck = UnderWay(12.5, (("gone", 2), ("gone", 3)))
+    metrics.attach([], lambda: [known], list, lambda: stuck)
+    found = samples(metrics)
+    assert found["horngate_loads_stuck", ("m",)] == 0
+    assert found["horngate_loads_stuck", ("gone",)] == 2
+    assert found["horngate_repository_scan_running_seconds", ()] == 12.5
 
 
 def test_a_thousand_swaps_leave_the_series_of_a_few_versions() -> None:

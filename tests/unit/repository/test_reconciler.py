@@ -331,7 +331,7 @@ def test_settings_that_cannot_be_read_hold_up_their_model_only(house: SlowHouse)
     assert (house.live("m"), house.live("other")) == ((1,), (2,))
     house.pass_time(LOAD_SECONDS)
     house.work("settings-m-0")
-    assert "expected settings that can be read within 300 s" in house.state(1).detail
+    assert "expected settings that can be read within 300 s" in house.observer.refused[0]
     assert house.live("m") == (2,), "under the settings that it had"
     house.configure("m", ModelSettings(batching=BatchingOptions(max_batch_size=9)))
     hanging = house.threads.waiting.pop("settings-m-0")

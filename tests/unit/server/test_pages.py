@@ -11,6 +11,7 @@ from horngate.observability.metrics import Metrics
 from horngate.observability.statistics import Statistics
 from horngate.repository.policy import VersionOptions
 from horngate.repository.settings import ModelSettings
+from horngate.repository.status import UnderWay
 from horngate.server.pages import pages, readiness, status_page
 from tests.unit.repository.house import House
 from tests.unit.scheduling.doubles import ManualClock
@@ -47,6 +48,14 @@ def test_the_status_page_shows_what_is_served_and_what_failed(house: House, engi
     assert "Not ready" in page
     for shown in ("<td>3<td>available", "float32[?, ?]", "expected a good version", "whole"):
         assert shown in page
+
+
+def test_the_status_page_shows_what_does_not_come_back(engine: Engine) -> None:
+    page = status_page(engine, None, UnderWay(71.2, (("m", 3), ("<other>", 0))))
+    assert "m 3: a load or a closing does not come back" in page
+    assert "&lt;other&gt; settings" in page
+    assert "the models folder has not answered for 71 s" in page
+    assert "class=bad>m 3" not in status_page(engine, None, UnderWay(2.0, ()))
 
 
 def test_what_a_model_is_called_or_says_is_shown_as_text(
