@@ -144,8 +144,9 @@ class BatchEvents:
         self._log.warning("the run of the model came back", seconds=round(seconds, 1))
 
     def failed(self, signature: str, rows: int, error: Exception) -> None:
-        """Log what is the model's fault, not what is the caller's."""
+        """Log what is the model's fault; of what is the caller's, the words that it is not told."""
         if isinstance(error, RequestError) and error.code.name == "INVALID_ARGUMENT":
+            self._refused_values(signature, error)
             return
         unsaid = self._seldom.unsaid("failed")
         if unsaid is None:
@@ -157,6 +158,16 @@ class BatchEvents:
             reason=in_full(error)[:REASON_CHARACTERS],
             since_last_line=unsaid,
         )
+
+    def _refused_values(self, signature: str, error: RequestError) -> None:
+        unsaid = self._seldom.unsaid("values") if error.detail else None
+        if unsaid is not None:
+            self._log.info(
+                "the model refused the values of a request",
+                signature=signature,
+                reason=error.detail[:REASON_CHARACTERS],
+                since_last_line=unsaid,
+            )
 
     def rows_differed(self, signature: str, rows: int, reason: str) -> None:
         """Count it; log it, that the signature will be slower from now on."""

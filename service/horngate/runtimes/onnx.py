@@ -142,7 +142,9 @@ class OnnxServable:
             for word, what in _REFUSED.items():
                 if word in said:
                     raise InvalidRequest(
-                        f"the model refused the values of the inputs: {what}", detail=said
+                        f"the model refused the values of the inputs: {what}; the server's log has "
+                        "the engine's words",
+                        detail=said,
                     ) from error
             raise
         for index in program.texts_out:
