@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import threading
@@ -60,6 +61,25 @@ def loop(version: Path) -> None:
     """A file that cannot be opened, for root neither."""
     (version / VARIABLES).unlink()
     (version / VARIABLES).symlink_to(Path(VARIABLES).name)
+
+
+def secret(version: Path) -> None:
+    (version / "assets").mkdir(exist_ok=True)
+    (version / "assets" / "vocab.txt").symlink_to("/etc/passwd")
+
+
+def fifo(version: Path) -> None:
+    (version / VARIABLES).unlink()
+    os.mkfifo(version / VARIABLES)
+
+
+def deep(version: Path) -> None:
+    version.joinpath(*["d"] * 100).mkdir(parents=True)
+
+
+def elsewhere(version: Path) -> None:
+    version.rename(version.with_name("elsewhere"))
+    version.symlink_to("elsewhere")
 
 
 def half(version: Path) -> None:
@@ -124,18 +144,55 @@ def mend(version: Path, good: Path) -> None:
     shutil.copytree(good, version, dirs_exist_ok=True)
 
 
-def test_a_file_that_cannot_be_read_changes_nothing(running: RunningServer, goods: Path) -> None:
-    staging = running.models / "m" / "staging"
-    shutil.copytree(goods / "2", staging)
-    loop(staging)
-    staging.rename(running.models / "m" / "2")
-    line = running.wait_for_log("folder unreadable; what is live stays live")
-    assert "symbolic links" in line["reason"]
-    assert ask(running) == 1
-    assert running.metric("horngate_repository_scan_failures_total") >= 1
-    (running.models / "m" / "2" / VARIABLES).unlink()
-    mend(running.models / "m" / "2", goods / "2")
-    wait_until(lambda: ask(running) == 2, "the mended version")
+ODD: dict[str, tuple[Damage, str]] = {
+    "a link to itself": (loop, "symbolic link"),
+    "a link to the server's own files": (secret, "symbolic link"),
+    "a FIFO": (fifo, "FIFO"),
+    "a folder without end": (deep, "folders deep"),
+    "a link in its place": (elsewhere, "symbolic link"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_version_that_is_odd_hides_no_other(
+    running: RunningServer, goods: Path, what: str
+) -> None:
+    """Version 3 is, and version 2 comes after it."""
+    make, told = ODD[what]
+    for number in (3, 2):
+        staging = running.models / "m" / "staging"
+        shutil.copytree(goods / "2", staging)
+        if number == 3:
+            make(staging)
+        (running.models / "m" / "staging").rename(running.models / "m" / str(number))
+        if number == 3:
+            line = running.wait_for_log("load failed", model="m", version=3)
+            assert told in line["reason"]
+            assert ask(running) == 1
+    wait_until(lambda: ask(running) == 2, "the version after the odd one")
+    assert running.metric("horngate_repository_scan_failures_total") == 0
+    statuses = json.loads(running.http("/v1/models/m")[1])["model_version_status"]
+    (odd,) = [each for each in statuses if each["version"] == "3"]
+    assert told in odd["status"]["error_message"]
+
+
+@pytest.mark.parametrize("what", ["a FIFO", "a device", "ten megabytes"])
+def test_settings_that_are_odd_hold_nobody(running: RunningServer, goods: Path, what: str) -> None:
+    """The model keeps the settings that it had, and takes up new versions; so do others."""
+    settings = running.models / "m" / "model.toml"
+    if what == "a FIFO":
+        os.mkfifo(settings)
+    elif what == "a device":
+        settings.symlink_to("/dev/zero")
+    else:
+        settings.write_bytes(b"#" * 10_000_000)
+    line = running.wait_for_log("settings not taken", model="m")
+    assert "expected" in line["reason"]
+    shutil.copytree(goods / "1", running.models / "other" / "1")
+    running.wait_for_log("available", model="other")
+    shutil.copytree(goods / "2", running.models / "m" / "staging")
+    (running.models / "m" / "staging").rename(running.models / "m" / "2")
+    wait_until(lambda: ask(running) == 2, "the new version")
 
 
 def test_changed_signatures_are_refused_until_they_are_allowed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -198,3 +199,31 @@ def test_a_models_folder_that_is_not_there_is_logged_and_waited_for(tmp_path: Pa
         assert running.http("/readyz")[0] == 503
     finally:
         assert running.stop() == 0
+
+
+def test_what_a_killed_server_left_goes_with_the_next_start_and_a_living_ones_stays(
+    slow_repository: Path, tmp_path_factory: pytest.TempPathFactory, transport: str
+) -> None:
+    temporary = tmp_path_factory.mktemp("t")
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+
+    def start() -> RunningServer:
+        return RunningServer(
+            slow_repository, "--transport", transport, environment=environment, ready=False
+        )
+
+    def folders() -> set[Path]:
+        return set(temporary.glob("horngate-*"))
+
+    living = start()
+    kept = folders()
+    killed = start()
+    left = folders() - kept
+    assert killed.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert left <= folders(), "nothing else removes it"
+    last = start()
+    assert not left & folders()
+    assert kept <= folders()
+    for server in (living, last):
+        assert server.stop() == 0
+    assert folders() == set()

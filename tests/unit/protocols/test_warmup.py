@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ from horngate.errors import LoadError
 from horngate.protocols.pb.tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from horngate.protocols.tfserving.tensor import encode
 from horngate.protocols.tfserving.warmup import FILE, MOST, read_warm_up, write_warm_up
-from horngate.repository.extras import Hashes
-from horngate.repository.records import write_records
+from horngate.repository.extras import Hashes, write_checksums
+from horngate.repository.records import _checksum, write_records
 from horngate.repository.warm_up import Recorded, warm_up
 from horngate.scheduling.options import BatchingOptions
+from horngate.sizes import WARM_UP
 from horngate.tensors import DType, Signature, TensorSpec
 from tests.unit.scheduling.doubles import DoublingServable
 
@@ -124,3 +127,48 @@ def test_a_record_that_does_not_fit_the_signature_fails_the_load() -> None:
     wrong = Recorded("record 7", "serving_default", {"z": np.ones((1, 1), np.float32)})
     with pytest.raises(LoadError, match="record 7: expected inputs 'x', received 'z'"):
         warm_up(DoublingServable(), {}, BatchingOptions(), [wrong])
+
+
+@pytest.mark.parametrize("what", ["fifo", "link", "device", "folder", "long"])
+def test_the_file_is_a_regular_one_of_a_size(tmp_path: Path, what: str) -> None:
+    path = tmp_path / FILE
+    path.parent.mkdir()
+    match what:
+        case "fifo":
+            os.mkfifo(path)
+        case "link":
+            write_records(tmp_path / "elsewhere", [log("predict").SerializeToString()])
+            path.symlink_to(tmp_path / "elsewhere")
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "folder":
+            path.mkdir()
+        case "long":
+            with path.open("wb") as file:
+                file.truncate(WARM_UP + 1)
+    with pytest.raises(LoadError, match=r"tf_serving_warmup_requests': expected (a reg|at most)"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("length", [2**63 - 1, 2**40, 100])
+def test_a_length_that_lies_takes_no_memory(tmp_path: Path, length: int) -> None:
+    """With a checksum that holds, as whoever makes the file can make one."""
+    path = tmp_path / FILE
+    path.parent.mkdir()
+    header = length.to_bytes(8, "little")
+    path.write_bytes(header + _checksum(header) + b"short")
+    tracemalloc.start()
+    try:
+        with pytest.raises(LoadError, match=r"record 0: .*cut short"):
+            read(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_requests_that_differ_from_their_checksum_are_not_replayed(tmp_path: Path) -> None:
+    record(tmp_path, log("predict"))
+    write_checksums(tmp_path)
+    record(tmp_path, log("predict", "other"))
+    with pytest.raises(LoadError, match="differs from its checksum"):
+        read(tmp_path)
