@@ -56,7 +56,7 @@ ALLOWED: Final[Mapping[str, str]] = {
         ScatterNd Slice SpaceToBatch SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice
         StridedSliceGrad TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterSub
         TensorScatterUpdate TensorStridedSliceUpdate Tile Transpose ConjugateTranspose UnravelIndex
-        Unpack
+        Unpack XlaDynamicUpdateSlice
     """,
     "matrices": """
         BandedTriangularSolve BatchMatMul BatchMatMulV2 BatchMatMulV3 Cholesky CholeskyGrad Eig

@@ -80,11 +80,14 @@ class Graph:
             for name in self._called(place.node):
                 self._callers[name].append(place)
                 calls.append(name)
-        self._users: dict[str, list[Any]] = defaultdict(list)
-        for node in graph_def.node:
+        self._users: dict[str, list[Any]] = {
+            node.name: [] for node in graph_def.node if node.op == "VarHandleOp"
+        }
+        for node in graph_def.node if self._users else ():
             for name in node.input:
-                if not name.startswith("^"):
+                if not name.startswith("^") and _node_of(name) in self._users:
                     self._users[_node_of(name)].append(node)
+        self._fed: dict[frozenset[Fed], set[Fed]] = defaultdict(set)
 
     def places(self) -> Iterator[Place]:
         """Every node there is."""
@@ -187,15 +190,17 @@ class Graph:
             return False
         waiting = [Fed(place.function, place.node.input[position])]
         seen: set[Fed] = set()
+        known = self._fed[fed]
         while waiting:
             tensor = self._canonical(waiting.pop())
-            if tensor in fed or tensor in seen:
+            if tensor in fed or tensor in seen or tensor in known:
                 continue
             seen.add(tensor)
             before = self._before(tensor)
             if not before or len(seen) + len(before) > MOST_STEPS:
                 return False
             waiting += before
+        known |= seen
         return True
 
     def _canonical(self, tensor: Fed) -> Fed:

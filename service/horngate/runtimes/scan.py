@@ -94,7 +94,10 @@ def scan(meta_graph: Any, definitions: Definitions, *, objects: bool = False) ->
             plain.add(reached)
         all_.add(reached)
         for place in places:
-            position = root.allowed.get(place.node.op)
+            operation = place.node.op
+            position = root.allowed.get(operation)
+            if operation in found:
+                continue
             if position is not None and graph.is_fed(place, position, root.fed):
                 continue
             _look(place, root.where, graph, definitions, found)
