@@ -18,7 +18,7 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from horngate.errors import LoadError
+from horngate.errors import LoadError, in_full
 from horngate.repository.extras import Hashes
 from horngate.repository.files import private_folder
 from horngate.runtimes.scan import assets, scan
@@ -150,7 +150,7 @@ def _parsed(files: Files) -> Any:
     except Exception as error:  # text_format fails in several ways, by recursion too
         raise LoadError(
             f"{name}: expected a SavedModel, received what cannot be parsed; export it again",
-            detail=f"{type(error).__name__}: {error}",
+            detail=in_full(error),
         ) from error
     return saved_model
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from horngate.errors import InvalidRequest, LoadError
+from horngate.errors import InvalidRequest, LoadError, in_full
 from horngate.repository.extras import Hashes
 from horngate.runtimes import contents
 from horngate.runtimes.scan import assets, initialisation
@@ -67,7 +67,7 @@ class SavedModelRuntime:
             raise LoadError(
                 f"TensorFlow cannot load the SavedModel ({type(error).__name__}); the log has its "
                 "words; export the model again, or serve it where it was exported for",
-                detail=f"{type(error).__name__}: {error}",
+                detail=in_full(error),
             ) from error
 
 
