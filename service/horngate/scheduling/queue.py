@@ -124,18 +124,18 @@ class BatchQueue:
         runs alone, never cut.
         """
         expired: list[Work] = []
-        ripe_at: float | None = None
-        batch: list[Work] = []
-        if self._again and not self._lanes_first:
-            batch = self._take_again(now + takes, expired)
-        self._lanes_first = bool(batch)
+        if not self._again:
+            return self._take_ripe(now, takes, expired)
+        if self._lanes_first:
+            self._lanes_first = False
+            turn = self._take_ripe(now, takes, expired)
+            if turn.batch:
+                return turn._replace(ripe_at=now)
+        batch = self._take_again(now + takes, expired)
         if not batch:
-            batch, ripe_at = self._take_ripe(now, takes, expired)
-            if not batch and self._again:
-                batch = self._take_again(now + takes, expired)
-        if batch:
-            ripe_at = now if self._lanes or self._again else None
-        return Turn(batch, expired, ripe_at)
+            return self._take_ripe(now, takes, expired)
+        self._lanes_first = True
+        return Turn(batch, expired, now if self._lanes or self._again else None)
 
     def drain(self) -> list[Work]:
         """Empty the queue and return what was in it."""
@@ -158,9 +158,7 @@ class BatchQueue:
                 return batch
         return []
 
-    def _take_ripe(
-        self, now: float, takes: float, expired: list[Work]
-    ) -> tuple[list[Work], float | None]:
+    def _take_ripe(self, now: float, takes: float, expired: list[Work]) -> Turn:
         ripe_at: float | None = None
         for key in self._in_turn():
             lane = self._lanes[key]
@@ -175,8 +173,8 @@ class BatchQueue:
             else:
                 del self._lanes[key]
             if batch:
-                return batch, None
-        return [], ripe_at
+                return Turn(batch, expired, now if self._lanes else None)
+        return Turn([], expired, ripe_at)
 
     def _in_turn(self) -> list[tuple[int, LaneKey]]:
         keys = list(self._lanes)

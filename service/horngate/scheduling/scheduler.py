@@ -138,7 +138,9 @@ class Scheduler:
         if deadline is not None and deadline <= now:
             self._observer.refused(Refusal.EXPIRED, 1)
             raise _expired()
-        alone = not (self._options.enabled and self._batched(signature))
+        alone = not (
+            self._options.enabled and signature.batched and signature.name not in self._alone
+        )
         padded = self._options.pad_variable_length_inputs
         work = Work(signature, inputs, rows, deadline, alone=alone, padded=padded)
         work.enqueued = now
