@@ -67,7 +67,7 @@ def known_rows(signature: Signature, known: Sequence[Arrays]) -> list[Probe]:
         shape = shapes
         for index in np.unique(np.linspace(0, number - 1, KNOWN).astype(int)).tolist():
             row = {name: inputs[name][index : index + 1] for name in signature.inputs}
-            rows.setdefault(_identity(row), row)
+            rows.setdefault(identity(row), row)
     return [Probe(row) for row in list(rows.values())[:KNOWN]]
 
 
@@ -116,7 +116,8 @@ def edge_rows(
         yield group
 
 
-def _identity(row: Arrays) -> tuple[object, ...]:
+def identity(row: Arrays) -> tuple[object, ...]:
+    """Equal for equal rows, NaN included."""
     return tuple(
         tuple(array.ravel().tolist()) if array.dtype == object else array.tobytes()
         for array in row.values()

@@ -16,7 +16,14 @@ from typing import Final
 import numpy as np
 
 from horngate.repository.extras import ATOL, RTOL, Golden
-from horngate.repository.probes import FREE_SIZES, Probe, edge_rows, known_rows, usual_rows
+from horngate.repository.probes import (
+    FREE_SIZES,
+    Probe,
+    edge_rows,
+    identity,
+    known_rows,
+    usual_rows,
+)
 from horngate.servable import Clock, Servable
 from horngate.tensors import Array, Arrays, DType, Signature
 
@@ -108,6 +115,7 @@ class _Trial:
         self._clock = clock
         self._ends = ends
         self._largest = largest
+        self._seen: set[tuple[object, ...]] = set()
         self._rows: list[Probe] = []
         self._answers: list[dict[str, Array]] = []
         self._rtol, self._atol = _tolerances(signature, golden)
@@ -123,7 +131,10 @@ class _Trial:
         tame = [index for index, row in enumerate(self._rows) if not row.wild]
         wild = [index for index, row in enumerate(self._rows) if row.wild]
         if not tame:
-            raise _Mixes("the model refuses every row that was tried")
+            raise _Mixes(
+                "the model refuses every row that was tried; record requests that it takes for its "
+                "warm-up"
+            )
         if len(tame) < LEAST_ROWS:
             raise _Mixes("of all rows that were tried the model takes only one")
         np.random.default_rng(5).shuffle(tame)
@@ -153,6 +164,10 @@ class _Trial:
                 return
 
     def _takes(self, probe: Probe) -> bool:
+        """Whether the model takes the row. One that was run already is not kept twice."""
+        row = identity(probe.inputs)
+        if row in self._seen:
+            return True
         try:
             outputs = self._called(probe.inputs)
         except Exception as error:
@@ -160,13 +175,20 @@ class _Trial:
                 raise
             return False  # an engine may refuse values in any way
         self._check_rows(outputs, 1)
+        self._seen.add(row)
         self._rows.append(probe)
         self._answers.append(outputs)
         return True
 
     def _ask_again(self, rows: Iterable[int]) -> None:
         for index in rows:
-            wrong = self._mismatch(self._answers[index], self._called(self._rows[index].inputs))
+            try:
+                answer = self._called(self._rows[index].inputs)
+            except Exception as error:
+                if isinstance(error, _OutOfTime):
+                    raise
+                raise _Mixes("the model refuses a row that it took before") from error
+            wrong = self._mismatch(self._answers[index], answer)
             if wrong is not None:
                 raise _Mixes(f"the model answers otherwise when it is asked again: {wrong}")
 

@@ -291,7 +291,8 @@ class Scheduler:
         other's rows.
         """
         name = batch[0].signature.name
-        self._alone = {**self._alone, name: f"{reason}, as a batch of requests has shown"}
+        with self._lock:
+            self._alone = {**self._alone, name: f"{reason}, as a batch of requests has shown"}
         self._observer.rows_differed(name, rows, reason)
         self._again([[work] for work in batch])
 

@@ -106,7 +106,7 @@ def test_a_model_that_takes_only_what_is_recorded_is_tried_with_that() -> None:
         return x * 2
 
     known = {"x": np.array([[6e7, 6e7], [7e7, 7e7], [8e7, 8e7]], np.float32)}
-    assert found(Model(choosy)) == "the model refuses every row that was tried"
+    assert found(Model(choosy)).startswith("the model refuses every row that was tried; record")
     assert not found(Model(choosy), known)
     assert found(Model(lambda x: choosy(x)[::-1]), known)
 
@@ -206,3 +206,26 @@ def test_inputs_are_brought_to_the_edge_one_by_one_where_all_together_are_refuse
             return {"y": np.where(np.isnan(x).any(), 0, x + index[:, None]).astype(np.float32)}
 
     assert found(Two()).startswith("a row's answer changes")
+
+
+def test_a_row_that_comes_twice_is_one_row() -> None:
+    def only_zeros(x: Array) -> Array:
+        if x.any():
+            raise ValueError("not zero")
+        return x
+
+    assert found(Model(only_zeros, DType.INT32, (None,))) == (
+        "of all rows that were tried the model takes only one"
+    )
+
+
+def test_a_model_that_refuses_what_it_took_is_left_alone() -> None:
+    taken: set[bytes] = set()
+
+    def once(x: Array) -> Array:
+        if x.tobytes() in taken:
+            raise RuntimeError("again")
+        taken.add(x.tobytes())
+        return x
+
+    assert found(Model(once)) == "the model refuses a row that it took before"
