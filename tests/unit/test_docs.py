@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from horngate import sizes
 from horngate.config.server import ServerSettings
 from horngate.observability.metrics import Metrics
 from horngate.repository.policy import VersionOptions
@@ -74,6 +75,17 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
+
+
+@pytest.mark.parametrize(
+    "bound", [name for name in vars(sizes) if name.isupper() and not name.startswith("_")]
+)
+def test_every_bound_of_a_file_is_told(bound: str) -> None:
+    size: int = getattr(sizes, bound)
+    units = {"GiB": 1024**3, "MiB": 1024**2, "KiB": 1024}
+    unit, of = next((unit, of) for unit, of in units.items() if size >= of)
+    told = prose(ROOT / "docs" / "security.md").partition("## Files that others write")[2]
+    assert f"{size // of} {unit}" in told.partition("\n## ")[0]
 
 
 def test_a_link_to_a_heading_is_made_as_github_makes_it() -> None:
