@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 from typing import IO, Final
 
@@ -22,10 +23,15 @@ KINDS: Final = "biufcS"
 TEXT_BYTES: Final = 64
 """What a string takes as an object of Python, besides its bytes."""
 
-_HEADERS: Final = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+LISTED: Final = 64 * 1024
+"""Bytes of the list of members: each becomes an object many times its size."""
+
+_END: Final = struct.Struct("<4s8xII2x")
+"""The end of an archive without a comment: its mark, and the size and the place of the list."""
+
+_END_64: Final = slice(-42, -38)
+"""Where an archive of another size says so."""
+
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Of these the reader unpacks no more than it is asked for."""
 
@@ -38,6 +44,7 @@ class Archive:
     """
 
     def __init__(self, content: bytes, room: int) -> None:
+        _hold_list(content)
         self._zip = zipfile.ZipFile(io.BytesIO(content))
         self.room = room
 
@@ -69,11 +76,18 @@ class Archive:
         return array.reshape(shape, order="F" if by_column else "C")
 
 
+def _hold_list(content: bytes) -> None:
+    mark, size, _ = _END.unpack(content[-_END.size :].rjust(_END.size))
+    if mark != b"PK\5\6" or content[_END_64] == b"PK\6\7" or size > LISTED:
+        raise ValueError("expected a few arrays as numpy stores them, received another archive")
+
+
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[np.generic], bool]:
-    read = _HEADERS.get(np.lib.format.read_magic(file))
-    if read is None:
-        raise ValueError(f"{name}: expected numpy's format 1.0 or 2.0, received another")
-    shape, by_column, dtype = read(file)
+    # What numpy writes but for records of many fields. A header of later formats may name any
+    # length, which numpy reads before it looks at it.
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError(f"{name}: expected numpy's format 1.0, received another")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype.kind not in KINDS or not dtype.itemsize or any(extent < 0 for extent in shape):
         raise ValueError(f"{name}: expected an array of numbers or byte strings, received {dtype}")
     return shape, dtype, by_column

@@ -88,13 +88,17 @@ def source_names(version: Path) -> list[str]:
     return [name for name in extras.file_names(version) if Path(name).parts[0] != extra]
 
 
-def read_compiled(version: Path) -> CompiledRecord | None:
+def read_compiled(version: Path, files: Files | None = None) -> CompiledRecord | None:
     """The record; None where the version was never compiled.
+
+    Args:
+        version: its folder.
+        files: reads it, and holds it against its checksum; None for any content.
 
     Raises:
         LoadError: it is there and cannot be read.
     """
-    document = extras.read_json(version / RECORD)
+    document = extras.read_json(version / RECORD, files)
     if document is None:
         return None
     try:

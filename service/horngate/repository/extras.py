@@ -139,7 +139,7 @@ def read_goldens(version: Path, files: Files | None = None) -> dict[str, Golden]
     read = VersionFiles(version).read if files is None else files.read
     room = GOLDENS_UNPACKED
     try:
-        for signature, entry in (read_json(version / GOLDENS) or {}).items():
+        for signature, entry in (read_json(version / GOLDENS, files) or {}).items():
             sides: dict[str, dict[str, Array]] = {"inputs": {}, "outputs": {}}
             content = read(str(FOLDER / entry["file"]), min(GOLDEN, room))
             archive = Archive(content, room - len(content))
@@ -342,18 +342,22 @@ def _as_float(array: Array) -> Array:
     return np.atleast_1d(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path, files: Files | None = None) -> dict[str, Any] | None:
     """The JSON object in a file directly in ``FOLDER`` of a version; None where there is no file.
+
+    Args:
+        path: the file.
+        files: reads it, and holds it against its checksum; None for any content.
 
     Raises:
         LoadError: it is something else, or larger than ``sizes.RECORD``.
     """
     version, name = path.parents[len(FOLDER.parts)], str(FOLDER / path.name)
-    files = VersionFiles(version)
-    if not files.exists(name):
+    reader = VersionFiles(version) if files is None else files
+    if not reader.exists(name):
         return None
     try:
-        content = json.loads(files.read(name, RECORD))
+        content = json.loads(reader.read(name, RECORD))
     except (ValueError, RecursionError) as error:
         raise LoadError(
             f"{path.name} cannot be read: expected JSON, received something else",

@@ -63,7 +63,7 @@ def read_rows(version: Path, engine: str, files: Files) -> dict[str, str] | None
         files: shared with another check of the same files, so that each is read once.
     """
     try:
-        document = extras.read_json(version / RECORD) or {}
+        document = extras.read_json(version / RECORD, files) or {}
         if document.get("rules") != RULES:
             return None
         entry = document["engines"][engine]

@@ -73,7 +73,7 @@ class OnnxRuntime:
 
     def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> OnnxServable:
         files = files or Hashes(folder)
-        record = read_compiled(folder)
+        record = read_compiled(folder, files)
         if record is None:
             raise LoadError("expected a compiled form, received none; run `horngate compile`")
         wrong = unusable(folder, record, files, leave_forms=True)

@@ -18,6 +18,7 @@ import pytest
 from horngate.errors import LoadError
 from horngate.reading import Take
 from horngate.repository.archive import Archive
+from horngate.repository.compiled import read_compiled
 from horngate.repository.curve import read_curve
 from horngate.repository.extras import (
     CHECKSUMS,
@@ -35,6 +36,7 @@ from horngate.repository.extras import (
     verify_checksums,
     write_checksums,
     write_golden,
+    write_json,
     write_provenance,
 )
 from horngate.repository.files import VersionFiles
@@ -274,6 +276,27 @@ def goldens_of(version: Path, content: bytes, dtype: str = "float32", signatures
     return version
 
 
+def long_header() -> bytes:
+    """A header of numpy's second format that says that it is gigabytes long, and is long."""
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("inputs/x.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(b"\x93NUMPY\2\0" + (2**32 - 1).to_bytes(4, "little"))
+        for part in [b" " * 2**20] * 160:
+            file.write(part)
+    return made.getvalue()
+
+
+def many_members() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(f"{number}", b"")
+    return made.getvalue()
+
+
 def npz(
     descr: str,
     shape: str,
@@ -314,6 +337,9 @@ BOMBS = {
     "objects": npz("|O", "(1,)", [b"cos\nsystem\n."]),
     "records": npz("|V8", "(1,)", [bytes(8)]),
     "texts": npz("<U4", "(1,)", [bytes(16)]),
+    "a header without end": long_header(),
+    "members without end": many_members(),
+    "a list that is elsewhere": many_members() + b"PK\5\6".ljust(22, b"\0"),
 }
 
 
@@ -473,6 +499,20 @@ def test_what_differs_from_its_checksum_is_not_handed_out(version: Path, tmp_pat
         with pytest.raises(LoadError, match=r"saved_model\.pb differs from its checksum"):
             use()
     assert not target.exists()
+
+
+@pytest.mark.parametrize("read", [read_goldens, read_compiled])
+def test_a_record_that_is_swapped_after_it_was_hashed_is_refused(
+    version: Path, read: Callable[[Path, Hashes], object]
+) -> None:
+    name = {read_goldens: GOLDENS, read_compiled: FOLDER / "compiled.json"}[read]
+    write_json(version / name, {})
+    write_checksums(version)
+    hashes = Hashes(version)
+    assert verify_checksums(version, hashes)
+    write_json(version / name, {"swapped": {}})
+    with pytest.raises(LoadError, match=r"\.json has changed while it was loaded"):
+        read(version, hashes)
 
 
 def test_a_file_that_changes_between_two_readings_is_refused(version: Path, tmp_path: Path) -> None:
