@@ -501,11 +501,12 @@ def test_what_differs_from_its_checksum_is_not_handed_out(version: Path, tmp_pat
     assert not target.exists()
 
 
-@pytest.mark.parametrize("read", [read_goldens, read_compiled])
+@pytest.mark.parametrize(
+    ("read", "name"), [(read_goldens, GOLDENS), (read_compiled, FOLDER / "compiled.json")]
+)
 def test_a_record_that_is_swapped_after_it_was_hashed_is_refused(
-    version: Path, read: Callable[[Path, Hashes], object]
+    version: Path, read: Callable[[Path, Hashes], object], name: Path
 ) -> None:
-    name = {read_goldens: GOLDENS, read_compiled: FOLDER / "compiled.json"}[read]
     write_json(version / name, {})
     write_checksums(version)
     hashes = Hashes(version)
