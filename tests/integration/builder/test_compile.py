@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -329,12 +331,26 @@ def test_the_command_names_what_is_there(
     assert sentence in said
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> str:
+        raise OSError(errno.EROFS, "Read-only file system")
+
     folder = save(tmp_path, serving_default=(lambda x: {"y": x}, FLOATS))
-    (folder / FOLDER.parent).mkdir()
-    (folder / FOLDER).symlink_to("/proc/nothing")
-    with pytest.raises(PublishError, match="expected a folder that can be written to: "):
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(PublishError, match="can be written to: Read-only file system"):
         compile_version(folder)
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    folder = save(tmp_path / "m", serving_default=(lambda x: {"y": x}, FLOATS))
+    (folder / FOLDER.parent).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (folder / FOLDER).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LoadError, match=r"'assets.extra/horngate': .* received a symbolic link"):
+        compile_version(folder)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_publish_says_what_became_of_compiling(
