@@ -7,9 +7,9 @@ knows how, and nothing above knows which engine it has. A second engine is one m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from horngate.tensors import Array, Arrays, Signature
 
@@ -69,6 +69,14 @@ class Servable(Protocol):
 
     def close(self) -> None:
         """Give back what the model holds. Called once, when no ``run`` is under way."""
+
+
+@runtime_checkable
+class Suggests(Protocol):
+    """A servable that knows inputs which its model may take, though nobody has recorded any."""
+
+    def suggested(self, signature: str) -> Sequence[Arrays]:
+        """Such inputs of ``signature``, [n, …] each; none where nothing is known of it."""
 
 
 class Loads(Protocol):

@@ -24,7 +24,7 @@ from horngate.repository.probes import (
     known_rows,
     usual_rows,
 )
-from horngate.servable import Clock, Servable
+from horngate.servable import Clock, Servable, Suggests
 from horngate.tensors import Array, Arrays, DType, Signature
 
 RULES: Final = 1
@@ -85,6 +85,8 @@ def establish(
             continue
         golden = goldens.get(name)
         known = [*([] if golden is None else [golden.inputs]), *recorded.get(name, ())]
+        if not known and isinstance(servable, Suggests):
+            known.extend(servable.suggested(name))
         trial = _Trial(
             servable, signature, golden, clock=clock, ends=ends, largest=max(largest, LEAST_ROWS)
         )

@@ -1,4 +1,4 @@
-"""SavedModels on TensorFlow: with ``contents``, the only file of the server that knows TensorFlow.
+"""SavedModels on TensorFlow, which only this file, ``contents`` and ``example_features`` know.
 
 A version is loaded and run the way TensorFlow Serving does it: a graph, a session, the
 signature's tensors by name. That is what "loads in TensorFlow Serving" means, and for a small
@@ -21,6 +21,7 @@ from tensorflow.core.protobuf import config_pb2
 from horngate.errors import InvalidRequest, LoadError, in_full
 from horngate.repository.extras import Hashes
 from horngate.runtimes import contents
+from horngate.runtimes.example_features import made_up_examples
 from horngate.runtimes.scan import assets, initialisation
 from horngate.servable import Files
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
@@ -142,6 +143,15 @@ class SavedModelServable:
                 detail=_reason(error),
             ) from error
         return {name: _array(result) for name, result in zip(known.outputs, results, strict=True)}
+
+    def suggested(self, signature: str) -> list[Arrays]:
+        """See ``servable.Suggests``: serialized examples, for a signature that takes only those."""
+        inputs = self._signatures[signature].inputs
+        spec = next(iter(inputs.values()))
+        if len(inputs) != 1 or spec.dtype is not DType.STRING or spec.shape != (None,):
+            return []
+        examples = made_up_examples(self._session.graph.as_graph_def())
+        return [{spec.name: np.array(examples, object)}] if examples else []
 
     def close(self) -> None:
         self._functions.clear()

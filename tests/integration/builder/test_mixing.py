@@ -124,3 +124,9 @@ def test_trials_are_the_same_every_time(seed: int, tmp_path: Path) -> None:
     assert found_on(servable) == {
         "any_large": "a row's answer changes with the rows beside it: output 'y': values differ"
     }
+
+
+def test_examples_are_made_up_for_what_parses_them(small_models: Served) -> None:
+    """Nobody published it, and it refuses all texts that are no examples with its features."""
+    folder = small_models.repository / "classic" / "1"
+    assert not found_on(SavedModelRuntime().load(folder))
