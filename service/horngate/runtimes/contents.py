@@ -46,6 +46,7 @@ _HINTS: Final = frozenset(
         "_noinline",
     }
     | {"_num_original_outputs", "_output_shapes", "_read_only_resource_inputs", "_stateful"}
+    | {"_user_specified_name"}
 )
 """Attributes of TensorFlow's own that a graph may keep. They are no part of an operation's
 definition; others tell the runtime where to put memory, what to fuse and whom to wait for."""
@@ -182,11 +183,19 @@ def _cut(meta_graph: Any, reached: Reached) -> None:
 def _plain(graph_def: Any) -> None:
     """Take off what tells TensorFlow how to run a graph, but for hints that are known."""
     for node in graph_def.node:
-        _plain_attributes(node.attr)
+        _plain_node(node)
     for function in graph_def.library.function:
         _plain_attributes(function.attr)
+        for argument in function.arg_attr.values():
+            _plain_attributes(argument.attr)
         for node in function.node_def:
-            _plain_attributes(node.attr)
+            _plain_node(node)
+
+
+def _plain_node(node: Any) -> None:
+    _plain_attributes(node.attr)
+    for hint in ("experimental_type", "experimental_debug_info"):
+        node.ClearField(hint)
 
 
 def _plain_attributes(attributes: Any) -> None:

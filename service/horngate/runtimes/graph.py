@@ -97,6 +97,15 @@ class Graph:
             for node in function.node_def:
                 yield Place(node, function.signature.name)
 
+    def attributes(self) -> Iterator[Any]:
+        """Those of every node and of every function."""
+        for place in self.places():
+            yield place.node.attr
+        for function in self._graph_def.library.function:
+            yield function.attr
+            for argument in function.arg_attr.values():
+                yield argument.attr
+
     def faults(self) -> Iterator[str]:
         """What makes a graph mean several things, or more than it holds; in words."""
         if len(self._nodes) < len(self._graph_def.node):
@@ -177,8 +186,8 @@ class Graph:
 
     def _called(self, node: Any) -> list[str]:
         """The functions of the graph that ``node`` names."""
-        names = [node.op, *_functions_in(node.attr)]
-        return [name for name in names if name in self.functions]
+        named = [each.name for value in values_in(node.attr) for each in functions_in(value)]
+        return [name for name in (node.op, *named) if name in self.functions]
 
     def is_fed(self, place: Place, position: int, fed: frozenset[Fed]) -> bool:
         """Whether the input at ``position`` is always one of ``fed``, whoever calls.
@@ -272,15 +281,18 @@ def _stand_ins(library: Any) -> dict[str, list[str]]:
     return found
 
 
-def _functions_in(attributes: Any) -> Iterator[str]:
-    """Functions that attributes name; a function may itself be given functions as attributes."""
+def values_in(attributes: Any) -> Iterator[Any]:
+    """Every ``AttrValue``, those that a function is given as its own attributes included."""
     waiting = [attributes]
     while waiting:
         for value in waiting.pop().values():
-            named = [value.func] if value.HasField("func") else value.list.func
-            for function in named:
-                yield function.name
-                waiting.append(function.attr)
+            yield value
+            waiting += [function.attr for function in functions_in(value)]
+
+
+def functions_in(value: Any) -> Any:
+    """The functions that an ``AttrValue`` names."""
+    return [value.func] if value.HasField("func") else value.list.func
 
 
 def _shared_name(handle: Any) -> bytes:

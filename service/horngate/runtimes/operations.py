@@ -29,6 +29,10 @@ LEFT_OUT: Final = re.compile(
 reason to refuse one where nothing that is run leads to it, because TensorFlow is then not given it.
 All of it keeps a state, or works on one: importing a graph evaluates no such operation."""
 
+HANDLES: Final = frozenset({20, 21, 120, 121})
+"""Dtypes, as TensorFlow numbers them, whose values stand for an object of the running engine: made
+from bytes they would be one that nothing in the model has made."""
+
 NOBODY: Final = "nobody has looked at what it does"
 UNWRITTEN: Final = "gives memory that nobody has written"
 
@@ -89,8 +93,15 @@ def _transforms(attributes: Any) -> str | None:
     return None
 
 
+def _parses(attributes: Any) -> str | None:
+    kind = attributes.get("out_type")
+    plain = kind is not None and kind.type and kind.type not in HANDLES
+    return None if plain else "makes handles of a caller's bytes"
+
+
 _LOOKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "PrintV2": _prints,
+    "ParseTensor": _parses,
     "Empty": _writes_all("init", otherwise=False),
     "Eig": _writes_all("compute_v", otherwise=True),
     "SelfAdjointEigV2": _writes_all("compute_v", otherwise=True),

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from horngate.runtimes.graph import Fed, Graph, Place, Reached
+from horngate.runtimes.graph import Fed, Graph, Place, Reached, values_in
 from horngate.runtimes.operations import (
     FILLING,
+    HANDLES,
     LEFT_OUT,
     NOBODY,
     RESTORING,
@@ -133,10 +134,13 @@ def _twisted(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
         if definitions(name) is not None:
             yield Finding(f"a function called {name!r}", "stands for an operation", "the graph")
     unpacked = 0
-    for place in graph.places():
-        for value in place.node.attr.values():
+    for attributes in graph.attributes():
+        for value in values_in(attributes):
             tensors = [value.tensor] if value.HasField("tensor") else value.list.tensor
-            unpacked += sum(map(_beyond_the_file, tensors))
+            for tensor in tensors:
+                unpacked += _beyond_the_file(tensor)
+                if tensor.dtype in HANDLES:
+                    yield Finding("a constant", "stands for what only a run can have", "the graph")
     if unpacked > MOST_UNPACKED:
         yield Finding(
             f"constants of {unpacked} bytes that the file has not got",

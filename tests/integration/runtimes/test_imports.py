@@ -150,6 +150,85 @@ def unpacks(_: Path) -> Model:
     return model
 
 
+def unpacks_as_a_caller_says(_: Path) -> Model:
+    """The constant's value is an attribute of an attribute."""
+    model = unpacks(_)
+    value = model.graph.node[-1].attr["value"].tensor
+    call = model.call(model.function(tf.identity).signature.name)
+    call.name = "call"
+    call.attr["f"].func.attr["value"].tensor.CopyFrom(value)
+    del model.graph.node[2]
+    return model
+
+
+def forges_a_handle(_: Path) -> Model:
+    model = plain()
+    constant(model, "handle", 1.0)
+    tensor = model.graph.node[-1].attr["value"].tensor
+    tensor.dtype = types_pb2.DT_VARIANT
+    tensor.variant_val.add(type_name="tensorflow::TensorList")
+    return model
+
+
+def parses_handles(_: Path) -> Model:
+    model = plain()
+    node = model.graph.node.add(name="parsed", op="ParseTensor", input=["bytes"])
+    node.attr["out_type"].type = types_pb2.DT_VARIANT
+    return model
+
+
+def is_given_a_function_by_default(path: Path) -> Model:
+    """What a function calls unless it is told otherwise."""
+    model = Model()
+    hostile = model.function(writing(path))
+    outer = model.calling("given", "func")
+    outer.signature.attr[0].default_value.func.name = hostile.signature.name
+    call = outer.node_def.add(name="call", op="StatefulPartitionedCall", input=["x"])
+    call.attr["f"].placeholder = "given"
+    model.call("outer")
+    return model
+
+
+def restores_for_callers(_: Path) -> Model:
+    """The signature's input is the name of the file that variables are restored from."""
+    model = plain()
+    node = model.graph.node.add(
+        name="restored", op="RestoreV2", input=["prefix", "names", "slices"]
+    )
+    node.attr["dtypes"].list.type.append(FLOAT)
+    model.graph.node.add(name="prefix", op="Placeholder").attr["dtype"].type = TEXT
+    constant(model, "names", [b"w"])
+    constant(model, "slices", [b""])
+    model.meta.saver_def.filename_tensor_name = "prefix:0"
+    model.meta.saver_def.restore_op_name = "restored"
+    model.meta.signature_def["theirs"].inputs["prefix"].name = "prefix:0"
+    model.meta.signature_def["theirs"].outputs["y"].name = "restored:0"
+    return model
+
+
+def fills_from_what_is_not_given(path: Path) -> Model:
+    """Through a variable that something else than an assignment may set."""
+
+    def run(x: Any) -> Any:
+        name = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name="n")
+        again = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name="n")
+        given = tf.raw_ops.AssignVariableOp(resource=name, value=tf.constant("", name="asset"))
+        with tf.control_dependencies([given]):
+            other = tf.raw_ops.AssignVariableOp(resource=again, value=tf.constant(str(path)))
+        with tf.control_dependencies([other]):
+            read = tf.raw_ops.ReadVariableOp(resource=name, dtype=tf.string)
+        table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="t")
+        tf.raw_ops.InitializeTableFromTextFileV2(
+            table_handle=table, filename=read, key_index=-2, value_index=-1, name="fill"
+        )
+        return x
+
+    model = traced(run)
+    model.meta.collection_def["legacy_init_op"].node_list.value.append("fill")
+    model.meta.asset_file_def.add(filename="words").tensor_info.name = "asset:0"
+    return model
+
+
 def empty(_: Path) -> Model:
     return traced(lambda x: x + tf.raw_ops.Empty(shape=tf.shape(x), dtype=tf.float32, init=False))
 
@@ -280,6 +359,12 @@ def dials(_: Path) -> Model:
         (doubles, "more than 2000000 nodes, with every call written out"),
         (calls_deeply, "more than 100 calls within each other"),
         (unpacks, "bytes that the file has not got"),
+        (unpacks_as_a_caller_says, "bytes that the file has not got"),
+        (forges_a_handle, "a constant (stands for what only a run can have)"),
+        (parses_handles, "ParseTensor (makes handles of a caller's bytes)"),
+        (is_given_a_function_by_default, "WriteFile (reads or writes files) in the function"),
+        (restores_for_callers, "RestoreV2 (reads or writes files) in signature 'theirs'"),
+        (fills_from_what_is_not_given, "InitializeTableFromTextFileV2 (reads or writes files)"),
         (empty, "Empty (gives memory that nobody has written)"),
         (empty_as_a_caller_says, "Empty (gives memory that nobody has written)"),
         (transforms_in_no_mode, "ImageProjectiveTransformV3 (gives memory that nobody has"),
@@ -346,9 +431,12 @@ def test_how_to_run_is_not_for_the_file_to_say(tmp_path: Path) -> None:
     call.attr["executor_type"].s = b"ANY"
     call.attr["_scoped_allocator"].list.i.extend([1, 2])
     call.attr["_forward_input"].list.i.extend([0, 0])
+    call.experimental_type.type_id = 7
     folder = model.save(tmp_path / "source")
     for objects in (False, True):
-        attributes = contents.looked_at(Hashes(folder), objects=objects).graph_def.node[1].attr
+        node = contents.looked_at(Hashes(folder), objects=objects).graph_def.node[1]
+        assert not node.HasField("experimental_type")
+        attributes = node.attr
         kept = config_pb2.ConfigProto.FromString(attributes["config_proto"].s)
         assert kept == config_pb2.ConfigProto(allow_soft_placement=True)
         assert attributes["executor_type"].s == b""
