@@ -186,7 +186,9 @@ class Graph:
 
     def _called(self, node: Any) -> list[str]:
         """The functions of the graph that ``node`` names."""
-        named = [each.name for value in values_in(node.attr) for each in functions_in(value)]
+        if not self.functions:
+            return []
+        named = [each.name for found in values_in(node.attr) for each in functions_in(*found)]
         return [name for name in (node.op, *named) if name in self.functions]
 
     def is_fed(self, place: Place, position: int, fed: frozenset[Fed]) -> bool:
@@ -281,18 +283,21 @@ def _stand_ins(library: Any) -> dict[str, list[str]]:
     return found
 
 
-def values_in(attributes: Any) -> Iterator[Any]:
-    """Every ``AttrValue``, those that a function is given as its own attributes included."""
+def values_in(attributes: Any) -> Iterator[tuple[str, Any]]:
+    """The kind of every ``AttrValue`` and itself, with those that functions in it are given."""
     waiting = [attributes]
     while waiting:
         for value in waiting.pop().values():
-            yield value
-            waiting += [function.attr for function in functions_in(value)]
+            kind = value.WhichOneof("value")
+            yield kind, value
+            waiting += [function.attr for function in functions_in(kind, value)]
 
 
-def functions_in(value: Any) -> Any:
+def functions_in(kind: str, value: Any) -> Any:
     """The functions that an ``AttrValue`` names."""
-    return [value.func] if value.HasField("func") else value.list.func
+    if kind == "func":
+        return (value.func,)
+    return value.list.func if kind == "list" else ()
 
 
 def _shared_name(handle: Any) -> bytes:

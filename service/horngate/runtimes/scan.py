@@ -135,9 +135,10 @@ def _twisted(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
             yield Finding(f"a function called {name!r}", "stands for an operation", "the graph")
     unpacked = 0
     for attributes in graph.attributes():
-        for value in values_in(attributes):
-            tensors = [value.tensor] if value.HasField("tensor") else value.list.tensor
-            for tensor in tensors:
+        for kind, value in values_in(attributes):
+            if kind not in ("tensor", "list"):
+                continue
+            for tensor in [value.tensor] if kind == "tensor" else value.list.tensor:
                 unpacked += _beyond_the_file(tensor)
                 if tensor.dtype in HANDLES:
                     yield Finding("a constant", "stands for what only a run can have", "the graph")
