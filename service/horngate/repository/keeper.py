@@ -81,7 +81,14 @@ class Keeper:
         self._poll_seconds = poll_seconds
         self._load_seconds = load_seconds
         self._wake = threading.Event()
-        self._tasks = Tasks(clock, self._wake.set, start=start_task, at_once=at_once)
+        self._tasks = Tasks(
+            clock,
+            self._wake.set,
+            stuck=self._stuck,
+            came_back=self._came_back,
+            start=start_task,
+            at_once=at_once,
+        )
         self._reconciler = Reconciler(
             repository,
             source.settings,
@@ -212,6 +219,13 @@ class Keeper:
             follows()
         except Exception as error:  # noqa: BLE001 - a defect in one keeps no other from being done
             self._observer.keeper_failed(error)
+
+    def _stuck(self, task: Task) -> None:
+        self._observer.load_stuck(task.owner, task.number, task.progress.step, task.seconds)
+
+    def _came_back(self, task: Task) -> None:
+        self._observer.load_came_back(task.owner, task.number, self._tasks.seconds(task))
+        self._reconciler.room_again()
 
     def _answer(self) -> None:
         """Answer the orders whose models are at rest, and conclude that the start is over."""

@@ -7,12 +7,12 @@ core and for memory. Of one model a version is loaded at a time, unless that tak
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from horngate.errors import ConfigError, LoadError, NoRoom
+from horngate.repository.closings import CLOSE, Closings
 from horngate.repository.loader import Load
 from horngate.repository.memory import RoomTaken
 from horngate.repository.model import Failure, Loading, Model
@@ -36,7 +36,6 @@ MOST_STUCK: Final = 16
 
 SETTINGS: Final = "settings"
 LOAD: Final = "load"
-CLOSE: Final = "close"
 
 ReadSettings = Callable[[ModelFolder], ModelSettings]
 """Reads a model's settings, on a thread that it may hold for ever; raises ``ConfigError``."""
@@ -64,8 +63,9 @@ class Reconciler:
         self._clock = clock
         self._tasks = tasks
         self._load_seconds = load_seconds
-        self._wake = wake
-        self._drained: deque[ServedVersion] = deque()
+        self._closings = Closings(
+            tasks, observer, seconds=load_seconds, wake=wake, closed=self._closed
+        )
         self._stopping = False
 
     def follow(self, model: Model, folder: ModelFolder, *, whole: bool) -> None:
@@ -136,8 +136,7 @@ class Reconciler:
 
     def close_drained(self) -> None:
         """Begin to close the retired versions whose last request has ended."""
-        while self._drained:
-            self._begin_close(self._drained.popleft())
+        self._closings.begin_drained()
 
     def stop(self) -> None:
         """Load nothing more, refuse what is still queued, and close every version."""
@@ -180,7 +179,6 @@ class Reconciler:
     def _settings_read(
         self, model: Model, task: Task, stamp: object, settings: ModelSettings
     ) -> None:
-        self._came_back(task)
         late = model.reading is None and model.settings_stamp == stamp and self._held(model)
         if model.reading is task or late:
             model.reading = None
@@ -191,11 +189,10 @@ class Reconciler:
             self.advance(model)
 
     def _settings_refused(self, model: Model, task: Task, error: Exception) -> None:
-        self._came_back(task)
         self._refuse_settings(model, task, error)
 
     def _settings_late(self, model: Model, task: Task) -> None:
-        self._stuck(task)
+        self._tasks.give_up(task)
         error = ConfigError(
             f"{model.name}: expected settings that can be read within {task.seconds:g} s, and they "
             "were not; look at the disk, then write them anew"
@@ -262,12 +259,11 @@ class Reconciler:
         loading.task.progress.give_up()
 
     def _loaded(self, model: Model, task: Task, version: ServedVersion, seconds: float) -> None:
-        self._came_back(task)
         loading = self._load_ended(model, task)
         if loading is None or not self._asked_for(model, task.number):
-            self._begin_close(version)
+            self._closings.begin(version)
         elif (wrong := self._wrong(model, version)) is not None:
-            self._begin_close(version)
+            self._closings.begin(version)
             self._failed(model, task.number, loading.fingerprint, wrong)
         else:
             self._put_live(model, version, loading, seconds)
@@ -311,10 +307,9 @@ class Reconciler:
             load_seconds=seconds,
         )
         if before is not None:
-            before.retire(partial(self._drained_one, before))
+            self._closings.retire(before)
 
     def _load_failed(self, model: Model, task: Task, error: Exception) -> None:
-        self._came_back(task)
         loading = self._load_ended(model, task)
         if loading is not None and isinstance(error, RoomTaken):
             # It is tried again when one of the others has ended; at once where they all have.
@@ -322,21 +317,19 @@ class Reconciler:
                 self.advance(model)
             return
         if loading is None:
-            self._room_again()
+            self.room_again()
         else:
             self._failed(model, task.number, loading.fingerprint, error)
         self._go_on()
 
     def _load_left(self, model: Model, task: Task) -> None:
-        self._came_back(task)
         self._load_ended(model, task)
-        self._room_again()
+        self.room_again()
         self._go_on()
 
     def _load_late(self, model: Model, task: Task) -> None:
-        if not task.progress.give_up():
+        if not self._tasks.give_up(task):
             return  # it ends just now
-        self._stuck(task)
         loading = self._load_ended(model, task)
         if loading is not None:
             error = LoadError(
@@ -376,32 +369,10 @@ class Reconciler:
     def _retire(self, model: Model, version: ServedVersion) -> None:
         model.drop_live(version.number)
         self._change(model, version.number, State.UNLOADING)
-        version.retire(partial(self._drained_one, version))
+        self._closings.retire(version)
 
-    def _drained_one(self, version: ServedVersion) -> None:
-        # Called where the last request ended: closing is left to another thread.
-        self._drained.append(version)
-        self._wake()
-
-    def _begin_close(self, version: ServedVersion) -> None:
-        task = Task(CLOSE, version.model, self._load_seconds, version.number)
-
-        def close(progress: Progress) -> Continue:
-            progress.step = "closing"
-            version.close()
-            return partial(self._closed, version, task)
-
-        task.work, task.failed = close, partial(self._not_closed, version, task)
-        task.late = partial(self._stuck, task)
-        self._tasks.begin(task)
-
-    def _not_closed(self, version: ServedVersion, task: Task, error: Exception) -> None:
-        self._observer.keeper_failed(error)
-        self._closed(version, task)  # it is gone all the same
-
-    def _closed(self, version: ServedVersion, task: Task) -> None:
-        self._came_back(task)
-        self._room_again()
+    def _closed(self, version: ServedVersion) -> None:
+        self.room_again()
         model = self._repository.held().get(version.model)
         if model is not None and version.number in {*model.live, *model.loading}:
             return  # it is replaced by itself, under new settings say
@@ -412,23 +383,14 @@ class Reconciler:
         elif model.status_of(version.number).state is State.UNLOADING:
             self._change(model, version.number, State.END)
 
-    def _room_again(self) -> None:
+    def room_again(self) -> None:
+        """Memory, or a thread, was given back: what failed for want of it may be tried again."""
         for model in self._repository.held().values():
             for number, failure in list(model.failed.items()):
                 if failure.no_room:
                     model.forget_failure(number)
                     model.at_rest = False
         self.advance_all()
-
-    def _stuck(self, task: Task) -> None:
-        task.stuck = True
-        self._observer.load_stuck(task.owner, task.number, task.progress.step, task.seconds)
-
-    def _came_back(self, task: Task) -> None:
-        if task.stuck:
-            task.stuck = False
-            self._observer.load_came_back(task.owner, task.number, self._tasks.seconds(task))
-            self._room_again()
 
     def _held(self, model: Model) -> bool:
         return self._repository.held().get(model.name) is model

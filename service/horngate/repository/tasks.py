@@ -19,7 +19,7 @@ from horngate.servable import Clock
 SLOW_SECONDS: Final = 5.0
 """A task that takes longer keeps nobody waiting any more: the next is begun beside it."""
 
-Continue: TypeAlias = Callable[[], None]
+Continue: TypeAlias = Callable[[], object]
 """What follows from a task, for the thread that decides."""
 
 Work: TypeAlias = "Callable[[Progress], Continue]"
@@ -95,7 +95,7 @@ class Task:
         work: what is done; what it returns is run by the thread that decides, late or not.
         failed: run by that thread instead, with what ``work`` raised, or why there is no thread.
         late: called once by the thread that decides, if it takes longer.
-        stuck: whether that thread has concluded that it will not come back.
+        stuck: whether that thread has given it up, and it has not come back.
     """
 
     def __init__(self, what: str, owner: str, seconds: float, number: int = 0) -> None:
@@ -117,6 +117,8 @@ class Tasks:
     Args:
         clock: seconds.
         wake: called from a task's thread when it has ended.
+        stuck: told of a task that does not come back.
+        came_back: told of such a task that does after all.
         start: how a thread is had.
         at_once: how many of the tasks that are begun ``in_turn`` run beside each other, those that
             are slow left out.
@@ -127,11 +129,15 @@ class Tasks:
         clock: Clock,
         wake: Callable[[], None],
         *,
+        stuck: Callable[[Task], None] = lambda _: None,
+        came_back: Callable[[Task], None] = lambda _: None,
         start: Start = start_thread,
         at_once: int = 1,
     ) -> None:
         self._clock = clock
         self._wake = wake
+        self._tell_stuck = stuck
+        self._tell_came_back = came_back
         self._start = start
         self._at_once = at_once
         self._running: tuple[Task, ...] = ()
@@ -186,6 +192,9 @@ class Tasks:
             task, follows = self._ended.popleft()
             self._running = tuple(each for each in self._running if each is not task)
             self._in_turn.discard(task)
+            if task.stuck:
+                task.stuck = False
+                taken.append(partial(self._tell_came_back, task))
             taken.append(follows)
         return taken
 
@@ -206,6 +215,13 @@ class Tasks:
         for task in late:
             task.is_late = True
         return [task.late for task in late]
+
+    def give_up(self, task: Task) -> bool:
+        """Wait for ``task`` no longer and tell of it; False where it ends just now."""
+        task.stuck = task.progress.give_up()
+        if task.stuck:
+            self._tell_stuck(task)
+        return task.stuck
 
     def next_due(self) -> float | None:
         """Seconds until a task is late or no longer holds others up; None where none will be."""
