@@ -206,6 +206,7 @@ class Keeper:
         order = self._looking_for
         if order is not None and order.came + self._load_seconds <= self._clock():
             order.expire(self._load_seconds)
+            self._looking_for = None
 
     def _take(self) -> bool:
         """Do what follows from the tasks that have ended; whether there were any."""

@@ -21,7 +21,7 @@ ALL: Final = "*"
 
 
 class Source(Protocol):
-    """Belongs to the keeper's thread."""
+    """``look``, and what changes the source, run one after another; ``settings`` beside them."""
 
     @property
     def path(self) -> Path:

@@ -472,6 +472,7 @@ def test_an_order_that_a_disk_holds_up_is_told_in_time(tmp_path: Path, own: bool
     house.pass_time(LOAD_SECONDS)
     with pytest.raises(LoadError, match="expected to look at the models within 300 s"):
         answer.result()
+    assert house.keeper._seconds_to_rest() > 0, "the keeper rests while the disk hangs"
     house.work()
     assert house.live("a") == ((1,) if own else ())
 
