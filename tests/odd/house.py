@@ -1,0 +1,376 @@
+"""One server that meets every case beside a good model, and what must not happen meanwhile."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+from urllib.error import HTTPError
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from horngate.builder.publish import publish_saved_model
+from horngate.client import Client
+from horngate.config.server import KEYS
+from horngate.errors import HorngateError
+from tests.odd.case import Case, Place
+from tests.odd.graphs import drawn
+from tests.serving import RunningServer
+
+SECRET: Final = "the canary sings at a quarter past nine"
+OPERATOR: Final = "the-token-of-the-operator"
+CALLER: Final = "the-token-of-a-caller"
+TOKENS: Final = f"""
+[operator]
+token = "{OPERATOR}"
+admin = true
+predict = ["*"]
+
+[caller]
+token = "{CALLER}"
+predict = ["*"]
+"""
+SECONDS: Final = 20.0
+"""How long a load may take before the server counts as held."""
+
+LOAD_SECONDS: Final = 6
+GROWTH: Final = 768
+"""MiB that a load may take on top of what the server holds."""
+
+Asked = dict[str, Any]
+
+
+class Reply(NamedTuple):
+    status: int
+    body: str
+
+
+class Described(NamedTuple):
+    """What is told of a live version."""
+
+    engine: str
+    engine_reason: str
+    batched: bool
+    alone: str
+
+
+class Answer(NamedTuple):
+    """What became of publishing: why it was refused, what became of compiling, what is left."""
+
+    refused: str
+    compiled: str
+    left: list[str]
+
+
+class House:
+    """Made once for all cases."""
+
+    def __init__(self, root: Path) -> None:
+        self.repository = root / "models"
+        self.published = root / "published"
+        self.outside = root / "outside"
+        self.secret = self.outside / "secret.txt"
+        self._bases = root / "bases"
+        self._root = root
+        for folder in (self.repository, self.outside, self._bases):
+            folder.mkdir()
+        self.secret.write_text(SECRET)
+        (self.outside / "folder").mkdir()
+        self._tokens = root / "tokens.toml"
+        self._tokens.write_text(TOKENS)
+        self._make_bases()
+        shutil.copytree(self._bases / "published", self.repository / "good" / "1")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._watch = Watch(self.outside)
+        self._server: RunningServer | None = None
+        self._publisher: Publisher | None = None
+        self._said: list[str] = []
+
+    def _make_bases(self) -> None:
+        exported = self._bases / "plain"
+        model = drawn(lambda x: x + 1)
+        model.save(exported)
+        (exported / "assets").mkdir()
+        (exported / "assets" / "words.txt").write_text("horn\nivory\n")
+        done = publish_saved_model(exported, self._bases / "made", "m")
+        done.folder.rename(self._bases / "published")
+
+    def copy(self, base: str, folder: Path) -> Path:
+        return Path(shutil.copytree(self._bases / base, folder))
+
+    # What is asked of the server.
+
+    @property
+    def server(self) -> RunningServer:
+        if self._server is None:
+            flags = ["--model-control-mode=explicit", "--load-model=good", "--poll-seconds=3600"]
+            flags += [f"--tokens-file={self._tokens}", "--stuck-seconds=3", "--drain-seconds=2"]
+            if "load_seconds" in KEYS:
+                flags.append(f"--load-seconds={LOAD_SECONDS}")
+            self._server = RunningServer(self.repository, *flags)
+        return self._server
+
+    def load(self, model: str) -> Reply:
+        """Order the model to be loaded, and wait for what becomes of it."""
+        return self._post(f"/v2/repository/models/{quote(model, safe='')}/load")
+
+    def status(self, model: str, version: int) -> tuple[str, str]:
+        """State and error of a version, as the operator is told; a caller is told no more."""
+        reply = self._get(f"/v1/models/{quote(model, safe='')}/versions/{version}")
+        self._get(f"/v1/models/{quote(model, safe='')}", CALLER)
+        assert reply.status == 200, reply
+        (one,) = json.loads(reply.body)["model_version_status"]
+        return one["state"], one["status"].get("error_message", "")
+
+    def described(self, model: str, version: int = 1) -> Described:
+        name = quote(model, safe="")
+        reply = self._get(f"/v2/models/{name}/versions/{version}/config")
+        if reply.status == 501:  # complex numbers, which that protocol lacks
+            return Described("", "", batched=False, alone="")
+        assert reply.status == 200, reply
+        config = json.loads(reply.body)
+        told = {
+            key: value.get("string_value", "")
+            for key, value in config.get("parameters", {}).items()
+        }
+        return Described(
+            engine=config["backend"],
+            engine_reason=told.get("engine_reason", ""),
+            batched=int(config.get("max_batch_size", 0)) > 0,
+            alone=told.get("rows_reason", ""),
+        )
+
+    def ask(self, model: str, inputs: Asked, signature: str = "serving_default") -> Asked:
+        with Client(self.server.address, token=CALLER, retries=0) as client:
+            answer = client.predict(model, inputs, signature=signature, timeout=SECONDS)
+            self._said.append(repr(dict(answer)))
+            return dict(answer)
+
+    def refused(self, model: str, inputs: Asked, signature: str) -> None:
+        """The model refuses these values, and the caller is told in a designed error."""
+        with pytest.raises(HorngateError) as error:
+            self.ask(model, inputs, signature)
+        told = str(error.value)
+        self._said.append(told)
+        assert str(self._root) not in told
+        assert "Traceback" not in told
+
+    def ask_together(self, model: str, asked: list[Asked], signature: str) -> list[Asked]:
+        """Several callers at the same time, each as often as needed for some to share a run."""
+        answers: list[Asked] = [{} for _ in asked]
+
+        def one(number: int) -> None:
+            answers[number] = self.ask(model, asked[number], signature)
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(len(asked))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers
+
+    def _get(self, path: str, token: str = OPERATOR) -> Reply:
+        return self._http(urllib.request.Request(self._url(path)), token)
+
+    def _post(self, path: str) -> Reply:
+        return self._http(urllib.request.Request(self._url(path), b"{}"), OPERATOR)
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server.http_port}{path}"
+
+    def _http(self, request: urllib.request.Request, token: str) -> Reply:
+        request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as reply:
+                told = Reply(reply.status, reply.read().decode())
+        except HTTPError as error:
+            told = Reply(error.code, error.read().decode())
+        except OSError as error:
+            self._end()
+            pytest.fail(f"the server was held, or ended: {error}")
+        self._said.append(told.body)
+        return told
+
+    def publish(self, source: Path) -> Answer:
+        """Publish a SavedModel as ``horngate publish`` does."""
+        if self._publisher is None:
+            self._publisher = Publisher(self.published)
+        try:
+            answer = self._publisher.publish(source)
+        except AssertionError:
+            self._publisher.end()
+            self._publisher = None
+            raise
+        self._said.append(repr(answer))
+        return answer
+
+    # A case, from its making to what must hold after it.
+
+    def meet(self, case: Case, name: str) -> None:
+        place = Place(self, name)
+        server = self.server
+        begun = len(server.log)
+        self._said.clear()
+        case.make(place)
+        self._watch.read()
+        _forget_peak(server)
+        held = _resident(server)
+        try:
+            case.becomes.meet(self, place)
+            self._hold(server, begun, held)
+        except BaseException:
+            if server.process.poll() is not None:
+                self._end()
+                pytest.fail(f"the server ended with {server.process.returncode}: {server.log[-3:]}")
+            raise
+        finally:
+            self._clear(place)
+
+    def _hold(self, server: RunningServer, begun: int, held: int) -> None:
+        """The neighbour answers, and nothing was read, written, dialled, told or taken."""
+        good = self.ask("good", {"x": np.array([3.0], np.float32)})
+        assert good["y"].tolist() == [4.0]
+        page = self._get("/").body
+        log = "\n".join(json.dumps(line, ensure_ascii=False) for line in server.log[begun:])
+        assert "Traceback" not in log, log
+        assert len(log) < 20_000, log[:2000]
+        for text in (*self._said, page, log):
+            assert SECRET not in text
+        touched = self._watch.read()
+        assert not touched, f"touched outside: {touched}"
+        assert sorted(each.name for each in self.outside.iterdir()) == ["folder", "secret.txt"]
+        self._watch.read()
+        with pytest.raises(BlockingIOError):
+            self._listener.accept()
+        assert _peak(server) - held < GROWTH, f"{_peak(server)} MiB after {held} MiB"
+
+    def _clear(self, place: Place) -> None:
+        if self._server is not None and self._server.process.poll() is None:
+            self._post(f"/v2/repository/models/{quote(place.name, safe='')}/unload")
+        remove(place.model)
+        shutil.rmtree(self.published, ignore_errors=True)
+        for each in self.outside.iterdir():
+            if each.name not in ("folder", "secret.txt"):
+                remove(each)
+        self._watch.read()
+
+    def _end(self) -> None:
+        if self._server is not None:
+            self._server.stop(signal.SIGKILL)
+            self._server = None
+
+    def close(self) -> None:
+        """End what was started; the server has to end as it should."""
+        self._listener.close()
+        self._watch.close()
+        if self._publisher is not None:
+            self._publisher.end()
+        if self._server is not None:
+            assert self._server.stop() == 0
+
+
+def remove(path: Path) -> None:
+    """Whatever it is, and however it is named."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
+
+
+def _forget_peak(server: RunningServer) -> None:
+    Path("/proc", str(server.process.pid), "clear_refs").write_text("5")
+
+
+def _figure(server: RunningServer, key: str) -> int:
+    text = Path("/proc", str(server.process.pid), "status").read_text()
+    found = re.search(rf"{key}:\s+(\d+) kB", text)
+    assert found is not None
+    return int(found[1]) >> 10
+
+
+def _peak(server: RunningServer) -> int:
+    return _figure(server, "VmHWM")
+
+
+def _resident(server: RunningServer) -> int:
+    return _figure(server, "VmRSS")
+
+
+class Watch:
+    """Sees whoever opens, reads, makes or changes a file of a folder, by Linux's inotify."""
+
+    _EVENT: Final = struct.Struct("iIII")
+    _SEEN: Final = 0x1 | 0x2 | 0x20 | 0x100  # accessed, modified, opened, made
+
+    def __init__(self, folder: Path) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._handle = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self._handle >= 0
+        assert self._libc.inotify_add_watch(self._handle, bytes(folder), self._SEEN) >= 0
+
+    def read(self) -> list[str]:
+        """The names of the files that were touched since the last time; "" for the folder."""
+        try:
+            data = os.read(self._handle, 1 << 16)
+        except BlockingIOError:
+            return []
+        names = []
+        while data:
+            _, _, _, length = self._EVENT.unpack_from(data)
+            names.append(data[self._EVENT.size : self._EVENT.size + length].rstrip(b"\0").decode())
+            data = data[self._EVENT.size + length :]
+        return sorted(set(names))
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+class Publisher:
+    """A process that publishes what it is told, so that the tests outlive whatever it meets."""
+
+    def __init__(self, repository: Path) -> None:
+        self._repository = repository
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.odd.publisher"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        )
+
+    def publish(self, source: Path) -> Answer:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        told = json.dumps({"source": str(source), "repository": str(self._repository)})
+        self._process.stdin.write(told.encode() + b"\n")
+        self._process.stdin.flush()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            assert selector.select(3 * SECONDS), "publishing did not end"
+        line = self._process.stdout.readline()
+        assert line, f"the publisher ended with {self._process.wait()}"
+        return Answer(**json.loads(line))
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
