@@ -1,4 +1,4 @@
-"""SavedModels written node by node: nothing is traced, and nothing of them runs while they are made.
+"""SavedModels written node by node: nothing is traced, and nothing of them runs meanwhile.
 
 A node that is named by its operation alone gets inputs that fit, so that what is refused is a graph
 that TensorFlow would take.
@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import attr_value_pb2, node_def_pb2
+from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -44,8 +45,10 @@ class Shape(NamedTuple):
 def info(
     tensor: str, dtype: Any = tf.float32, shape: Iterable[int | None] | None = FREE
 ) -> meta_graph_pb2.TensorInfo:
-    """A tensor of a signature."""
-    made = meta_graph_pb2.TensorInfo(name=tensor, dtype=tf.as_dtype(dtype).as_datatype_enum)
+    """A tensor of a signature; without a dtype, an operation."""
+    made = meta_graph_pb2.TensorInfo(name=tensor)
+    if dtype is not None:
+        made.dtype = tf.as_dtype(dtype).as_datatype_enum
     if shape is None:
         made.tensor_shape.unknown_rank = True
         return made
@@ -94,11 +97,13 @@ class Body:
         if dtype in _BARE:
             self.add(name, "Placeholder", dtype=tf.as_dtype(dtype), shape=Shape(()))
         else:
-            given = fed.get(argument, "" if dtype == tf.string.as_datatype_enum else 0)
-            self.constant(name, given, dtype)
-        output = {"Placeholder": "output", "Const": "output"}
-        kind = "Placeholder" if dtype in _BARE else "Const"
-        return f"{name}:{output[kind]}:0" if self._function else f"{name}:0"
+            nothing = "" if dtype == tf.string.as_datatype_enum else _zero(dtype)
+            self.constant(name, fed.get(argument, nothing), dtype)
+        return f"{name}:output:0" if self._function else f"{name}:0"
+
+
+def _zero(dtype: int) -> Any:
+    return np.zeros((), tf.as_dtype(dtype).as_numpy_dtype)
 
 
 def _attributes(definition: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +113,8 @@ def _attributes(definition: Any, given: dict[str, Any]) -> dict[str, Any]:
             values[attribute.name] = given[attribute.name]
         elif not attribute.HasField("default_value"):
             values[attribute.name] = _default(attribute)
+        elif attribute.type == "int":
+            values[attribute.name] = attribute.default_value.i
     return values | {key: given[key] for key in given if key not in values}
 
 
@@ -145,37 +152,34 @@ def _dtypes(argument: Any, values: Mapping[str, Any]) -> list[int]:
 
 def _write(attribute: Any, value: Any) -> None:
     if isinstance(value, list):
+        attribute.list.SetInParent()
         for each in value:
             one = attr_value_pb2.AttrValue()
             _write(one, each)
             kind = one.WhichOneof("value")
             getattr(attribute.list, kind).append(getattr(one, kind))
-        if not value:
-            attribute.list.SetInParent()
-        return
-    match value:
-        case bool():
-            attribute.b = value
-        case int():
-            attribute.i = value
-        case float():
-            attribute.f = value
-        case bytes():
-            attribute.s = value
-        case str():
-            attribute.s = value.encode()
-        case tf.DType():
-            attribute.type = value.as_datatype_enum
-        case Given():
-            attribute.placeholder = value.name
-        case Func():
-            attribute.func.name = value.name
-            for key, inner in value.given.items():
-                _write(attribute.func.attr[key], inner)
-        case Shape():
-            _write_shape(attribute.shape, value.sizes)
-        case _:
-            attribute.tensor.CopyFrom(value)
+    elif isinstance(value, Func):
+        attribute.func.name = value.name
+        for key, inner in value.given.items():
+            _write(attribute.func.attr[key], inner)
+    elif isinstance(value, Shape):
+        _write_shape(attribute.shape, value.sizes)
+    elif isinstance(value, tf.DType):
+        attribute.type = value.as_datatype_enum
+    elif isinstance(value, Given):
+        attribute.placeholder = value.name
+    elif isinstance(value, str):
+        attribute.s = value.encode()
+    else:
+        _write_plain(attribute, value)
+
+
+def _write_plain(attribute: Any, value: Any) -> None:
+    for kind, field in ((bool, "b"), (int, "i"), (float, "f"), (bytes, "s")):
+        if isinstance(value, kind):
+            setattr(attribute, field, value)
+            return
+    attribute.tensor.CopyFrom(value)
 
 
 def _write_shape(shape: Any, sizes: tuple[int, ...] | None) -> None:
@@ -188,16 +192,16 @@ def _write_shape(shape: Any, sizes: tuple[int, ...] | None) -> None:
 
 
 class Function(Body):
-    """A function of the library: ``x`` float32 in, ``y`` float32 out; more nodes are to be added."""
+    """A function of the library: ``x`` float32 in, ``y`` float32 out; nodes are to be added."""
 
-    def __init__(self, library: Any, name: str, *, attributes: Mapping[str, str] | None = None) -> None:
+    def __init__(self, library: Any, name: str, attributes: Mapping[str, str]) -> None:
         self.definition = library.function.add()
         signature = self.definition.signature
         signature.name = name
         signature.is_stateful = True
         signature.input_arg.add(name="x", type=tf.float32.as_datatype_enum)
         signature.output_arg.add(name="y", type=tf.float32.as_datatype_enum)
-        for key, kind in (attributes or {}).items():
+        for key, kind in attributes.items():
             signature.attr.add(name=key, type=kind)
         super().__init__(self.definition.node_def, function=True)
 
@@ -233,7 +237,7 @@ class Model(Body):
         return self
 
     def function(self, name: str, **attributes: str) -> Function:
-        return Function(self.graph.library, name, attributes=attributes)
+        return Function(self.graph.library, name, attributes)
 
     def call(self, function: Func | str, *, name: str = "y", fed: str = "x", **more: Any) -> Any:
         """``name`` is what ``function`` makes of ``fed``."""
@@ -277,8 +281,3 @@ def drawn(
         claimed = shape if out is None else out
         model.signature.outputs[key].CopyFrom(info(value.name, value.dtype, claimed))
     return model
-
-
-def node(op: str) -> node_def_pb2.NodeDef:
-    """A node by itself."""
-    return node_def_pb2.NodeDef(name="odd", op=op)

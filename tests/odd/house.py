@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import dataclasses
 import json
-import os
 import re
-import selectors
 import shutil
 import signal
 import socket
-import struct
-import subprocess
-import sys
 import threading
-import urllib.request
+from http.client import HTTPConnection
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, NamedTuple
-from urllib.error import HTTPError
 from urllib.parse import quote
 
 import numpy as np
@@ -31,9 +22,11 @@ from horngate.config.server import KEYS
 from horngate.errors import HorngateError
 from tests.odd.case import Case, Place
 from tests.odd.graphs import drawn
+from tests.odd.publishing import Answer, Publisher
+from tests.odd.watch import Watch
 from tests.serving import RunningServer
 
-SECRET: Final = "the canary sings at a quarter past nine"
+CANARY: Final = "the canary sings at a quarter past nine"
 OPERATOR: Final = "the-token-of-the-operator"
 CALLER: Final = "the-token-of-a-caller"
 TOKENS: Final = f"""
@@ -70,14 +63,6 @@ class Described(NamedTuple):
     alone: str
 
 
-class Answer(NamedTuple):
-    """What became of publishing: why it was refused, what became of compiling, what is left."""
-
-    refused: str
-    compiled: str
-    left: list[str]
-
-
 class House:
     """Made once for all cases."""
 
@@ -90,7 +75,7 @@ class House:
         self._root = root
         for folder in (self.repository, self.outside, self._bases):
             folder.mkdir()
-        self.secret.write_text(SECRET)
+        self.secret.write_text(CANARY)
         (self.outside / "folder").mkdir()
         self._tokens = root / "tokens.toml"
         self._tokens.write_text(TOKENS)
@@ -188,24 +173,23 @@ class House:
         return answers
 
     def _get(self, path: str, token: str = OPERATOR) -> Reply:
-        return self._http(urllib.request.Request(self._url(path)), token)
+        return self._http("GET", path, token)
 
     def _post(self, path: str) -> Reply:
-        return self._http(urllib.request.Request(self._url(path), b"{}"), OPERATOR)
+        return self._http("POST", path, OPERATOR)
 
-    def _url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server.http_port}{path}"
-
-    def _http(self, request: urllib.request.Request, token: str) -> Reply:
-        request.add_header("Authorization", f"Bearer {token}")
+    def _http(self, method: str, path: str, token: str) -> Reply:
+        connection = HTTPConnection("127.0.0.1", self.server.http_port, timeout=SECONDS)
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as reply:
-                told = Reply(reply.status, reply.read().decode())
-        except HTTPError as error:
-            told = Reply(error.code, error.read().decode())
+            body = b"{}" if method == "POST" else None
+            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+            reply = connection.getresponse()
+            told = Reply(reply.status, reply.read().decode())
         except OSError as error:
             self._end()
             pytest.fail(f"the server was held, or ended: {error}")
+        finally:
+            connection.close()
         self._said.append(told.body)
         return told
 
@@ -253,7 +237,7 @@ class House:
         assert "Traceback" not in log, log
         assert len(log) < 20_000, log[:2000]
         for text in (*self._said, page, log):
-            assert SECRET not in text
+            assert CANARY not in text
         touched = self._watch.read()
         assert not touched, f"touched outside: {touched}"
         assert sorted(each.name for each in self.outside.iterdir()) == ["folder", "secret.txt"]
@@ -312,65 +296,3 @@ def _peak(server: RunningServer) -> int:
 
 def _resident(server: RunningServer) -> int:
     return _figure(server, "VmRSS")
-
-
-class Watch:
-    """Sees whoever opens, reads, makes or changes a file of a folder, by Linux's inotify."""
-
-    _EVENT: Final = struct.Struct("iIII")
-    _SEEN: Final = 0x1 | 0x2 | 0x20 | 0x100  # accessed, modified, opened, made
-
-    def __init__(self, folder: Path) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._handle = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        assert self._handle >= 0
-        assert self._libc.inotify_add_watch(self._handle, bytes(folder), self._SEEN) >= 0
-
-    def read(self) -> list[str]:
-        """The names of the files that were touched since the last time; "" for the folder."""
-        try:
-            data = os.read(self._handle, 1 << 16)
-        except BlockingIOError:
-            return []
-        names = []
-        while data:
-            _, _, _, length = self._EVENT.unpack_from(data)
-            names.append(data[self._EVENT.size : self._EVENT.size + length].rstrip(b"\0").decode())
-            data = data[self._EVENT.size + length :]
-        return sorted(set(names))
-
-    def close(self) -> None:
-        os.close(self._handle)
-
-
-class Publisher:
-    """A process that publishes what it is told, so that the tests outlive whatever it meets."""
-
-    def __init__(self, repository: Path) -> None:
-        self._repository = repository
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.odd.publisher"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
-        )
-
-    def publish(self, source: Path) -> Answer:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        told = json.dumps({"source": str(source), "repository": str(self._repository)})
-        self._process.stdin.write(told.encode() + b"\n")
-        self._process.stdin.flush()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            assert selector.select(3 * SECONDS), "publishing did not end"
-        line = self._process.stdout.readline()
-        assert line, f"the publisher ended with {self._process.wait()}"
-        return Answer(**json.loads(line))
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()

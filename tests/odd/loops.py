@@ -54,7 +54,7 @@ def functions_by_the_power_of_two(place: Place) -> None:
 def initialisation_that_does_not_end(place: Place) -> None:
     with tf.Graph().as_default() as drawn_graph:
         again = tf.while_loop(lambda _: True, lambda i: i + 1, [tf.constant(0)])
-        with tf.control_dependencies([again]):
+        with tf.control_dependencies(tf.nest.flatten(again)):
             tf.no_op(name="start")
     model = Model()
     nodes, library = drawn_graph.as_graph_def().node, drawn_graph.as_graph_def().library
@@ -92,6 +92,18 @@ def loops_on_a_value(place: Place) -> None:
     place.save(drawn(run))
 
 
+def more_than_the_machine(place: Place) -> None:
+    """4 TiB of ones, of which a sum is asked: TensorFlow waits ten seconds for so much memory."""
+    model = Model()
+    model.constant("sizes", [2**40], tf.int64)
+    model.constant("value", 1.0)
+    model.constant("zero", 0)
+    model.add("fill", "Fill", "sizes", "value", T=FLOAT, index_type=tf.int64)
+    model.add("sum", "Sum", "fill", "zero", T=FLOAT, Tidx=tf.int32, keep_dims=False)
+    model.add("y", "AddV2", "x", "sum", T=FLOAT)
+    place.save(model)
+
+
 CASES: Final = [
     Case("a function that calls itself", a_function_of_itself, refused("again")),
     Case("two functions that call each other", two_functions_of_each_other, refused("ping")),
@@ -101,6 +113,7 @@ CASES: Final = [
          Served((([1.0], [1.0]),))),
     Case("an initialisation that does not end", initialisation_that_does_not_end,
          refused("seconds")),
+    Case("more memory than the machine has", more_than_the_machine, refused("seconds")),
     Case("a model that loops on zeros", loops_on_zeros, refused("seconds")),
     Case("a model that loops on a value", loops_on_a_value,
          Served((([1.0], [2.0]),), refuses_last=([666.0],))),

@@ -21,7 +21,7 @@ def versions(*names: str | bytes) -> Callable[[Place], None]:
     def make(place: Place) -> None:
         place.model.mkdir()
         for name in names:
-            place.good().rename(os.fsdecode(os.path.join(os.fsencode(place.model), os.fsencode(name))))
+            place.good().rename(place.model / os.fsdecode(name))
 
     return make
 
@@ -31,15 +31,13 @@ def model_named(name: str | bytes) -> Callable[[Place], None]:
 
     def make(place: Place) -> None:
         place.good()
-        target = os.path.join(os.fsencode(place.model.parent), os.fsencode(name))
-        os.rename(os.fsencode(place.model), target)
-        place.model = place.model.parent / os.fsdecode(name)
+        place.model = place.model.rename(place.model.parent / os.fsdecode(name))
         place.name = os.fsencode(name).decode("utf-8", "replace")
 
     return make
 
 
-def inputs(*keys: str, also: str = "") -> Callable[[], Model]:
+def inputs(*keys: str) -> Callable[[], Model]:
     """A model whose input goes by each of the names."""
 
     def make() -> Model:
@@ -190,7 +188,7 @@ _MODELS: Final = [
     Case("a model that begins with a dash", model_named("-odd"), Unknown()),
     Case("a model with a space", model_named("an odd one"), Unknown()),
     Case("a model with a line break", model_named("odd\none"), Unknown()),
-    Case("a model with letters of another alphabet", model_named("оdd"), Unknown()),
+    Case("a model with letters of another alphabet", model_named("\u043edd"), Unknown()),
     Case("a model in bytes that are no text", model_named(b"odd\xff"), Unknown()),
     Case("a model with 129 characters", model_named("m" * 129), Unknown()),
     Case("a model named like a device of another system", model_named("NUL.txt"), GIVES),

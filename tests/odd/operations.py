@@ -7,21 +7,25 @@ there yet, ``{outside}`` their folder, and ``{address}`` where nobody may call.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import tensorflow as tf
 
 from tests.odd.case import Case, Make, Place, Served, refused
-from tests.odd.graphs import Func, Given, Model, Shape
+from tests.odd.graphs import Func, Model, Shape
 
 FILES: Final = "reads or writes files"
 NETWORK: Final = "reaches the network"
 PYTHON: Final = "runs Python"
 PROGRAM: Final = "runs a program that it carries or names"
 ENDS: Final = "ends the process"
-NOBODY: Final = "nobody has looked at what it does"
+TRAINING: Final = "feeds a training, which serving has none of"
+MEMORY: Final = "gives memory that nobody has written"
+WAITS: Final = "waits for other callers, or mixes them"
 
-def kept(op: str, fed: dict[str, Any], **attributes: Any) -> list[Case]:
+
+def kept(op: str, fed: Mapping[str, Any], **attributes: Any) -> list[Case]:
     """What every SavedModel keeps of its training is left out where nothing leads to it."""
     return [
         Case(f"{op}, which nothing leads to", node(op, fed, attributes), Served(batched=True)),
@@ -38,7 +42,7 @@ FLOAT: Final = tf.float32
 
 
 def node(
-    op: str, fed: dict[str, Any], attributes: dict[str, Any], *, reached: bool = False
+    op: str, fed: Mapping[str, Any], attributes: Mapping[str, Any], *, reached: bool = False
 ) -> Make:
     """``op`` in the graph, and nothing that leads to it unless it is to be ``reached``."""
 
@@ -51,7 +55,7 @@ def node(
     return make
 
 
-def _told(values: dict[str, Any], place: Place) -> dict[str, Any]:
+def _told(values: Mapping[str, Any], place: Place) -> dict[str, Any]:
     return {key: _filled(value, place) for key, value in values.items()}
 
 
@@ -65,13 +69,15 @@ def _filled(value: Any, place: Place) -> Any:
     )
 
 
-def one(op: str, does: str, fed: dict[str, Any] | None = None, **attributes: Any) -> Case:
+def one(op: str, does: str, fed: Mapping[str, Any] | None = None, **attributes: Any) -> Case:
     told = op if does == ANY else f"{op} ({does})"
     return Case(f"{op}, which nothing leads to", node(op, fed or {}, attributes), refused(told))
 
 
 SAVED: Final = {"filename": "{target}", "tensor_names": ["w"], "data": 1.0}
-RECORDS: Final = {"output_types": [STRING], "output_shapes": [Shape(())]}
+RECORDS: Final[dict[str, Any]] = {"output_types": [STRING], "output_shapes": [Shape(())]}
+
+CALLED: Final[dict[str, Any]] = {"token": "pyfunc_0"}
 
 _FILES: Final = [
     one("ReadFile", FILES, {"filename": "{secret}"}),
@@ -148,15 +154,15 @@ _NETWORK: Final = [
 ]  # fmt: skip
 
 _PROGRAMS: Final = [
-    one("PyFunc", PYTHON, token="pyfunc_0", Tin=[FLOAT], Tout=[FLOAT]),
-    one("EagerPyFunc", PYTHON, token="pyfunc_0", Tin=[FLOAT], Tout=[FLOAT]),
+    one("PyFunc", PYTHON, **CALLED, Tin=[FLOAT], Tout=[FLOAT]),
+    one("EagerPyFunc", PYTHON, **CALLED, Tin=[FLOAT], Tout=[FLOAT]),
     one("GeneratorDataset", PYTHON, init_func=Func("plain"), next_func=Func("plain"),
         finalize_func=Func("plain"), Tinit_func_args=[], Tnext_func_args=[],
         Tfinalize_func_args=[], **RECORDS),
     one("OneShotIterator", ANY, dataset_factory=Func("plain"), **RECORDS),
     one("DatasetFromGraph", PROGRAM, {"graph_def": b"\x12\x02\x0a\x00"}),
-    one("MlirPassthroughOp", PROGRAM, mlir_module="module {}", Tinputs=[FLOAT], Toutputs=[FLOAT]),
-    one("XlaCallModule", ANY, version=9, module="module {}", Sout=[Shape(())], Tin=[FLOAT],
+    one("MlirPassthroughOp", PROGRAM, mlir_module="module {{}}", Tinputs=[FLOAT], Toutputs=[FLOAT]),
+    one("XlaCallModule", ANY, version=9, module="module {{}}", Sout=[Shape(())], Tin=[FLOAT],
         Tout=[FLOAT], platforms=["CPU"]),
     one("XlaCustomCallV2", PROGRAM, call_target_name="gotcha", backend_config="",
         has_side_effect=True, operands=[FLOAT], result_dtypes=[FLOAT],
@@ -168,196 +174,19 @@ _PROGRAMS: Final = [
 ]  # fmt: skip
 
 _STATES: Final = [
-    one("TensorDataset", NOBODY, Toutput_types=[FLOAT], output_shapes=[Shape(())]),
-    one("IteratorV2", NOBODY, shared_name="i", container="", **RECORDS),
-    one("DeserializeIterator", NOBODY),
-    one("FIFOQueueV2", ANY, component_types=[FLOAT]),
-    one("RandomShuffleQueueV2", ANY, component_types=[FLOAT]),
-    one("Barrier", ANY, component_types=[FLOAT]),
-    one("Stage", ANY, dtypes=[FLOAT]),
-    one("OrderedMapStage", ANY, {"indices": [0]}, dtypes=[FLOAT], fake_dtypes=[FLOAT]),
-    one("ConditionalAccumulator", ANY, dtype=FLOAT, shape=Shape((1,))),
-    one("GetSessionHandleV2", ANY, T=FLOAT),
+    one("TensorDataset", TRAINING, Toutput_types=[FLOAT], output_shapes=[Shape(())]),
+    one("IteratorV2", TRAINING, shared_name="i", container="", **RECORDS),
+    one("DeserializeIterator", TRAINING),
+    one("FIFOQueueV2", WAITS, component_types=[FLOAT]),
+    one("RandomShuffleQueueV2", WAITS, component_types=[FLOAT]),
+    one("Barrier", WAITS, component_types=[FLOAT]),
+    one("Stage", WAITS, dtypes=[FLOAT]),
+    one("OrderedMapStage", WAITS, {"indices": [0]}, dtypes=[FLOAT], fake_dtypes=[FLOAT]),
+    one("ConditionalAccumulator", WAITS, dtype=FLOAT, shape=Shape((1,))),
+    one("GetSessionHandleV2", WAITS, T=FLOAT),
     one("StatsAggregatorSummary", ANY),
-    one("TemporaryVariable", ANY, shape=Shape((64,)), dtype=FLOAT),
+    one("TemporaryVariable", MEMORY, shape=Shape((64,)), dtype=FLOAT),
 ]  # fmt: skip
 
 
-def uninitialised(**attributes: Any) -> Make:
-    def make(place: Place) -> None:
-        model = Model()
-        model.constant("size", [1000])
-        model.add("empty", "Empty", "size", dtype=STRING, **attributes)
-        model.plain("empty")
-        place.save(model)
-
-    return make
-
-
-def function_gives_memory(place: Place) -> None:
-    """Whether the memory is set to zeros is given from outside the function."""
-    model = Model()
-    inner = model.function("inner", init="bool")
-    inner.constant("size", [8])
-    inner.add("empty", "Empty", "size:output:0", dtype=FLOAT, init=Given("init"))
-    inner.gives("x", "empty")
-    model.call(Func("inner", {"init": False}))
-    place.save(model)
-
-
-def parallel_concat_start(place: Place) -> None:
-    """What ``tf.parallel_stack`` becomes within TensorFlow: memory first, content later."""
-    model = Model()
-    model.add("start", "_ParallelConcatStart", dtype=FLOAT, shape=Shape((64,)))
-    model.plain("start")
-    place.save(model)
-
-
-def a_graph_in_a_text(place: Place) -> None:
-    """A dataset's graph that writes, in a constant that is reached."""
-    inner = Model()
-    inner.whole("odd", "WriteFile", {"filename": str(place.target), "contents": "gotcha"})
-    model = Model()
-    model.constant("program", inner.graph.SerializeToString())
-    model.add("odd", "DatasetFromGraph", "program")
-    model.plain("odd")
-    place.save(model)
-
-
-def exported_by_xla(place: Place) -> None:
-    """A module of StableHLO that calls what is registered in the process, and is reached."""
-    module = b'module @m { func.func public @main() { call @printf() : () -> () return } }'
-    model = Model()
-    model.add("odd", "XlaCallModule", version=9, module=module, Sout=[], Tin=[], Tout=[],
-              platforms=["CPU"], function_list=[], dim_args_spec=[], has_token_input_output=False)  # fmt: skip
-    model.plain("odd")
-    place.save(model)
-
-
-def unknown_operation(place: Place) -> None:
-    model = Model().plain()
-    model.add("odd", "ReadsYourThoughts")
-    place.save(model)
-
-
-def unknown_operation_of_a_library(place: Place) -> None:
-    """What a plug-in would bring, as the signature's answer."""
-    model = Model()
-    model.add("y", "TFText>Whitespace", "x", T=FLOAT)
-    place.save(model)
-
-
-def too_many_inputs(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "x", "x", T=FLOAT)
-    place.save(model)
-
-
-def too_few_inputs(place: Place) -> None:
-    model = Model()
-    model.add("y", "AddV2", "x", T=FLOAT)
-    place.save(model)
-
-
-def attribute_of_another_kind(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "x", T=7)
-    place.save(model)
-
-
-def attribute_left_out(place: Place) -> None:
-    model = Model()
-    model.add("y", "Cast", "x", SrcT=FLOAT)
-    place.save(model)
-
-
-def attribute_unheard_of(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "x", T=FLOAT, unheard_of=b"{secret}")
-    place.save(model)
-
-
-def dtypes_that_do_not_meet(place: Place) -> None:
-    model = Model()
-    model.constant("text", "horn")
-    model.add("y", "AddV2", "x", "text", T=FLOAT)
-    place.save(model)
-
-
-def two_nodes_of_a_name(place: Place) -> None:
-    """The one that is looked at last is harmless."""
-    model = Model().plain()
-    model.whole("odd", "ReadFile", {"filename": str(place.secret)})
-    model.constant("odd", 1.0)
-    place.save(model)
-
-
-def an_input_that_is_not_there(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "nobody", T=FLOAT)
-    place.save(model)
-
-
-def an_output_too_far(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "x:7", T=FLOAT)
-    place.save(model)
-
-
-def a_circle(place: Place) -> None:
-    model = Model()
-    model.add("a", "Identity", "b", T=FLOAT)
-    model.add("b", "Identity", "a", T=FLOAT)
-    model.add("y", "AddV2", "x", "a", T=FLOAT)
-    place.save(model)
-
-
-def a_node_of_itself(place: Place) -> None:
-    model = Model()
-    model.add("y", "AddV2", "x", "y", T=FLOAT)
-    place.save(model)
-
-
-def a_device_of_another_machine(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "x", T=FLOAT, device="/job:worker/replica:0/task:7/device:CPU:0")
-    place.save(model)
-
-
-def a_device_with_no_sense(place: Place) -> None:
-    model = Model()
-    model.add("y", "Identity", "x", T=FLOAT, device="/../../etc/passwd")
-    place.save(model)
-
-
-_GRAPHS: Final = [
-    Case("Empty without zeros, reached", uninitialised(init=False), refused("Empty")),
-    Case("Empty that leaves zeros to the default", uninitialised(), refused("Empty")),
-    Case("Empty whose zeros the function's caller decides", function_gives_memory,
-         refused("Empty")),
-    Case("memory of a stack that is made side by side", parallel_concat_start,
-         refused("_ParallelConcatStart")),
-    Case("a graph in a text", a_graph_in_a_text, refused(f"DatasetFromGraph ({PROGRAM})")),
-    Case("a module of XLA that calls into the process", exported_by_xla, refused("XlaCallModule")),
-    Case("an unknown operation, which nothing leads to", unknown_operation,
-         refused("ReadsYourThoughts")),
-    Case("an operation of a library that is not here", unknown_operation_of_a_library,
-         refused("TFText>Whitespace")),
-    Case("an operation with an input too many", too_many_inputs, refused("y")),
-    Case("an operation with an input too few", too_few_inputs, refused("y")),
-    Case("an attribute of another kind", attribute_of_another_kind, refused("T")),
-    Case("an attribute left out", attribute_left_out, refused("DstT")),
-    Case("an attribute unheard of", attribute_unheard_of, refused("unheard_of")),
-    Case("texts and numbers added", dtypes_that_do_not_meet, refused("text")),
-    Case("two nodes of one name", two_nodes_of_a_name, refused("ReadFile")),
-    Case("an input that is not there", an_input_that_is_not_there, refused("nobody")),
-    Case("an output that its node does not have", an_output_too_far, refused("x")),
-    Case("nodes in a circle", a_circle, refused("circle")),
-    Case("a node that is its own input", a_node_of_itself, refused("circle")),
-    Case("a node on a device of another machine", a_device_of_another_machine,
-         refused("/job:worker")),
-    Case("a node on a device that makes no sense", a_device_with_no_sense,
-         refused("/../../etc/passwd")),
-]  # fmt: skip
-
-CASES: Final = [*_FILES, *_NETWORK, *_PROGRAMS, *_STATES, *_GRAPHS]
+CASES: Final = [*_FILES, *_NETWORK, *_PROGRAMS, *_STATES]

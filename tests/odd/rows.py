@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
 import tensorflow as tf
 
 from tests.odd.case import Case, Place, Served
@@ -227,7 +226,9 @@ def alone(run: Callable[[Any], Any], *answers: Any, known: str = "", **more: Any
 def batched(run: Callable[[Any], Any], *answers: Any, **more: Any) -> Case:
     name = run.__name__.replace("_", " ")
     served = {key: more.pop(key) for key in ("dtype",) if key in more}
-    return Case(f"{name} in a batch", rows(run, **more), Served(tuple(answers), batched=True, **served))
+    return Case(
+        f"{name} in a batch", rows(run, **more), Served(tuple(answers), batched=True, **served)
+    )
 
 
 TEXT: Final[dict[str, Any]] = {"x": tf.string, "dtype": object}
@@ -272,7 +273,8 @@ CASES: Final = [
     alone(whole_if_two_are_equal, ([1.0], [1.0]), ([1.0], [1.0])),
     alone(whole_if_one_is_seven_and_a_half, ([1.0], [1.0]), ([7.4375], [0.0])),
     alone(by_the_scale_of_all, ([1.0], [1.0]), ([100.0], [100.0])),
-    alone(two_outputs_one_mixed, ([1.0], {"y": [2.0], "z": [1.0]}), ([3.0], {"y": [4.0], "z": [1.0]})),
+    alone(two_outputs_one_mixed, ([1.0], {"y": [2.0], "z": [1.0]}),
+          ([3.0], {"y": [4.0], "z": [1.0]})),
     batched(features, ([[1.0, 1.0, 1.0]], [[1 / 3] * 3]), ([[0.0, 0.0, 0.0]], [[1 / 3] * 3]),
             shape=WIDE),
     batched(row_by_row, ([1.0], [2.0]), ([3.0], [6.0])),

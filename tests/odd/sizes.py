@@ -111,7 +111,8 @@ def bomb(_: bytes) -> bytes:
 
 def pickled(_: bytes) -> bytes:
     made = io.BytesIO()
-    np.savez(made, **{"inputs/x": np.array([{"gotcha": 1}], object), "outputs/y": np.zeros(1)})
+    stored: dict[str, Any] = {"inputs/x": np.array([{"gotcha": 1}], object), "outputs/y": 0.0}
+    np.savez(made, **stored)
     return made.getvalue()
 
 
@@ -125,7 +126,9 @@ def record(data: bytes, *, length: int | None = None, broken: bool = False) -> b
     return told + masked(told) + data + last
 
 
-def asked(x: Any, *, model: str = "m", signature: str = "serving_default", name: str = "x") -> bytes:
+def asked(
+    x: Any, *, model: str = "m", signature: str = "serving_default", name: str = "x"
+) -> bytes:
     log = PredictionLog()
     request = log.predict_log.request
     request.model_spec.name, request.model_spec.signature_name = model, signature
@@ -140,14 +143,6 @@ def warmed(*records: bytes) -> Edit:
 def many_records(place: Place) -> None:
     write_records(place.good() / WARM_UP, [asked([1.0])] * 1001)
     extras.write_checksums(place.folder)
-
-
-def settings(text: str | bytes) -> Callable[[Place], None]:
-    def make(place: Place) -> None:
-        place.good()
-        place.settings(text)
-
-    return make
 
 
 def lost(name: str) -> Callable[[Place], None]:
@@ -250,8 +245,8 @@ _GOLDENS: Final = [
          refused("golden")),
     Case("half a golden", edited(GOLDEN, half), refused("golden")),
     Case("a golden that is 4 GiB unpacked", edited(GOLDEN, bomb), refused("golden", "bytes")),
-    Case("a golden that claims an exabyte", edited(GOLDEN, content(claims("(288230376151711744,)"))),
-         refused("golden")),
+    Case("a golden that claims an exabyte",
+         edited(GOLDEN, content(claims("(288230376151711744,)"))), refused("golden")),
     Case("a golden of a negative shape", edited(GOLDEN, content(claims("(-1,)"))),
          refused("golden")),
     Case("a golden whose header is a program", edited(GOLDEN, content(archive(
@@ -333,36 +328,6 @@ _OTHERS: Final = [
     Case("a warm-up that is empty", edited(WARM_UP, content(b"")), FINE),
 ]  # fmt: skip
 
-_SETTINGS: Final = [
-    Case("settings in bytes that are no text", settings(b"\xff\xfe\0"), refused("model.toml")),
-    Case("settings of 10 MB", settings("# " + "x" * 10_000_000), refused("model.toml", "bytes")),
-    Case("settings of tables within tables", settings("a = " + "[" * 100_000),
-         refused("model.toml")),
-    Case("settings of an unknown table", settings("[batches]\nenabled = true"),
-         refused("model.toml", "batches", "batching")),
-    Case("settings of an unknown key", settings("[batching]\nenable = true"),
-         refused("model.toml", "enable", "enabled")),
-    Case("settings of a text for a number", settings('[batching]\nmax_batch_size = "8"'),
-         refused("model.toml", "max_batch_size")),
-    Case("settings of no number", settings("[batching]\nmax_queue_delay = nan"),
-         refused("model.toml", "max_queue_delay")),
-    Case("settings of an endless delay", settings("[batching]\nmax_queue_delay = inf"),
-         refused("model.toml", "max_queue_delay")),
-    Case("settings of a number of 5000 digits", settings("[limits]\nmax_request_rows = " + "9" * 5000),
-         refused("model.toml")),
-    Case("settings of a table that is a number", settings("batching = 3"),
-         refused("model.toml", "batching")),
-    Case("settings of no threads", settings("[runtime]\nthreads = -1"),
-         refused("model.toml", "threads")),
-    Case("settings of a million threads", settings("[runtime]\nthreads = 1000000"),
-         refused("model.toml", "threads")),
-    Case("settings of a billion batches at once", settings("[batching]\ninstances = 1000000000"),
-         refused("model.toml", "instances")),
-    Case("settings of an engine unheard of", settings('[runtime]\nengine = "gotcha"'),
-         refused("model.toml", "engine", "gotcha")),
-    Case("settings that are empty", settings(""), FINE),
-]  # fmt: skip
-
 
 def publishing(change: Callable[[Path, Place], object]) -> Callable[[Place], None]:
     """A SavedModel to be published, changed."""
@@ -402,5 +367,5 @@ _PUBLISHED: Final = [
 ]  # fmt: skip
 
 CASES: Final = [
-    *_GRAPH, *_GOLDENS, *_CHECKSUMS, *_COMPILED, *_OTHERS, *_SETTINGS, *_PUBLISHED,
+    *_GRAPH, *_GOLDENS, *_CHECKSUMS, *_COMPILED, *_OTHERS, *_PUBLISHED,
 ]  # fmt: skip

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
 import tensorflow as tf
 
-from tests.odd.case import Both, Case, Compiled, Outcome, Place, Served, not_compiled, refused
+from tests.odd.case import Case, Compiled, Outcome, Place, Served, not_compiled
 from tests.odd.graphs import Model, Shape, drawn
 
 FLOAT: Final = tf.float32
@@ -179,9 +178,7 @@ def a_list_of_tensors(x: Any) -> Any:
 
 def counts_down(x: Any) -> Any:
     """As many steps as the largest of the rows; each row's answer is its own."""
-    _, y = tf.while_loop(
-        lambda i, _: i < 1000, lambda i, y: (i + 1, y), [tf.constant(0), x]
-    )
+    _, y = tf.while_loop(lambda i, _: i < 1000, lambda i, y: (i + 1, y), [tf.constant(0), x])
     return y + 1
 
 

@@ -6,15 +6,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.odd import links, loops, names, operations, places, rows, sizes, states
+from tests.odd import (
+    assets,
+    bodies,
+    links,
+    loops,
+    malformed,
+    names,
+    operations,
+    places,
+    rows,
+    settings,
+    sizes,
+    states,
+)
 from tests.odd.case import Case
 from tests.odd.house import House
 
 TABLES = {
     "operations": operations.CASES,
+    "malformed": malformed.CASES,
     "places": places.CASES,
+    "assets": assets.CASES,
+    "bodies": bodies.CASES,
     "links": links.CASES,
     "sizes": sizes.CASES,
+    "settings": settings.CASES,
     "names": names.CASES,
     "states": states.CASES,
     "rows": rows.CASES,
