@@ -88,6 +88,7 @@ class House:
         self._server: RunningServer | None = None
         self._publisher: Publisher | None = None
         self._said: list[str] = []
+        self._begun = 0
 
     def _make_bases(self) -> None:
         exported = self._bases / "plain"
@@ -118,12 +119,17 @@ class House:
         return self._post(f"/v2/repository/models/{quote(model, safe='')}/load")
 
     def status(self, model: str, version: int) -> tuple[str, str]:
-        """State and error of a version, as the operator is told; a caller is told no more."""
+        """State of a version, and all that the operator is told of it, in status and log."""
         reply = self._get(f"/v1/models/{quote(model, safe='')}/versions/{version}")
         self._get(f"/v1/models/{quote(model, safe='')}", CALLER)
         assert reply.status == 200, reply
         (one,) = json.loads(reply.body)["model_version_status"]
-        return one["state"], one["status"].get("error_message", "")
+        logged = [
+            json.dumps(line, ensure_ascii=False)
+            for line in self.server.log[self._begun :]
+            if line.get("model") == model
+        ]
+        return one["state"], "\n".join([one["status"].get("error_message", ""), *logged])
 
     def described(self, model: str, version: int = 1) -> Described:
         name = quote(model, safe="")
@@ -211,7 +217,7 @@ class House:
     def meet(self, case: Case, name: str) -> None:
         place = Place(self, name)
         server = self.server
-        begun = len(server.log)
+        self._begun = len(server.log)
         self._said.clear()
         case.make(place)
         self._watch.read()
@@ -219,7 +225,7 @@ class House:
         held = _resident(server)
         try:
             case.becomes.meet(self, place)
-            self._hold(server, begun, held)
+            self._hold(server, held)
         except BaseException:
             if server.process.poll() is not None:
                 self._end()
@@ -228,12 +234,12 @@ class House:
         finally:
             self._clear(place)
 
-    def _hold(self, server: RunningServer, begun: int, held: int) -> None:
+    def _hold(self, server: RunningServer, held: int) -> None:
         """The neighbour answers, and nothing was read, written, dialled, told or taken."""
         good = self.ask("good", {"x": np.array([3.0], np.float32)})
         assert good["y"].tolist() == [4.0]
         page = self._get("/").body
-        log = "\n".join(json.dumps(line, ensure_ascii=False) for line in server.log[begun:])
+        log = "\n".join(json.dumps(line, ensure_ascii=False) for line in server.log[self._begun :])
         assert "Traceback" not in log, log
         assert len(log) < 20_000, log[:2000]
         for text in (*self._said, page, log):

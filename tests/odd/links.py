@@ -154,6 +154,11 @@ def added(name: str | bytes, content: bytes = b"odd") -> Callable[[Place], None]
     return make
 
 
+def only_an_odd_file(place: Place) -> None:
+    place.folder.mkdir(parents=True)
+    (place.folder / os.fsdecode(b"odd\xff\x1b[2J")).write_bytes(b"odd")
+
+
 def deep(place: Place) -> None:
     path = place.good() / "assets"
     for _ in range(60):
@@ -323,6 +328,7 @@ CASES: Final = [
     Case("a file with a line break in its name", added("assets/a\nb"), FINE),
     Case("a file with the controls of a terminal in its name", added("assets/\x1b[2Ja"), FINE),
     Case("a file with bytes that are no text in its name", added(b"assets/\xff\xfe"), FINE),
+    Case("a version of one file, whose name is no text", only_an_odd_file, refused("SavedModel")),
     Case("a file with a name of 255 bytes", added("assets/" + "n" * 255), FINE),
     Case("a file whose name looks like another", added("\u0455aved_model.pb"), FINE),
     Case("a file that begins with a dash", added("--help"), FINE),
