@@ -42,7 +42,7 @@ predict = ["*"]
 SECONDS: Final = 20.0
 """How long a load may take before the server counts as held."""
 
-LOAD_SECONDS: Final = 6
+LOAD_SECONDS: Final = 10
 GROWTH: Final = 768
 """MiB that a load may take on top of what the server holds."""
 
@@ -80,7 +80,9 @@ class House:
         self._tokens = root / "tokens.toml"
         self._tokens.write_text(TOKENS)
         self._make_bases()
+        # One on each engine, so that no case pays for an engine's first time.
         shutil.copytree(self._bases / "published", self.repository / "good" / "1")
+        shutil.copytree(self._bases / "plain", self.repository / "also_good" / "1")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
@@ -107,7 +109,7 @@ class House:
     @property
     def server(self) -> RunningServer:
         if self._server is None:
-            flags = ["--model-control-mode=explicit", "--load-model=good", "--poll-seconds=3600"]
+            flags = ["--model-control-mode=explicit", "--load-models=good,also_good", "--poll-seconds=3600"]
             flags += [f"--tokens-file={self._tokens}", "--stuck-seconds=3", "--drain-seconds=2"]
             if "load_seconds" in KEYS:
                 flags.append(f"--load-seconds={LOAD_SECONDS}")

@@ -224,8 +224,11 @@ def staging(place: Place) -> None:
 
 
 def hidden(place: Place) -> None:
+    place.good()
     for name in (".DS_Store", "assets/.keep", "variables/.nfs0001"):
-        added(name)(place) if not place.folder.exists() else (place.folder / name).write_bytes(b"")
+        path = place.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"odd")
 
 
 def case_of_a_name(place: Place) -> None:

@@ -92,29 +92,16 @@ def loops_on_a_value(place: Place) -> None:
     place.save(drawn(run))
 
 
-def more_than_the_machine(place: Place) -> None:
-    """4 TiB of ones, of which a sum is asked: TensorFlow waits ten seconds for so much memory."""
-    model = Model()
-    model.constant("sizes", [2**40], tf.int64)
-    model.constant("value", 1.0)
-    model.constant("zero", 0)
-    model.add("fill", "Fill", "sizes", "value", T=FLOAT, index_type=tf.int64)
-    model.add("sum", "Sum", "fill", "zero", T=FLOAT, Tidx=tf.int32, keep_dims=False)
-    model.add("y", "AddV2", "x", "sum", T=FLOAT)
-    place.save(model)
-
-
 CASES: Final = [
     Case("a function that calls itself", a_function_of_itself, refused("again")),
-    Case("two functions that call each other", two_functions_of_each_other, refused("ping")),
+    Case("two functions that call each other", two_functions_of_each_other, refused("which calls itself")),
     Case("functions that call each other a trillion times", functions_by_the_power_of_two,
-         refused("functions")),
+         refused("every call written out")),
     Case("a loop that is entered and never left", a_loop_without_an_end,
          Served((([1.0], [1.0]),))),
-    Case("an initialisation that does not end", initialisation_that_does_not_end,
-         refused("seconds")),
-    Case("more memory than the machine has", more_than_the_machine, refused("seconds")),
-    Case("a model that loops on zeros", loops_on_zeros, refused("seconds")),
     Case("a model that loops on a value", loops_on_a_value,
          Served((([1.0], [2.0]),), refuses_last=([666.0],))),
+    Case("an initialisation that does not end", initialisation_that_does_not_end,
+         refused("expected to load within")),
+    Case("a model that loops on zeros", loops_on_zeros, refused("expected to load within")),
 ]  # fmt: skip

@@ -25,6 +25,16 @@ def rows(run: Callable[[Any], Any], **more: Any) -> Callable[[Place], None]:
     return make
 
 
+def batches_of(number: int) -> Callable[[Place], None]:
+    """A model that keeps to its rows, and settings of as many rows in a batch."""
+
+    def make(place: Place) -> None:
+        place.save(drawn(squared))
+        place.settings(f"[batching]\nmax_batch_size = {number}\n")
+
+    return make
+
+
 def words_of_texts(x: Any) -> Any:
     return tf.strings.split(x).flat_values
 
@@ -281,4 +291,6 @@ CASES: Final = [
     batched(rows_by_hash, ([b"a"], None), ([b"b"], None), **TEXT),
     batched(sorted_and_put_back, ([3.0], [6.0]), ([1.0], [2.0]), ([2.0], [4.0])),
     batched(squared, ([3.0], [9.0]), ([1.0], [1.0]), ([2.0], [4.0])),
+    *[Case(f"batches of {number} at most", batches_of(number),
+           Served((([3.0], [9.0]), ([1.0], [1.0])), batched=True)) for number in (1, 2, 3)],
 ]  # fmt: skip

@@ -204,7 +204,7 @@ FINE: Final = Served()
 LONG: Final = b" " * (300 * 2**20)
 
 _GRAPH: Final = [
-    Case("an empty graph", edited(GRAPH, content(b"")), refused(GRAPH)),
+    Case("an empty graph", edited(GRAPH, content(b"")), refused("tagged")),
     Case("half a graph", edited(GRAPH, half), refused(GRAPH)),
     Case("half a graph, as the checksums see it", edited(GRAPH, half, recorded=False),
          refused(GRAPH, "differs from its checksum")),
