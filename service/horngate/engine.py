@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from horngate.access.caller import Caller
+from horngate.budget import UNCOUNTED, Budget, Share
 from horngate.errors import PermissionDenied, RequestError, ShuttingDown
 from horngate.repository.control import Control
 from horngate.repository.repository import Repository
@@ -22,7 +24,7 @@ from horngate.scheduling.scheduler import SchedulerClosed
 from horngate.scheduling.ticket import Answer
 from horngate.scheduling.work import deadline_passed
 from horngate.servable import Clock
-from horngate.tensors import Array, Request, Response, Signature
+from horngate.tensors import Array, Request, Response, Signature, tensor_bytes
 from horngate.versions import VersionRef
 
 
@@ -35,9 +37,11 @@ class Call:
         caller: whom it comes from; None where the server does not ask.
         submitted: when its prediction was queued; None for what does not predict.
         subject: filled in by the engine as soon as it knows a live version, errors included.
+        budget: what it may hold of; None where nobody counts.
+        share: what it holds; None while that is next to nothing.
     """
 
-    __slots__ = ("caller", "deadline", "started", "subject", "submitted")
+    __slots__ = ("budget", "caller", "deadline", "share", "started", "subject", "submitted")
 
     def __init__(self, started: float, deadline: float | None = None) -> None:
         self.started = started
@@ -45,6 +49,62 @@ class Call:
         self.caller: Caller | None = None
         self.submitted: float | None = None
         self.subject: Subject | None = None
+        self.budget: Budget | None = None
+        self.share: Share | None = None
+
+    def hold(self, size: int) -> None:
+        """Count ``size`` bytes until the call ends, before they are made.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        share = self._share(size)
+        if share is not None:
+            share.take(size)
+
+    def expand(self, size: int) -> None:
+        """The same for a tensor that takes more than its sender sent.
+
+        The tensors that are handed to the engine are counted once, whether announced here or not.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        share = self._share(size)
+        if share is not None:
+            share.take(size, ahead=True)
+
+    def room(self, size: int) -> AbstractContextManager[None]:
+        """Count ``size`` bytes for as long as the context lasts.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        if self.budget is None or size <= UNCOUNTED:
+            return contextlib.nullcontext()
+        return self.budget.room(size)
+
+    def hold_tensors(self, size: int) -> None:
+        """Count the tensors of a request that is about to be queued.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        share = self._share(size)
+        if share is not None:
+            share.take_tensors(size)
+
+    def end(self) -> None:
+        """The call has ended: what it holds is given back, once no run has it any more."""
+        share, self.share = self.share, None
+        if share is not None:
+            share.drop()
+
+    def _share(self, size: int) -> Share | None:
+        """What it holds of the budget; None where ``size`` is not worth counting."""
+        if self.share is None and self.budget is not None and size > UNCOUNTED:
+            self.share = Share(self.budget)
+        return self.share
 
     def check_model(self, model: str) -> None:
         """Refuse a model that the caller may not ask.
@@ -247,8 +307,16 @@ def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Resp
         max_rows=version.max_request_rows,
         max_bytes=version.max_tensor_bytes,
     )
+    fixed = signature.row_bytes
+    size = tensor_bytes(request.inputs) if fixed is None else rows * fixed
+    if size > UNCOUNTED:
+        call.hold_tensors(size)
+    if version.batching.allowed_batch_sizes and signature.batched:
+        filled = version.batching.filled(rows)
+        if filled > rows:  # run alone, it is copied into so many rows
+            call.hold(size // rows * filled)
     work = version.scheduler.submit(
-        signature, request.inputs, rows, call.deadline, request.priority
+        signature, request.inputs, rows, call.deadline, request.priority, share=call.share
     )
     call.submitted = work.enqueued
 

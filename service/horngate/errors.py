@@ -18,7 +18,7 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── RegionExists            ALREADY_EXISTS       shared memory of that name is there
     │   ├── NotAllowed              FAILED_PRECONDITION  what this server was not started for
     │   ├── ModelNotReady           UNAVAILABLE          known, and no version is live (yet)
-    │   ├── Overloaded              UNAVAILABLE          the queue is full: retrying is safe
+    │   ├── Overloaded              UNAVAILABLE          no room for it now: retrying is safe
     │   ├── ShuttingDown            UNAVAILABLE          draining: another server may answer
     │   ├── Expired                 DEADLINE_EXCEEDED    the deadline passed before it ran
     │   ├── Cancelled               CANCELLED            the caller went away
@@ -195,7 +195,7 @@ class ModelNotReady(RequestError):
 
 
 class Overloaded(RequestError):
-    """The model's queue is full. The request cost no engine time; retrying is safe."""
+    """The model's queue, or the server's budget, is full; retrying is safe: it has not run."""
 
     code = Code.UNAVAILABLE
 

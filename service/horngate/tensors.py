@@ -12,6 +12,7 @@ TensorFlow and JAX register with numpy.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,10 @@ Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 Shape = tuple[int | None, ...]
 """A shape with ``None`` where any size is accepted."""
+
+STRING_BYTES: Final = 64
+"""What a string takes beside its characters: a reference, and an object's head. Its characters are
+bounded by the message that they came in."""
 
 DEFAULT_SIGNATURE: Final = "serving_default"
 """The signature that a request without a signature name means (TensorFlow Serving's rule)."""
@@ -125,6 +130,16 @@ class Signature:
         return bool(self.inputs) and all(spec.batched for spec in specs)
 
     @cached_property
+    def row_bytes(self) -> int | None:
+        """What the inputs of one row take; None where rows differ, by their shapes or strings."""
+        specs = self.inputs.values()
+        if not self.batched or any(
+            spec.row is None or spec.dtype is DType.STRING for spec in specs
+        ):
+            return None
+        return sum(math.prod(spec.row or ()) * spec.dtype.numpy.itemsize for spec in specs)
+
+    @cached_property
     def free(self) -> tuple[str, ...]:
         """The inputs whose rows may differ in shape from one request to the next."""
         return tuple(name for name, spec in self.inputs.items() if spec.row is None)
@@ -151,6 +166,14 @@ class Response(NamedTuple):
     version: int
     signature: Signature
     outputs: Arrays
+
+
+def tensor_bytes(arrays: Arrays) -> int:
+    """Bytes that ``arrays`` take once every element of them is there; of strings at most."""
+    size = 0
+    for array in arrays.values():
+        size += array.size * STRING_BYTES if array.dtype.hasobject else array.nbytes
+    return size
 
 
 def format_shape(shape: Shape | tuple[int, ...]) -> str:

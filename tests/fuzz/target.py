@@ -196,7 +196,7 @@ def _request(method: HttpMethod, places: Mapping[str, str], data: bytes) -> Outc
 
     request = Request({"type": "http", "method": method.verb, "headers": headers}, receive)
     try:
-        whole = _at_once(read_body(request, MAX_BODY))
+        whole = _at_once(read_body(request, MAX_BODY, lambda _: None))
         reply = _result(method.handler(HttpRequest(places, request.headers, whole), Call(100.0)))
         _reply(request, reply)
     except HorngateError as error:

@@ -40,6 +40,7 @@ HELP: Final = {
     "max_message_bytes": "largest request and reply, in bytes",
     "max_header_bytes": "most metadata, or HTTP headers, of a request, in bytes",
     "max_in_flight": "calls of a port that may wait for their answers",
+    "max_tensor_bytes_in_flight": "bytes that requests are read into; 0 for a quarter of memory",
     "keepalive_seconds": "silence after which a connection is asked whether its peer is there",
     "tls_cert": "certificate chain of both ports, PEM",
     "tls_key": "its key, PEM",

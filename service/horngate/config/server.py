@@ -51,6 +51,9 @@ class ServerSettings:
         max_message_bytes: the largest request and the largest reply.
         max_header_bytes: the most metadata, or HTTP headers, of a request.
         max_in_flight: calls of a port that may wait for their answers; one more is refused at once.
+        max_tensor_bytes_in_flight: bytes that requests in flight may be read into, all together; a
+            request for which there is no room is refused at once. 0 for a quarter of what
+            memory_limit comes to.
         keepalive_seconds: a connection that has been silent for this long is asked whether its peer
             is there, and ended where no answer comes within a third of that.
         tls_cert: the certificate chain of both ports, PEM; read again when it changes. Without it
@@ -95,6 +98,7 @@ class ServerSettings:
     max_message_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
     max_in_flight: int = 8192
+    max_tensor_bytes_in_flight: int = 0
     keepalive_seconds: float = 60.0
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -125,6 +129,8 @@ class ServerSettings:
         _check("max_message_bytes", self.max_message_bytes, 1024, 2**31 - 1)
         _check("max_header_bytes", self.max_header_bytes, 1024, 1024 * 1024)
         _check("max_in_flight", self.max_in_flight, 1, 1_000_000)
+        if self.max_tensor_bytes_in_flight:
+            _check("max_tensor_bytes_in_flight", self.max_tensor_bytes_in_flight, 1 << 20, 2**50)
         _check("keepalive_seconds", self.keepalive_seconds, 1, 86400)
         _check("memory_limit", self.memory_limit, 0, 2**50)
         _check("load_seconds", self.load_seconds, 1, 86400)

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from horngate.budget import Budget
 from horngate.engine import Call
 from horngate.errors import Code
 from horngate.observability.samples import Samples, Totals, histogram
@@ -36,12 +37,16 @@ class _Calls(Samples):
 
 
 class CallFigures(Collector):
-    """Counts calls by subject, method and code. Thread-safe.
+    """Counts calls by subject, method and code, and what they hold of ``budget``. Thread-safe.
 
     Series come from loaded models and from fixed sets: a call finds its own by one look-up.
+
+    A call's account is opened and closed here and not in a layer of its own: here every start and
+    every end of a call is told exactly once, and another layer would cost each a hundredth more.
     """
 
-    def __init__(self, bounds: Sequence[float]) -> None:
+    def __init__(self, bounds: Sequence[float], budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self.bounds = tuple(bounds)
         self._methods: dict[str, Observed] = {}
         self._open: dict[str, set[Call]] = {}
@@ -59,10 +64,13 @@ class CallFigures(Collector):
 
     def started(self, method: Observed, call: Call) -> None:
         """A call arrived."""
+        call.budget = self._budget
         self._open[method.path].add(call)
 
     def finished(self, method: Observed, call: Call, code: Code, seconds: float) -> None:
         """A call ended with ``code`` after ``seconds``."""
+        if call.share is not None:
+            call.end()
         path = method.path
         self._open[path].discard(call)
         key = (call.subject, path, code)
@@ -94,6 +102,7 @@ class CallFigures(Collector):
         return Durations(sum(each.number for each in totals), sum(each.sum for each in totals))
 
     def collect(self) -> Iterator[Metric]:
+        yield from self._held()
         in_flight = GaugeMetricFamily(
             "horngate_requests_in_flight", "Calls being served.", labels=CALL
         )
@@ -118,6 +127,23 @@ class CallFigures(Collector):
             (*SUBJECT, *CALL),
             self.bounds,
             merged.items(),
+        )
+
+    def _held(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "horngate_tensor_bytes_in_flight",
+            "Bytes that requests in flight hold, of those worth counting.",
+            self._budget.used,
+        )
+        yield GaugeMetricFamily(
+            "horngate_tensor_bytes_limit",
+            "Bytes that they may hold together (max_tensor_bytes_in_flight).",
+            self._budget.most,
+        )
+        yield CounterMetricFamily(
+            "horngate_tensor_bytes_refused",
+            "Requests that were refused because there was no room for what they expand to.",
+            self._budget.refused,
         )
 
     def _made(self, key: Key) -> _Calls:

@@ -21,6 +21,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from horngate import __version__
+from horngate.budget import Budget
 from horngate.observability.calls import SUBJECT, CallFigures
 from horngate.observability.runs import Runs
 from horngate.observability.samples import SampleHistogram
@@ -38,11 +39,14 @@ UNLOADED_KEPT: Final = 4
 
 
 class Metrics:
-    """Every figure of one server. Thread-safe; nothing here raises or blocks for long."""
+    """Every figure of one server. Thread-safe; nothing here raises or blocks for long.
 
-    def __init__(self) -> None:
+    ``budget`` is what its requests hold of.
+    """
+
+    def __init__(self, budget: Budget | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.calls = CallFigures(SECONDS)
+        self.calls = CallFigures(SECONDS, budget)
         self.registry.register(self.calls)
         self.queue_seconds = self._histogram(
             "horngate_queue_seconds", "A request's wait for its batch to run.", SECONDS

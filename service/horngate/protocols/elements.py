@@ -6,13 +6,17 @@ Nothing here allocates by a shape that has not been held against the bytes recei
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from horngate.errors import InvalidRequest
 from horngate.tensors import Array, DType, format_shape
+
+Expand = Callable[[int], None]
+"""Told of bytes before they are made, where they are more than were received: ``Call.expand`` of a
+tensor, ``Call.hold`` of anything else."""
 
 MAX_RANK: Final = 64
 """numpy's limit. TensorFlow's own is 254."""

@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 
 from horngate.errors import InvalidRequest, Unsupported
 from horngate.protocols.elements import MAX_RANK, MalformedTensor, from_strings
-from horngate.tensors import Array, DType
+from horngate.tensors import STRING_BYTES, Array, DType
 
 B64: Final = "b64"
 
@@ -31,6 +31,16 @@ MOST_SLOW: Final = 4 * 1024 * 1024
 """Lists and objects, strings, and values beside NaN that a text may hold. However short, each takes
 up to a hundred bytes and half a microsecond in which no other thread runs. Marks within strings are
 counted as well."""
+
+MARKED: Final = 64 * 1024
+"""Bytes from which on a text is looked through for what it takes once it is parsed."""
+
+_VALUE_BYTES: Final = 48
+_LIST_BYTES: Final = 96
+_OBJECT_BYTES: Final = 240
+_WRITTEN_BYTES: Final = 26
+"""A number with its place in a list; a small list and a small object; the longest number, with a
+comma."""
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _BRIEF: Final = reprlib.Repr()
@@ -64,6 +74,26 @@ def parse_json(text: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"JSON Parse error: {error}; expected a JSON object") from None
     return content
+
+
+def parsed_bytes(text: bytes) -> int:
+    """What ``text`` takes at most once it is parsed, by its marks; 0 for one of no account."""
+    if len(text) < MARKED:
+        return 0
+    values = text.count(b",") + 1
+    strings = text.count(b'"') // 2
+    return (
+        len(text)
+        + values * _VALUE_BYTES
+        + text.count(b"[") * _LIST_BYTES
+        + text.count(b"{") * _OBJECT_BYTES
+        + strings * STRING_BYTES
+    )
+
+
+def written_bytes(arrays: Iterable[Array]) -> int:
+    """What ``arrays`` take at most as JSON, without the characters of their strings."""
+    return sum(array.size for array in arrays) * _WRITTEN_BYTES
 
 
 def _check_number(number: int, what: str, most: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from horngate.scheduling.padding import fill_rows, same_shapes
+from horngate.scheduling.padding import concatenated
 from horngate.scheduling.work import Work
 from horngate.tensors import Array, Arrays
 
@@ -20,14 +20,15 @@ def join(batch: Sequence[Work], missing: int) -> Arrays:
 
     One work that needs no filling is not copied.
     """
-    if len(batch) == 1:
-        inputs = batch[0].inputs
-    else:
-        arrays = {name: [work.inputs[name] for work in batch] for name in batch[0].inputs}
-        for name in batch[0].signature.free:
-            arrays[name] = same_shapes(arrays[name])
-        inputs = {name: np.concatenate(parts) for name, parts in arrays.items()}
-    return fill_rows(inputs, missing) if missing else inputs
+    if len(batch) == 1 and not missing:
+        return batch[0].inputs
+    inputs: dict[str, Array] = {}
+    free = batch[0].signature.free
+    for name in batch[0].inputs:
+        parts = [work.inputs[name] for work in batch]
+        filled_up = missing or name in free
+        inputs[name] = concatenated(parts, missing) if filled_up else np.concatenate(parts)
+    return inputs
 
 
 def cut(batch: Sequence[Work], outputs: dict[str, Array], missing: int) -> list[dict[str, Array]]:

@@ -97,6 +97,11 @@ class BatchingOptions:
         return rows if index == len(self.allowed_batch_sizes) else self.allowed_batch_sizes[index]
 
     @property
+    def fills_up(self) -> bool:
+        """Whether a run may be larger than what was asked of it."""
+        return bool(self.allowed_batch_sizes) or self.pad_variable_length_inputs
+
+    @property
     def at_once(self) -> int:
         """``instances``, one where that is left open."""
         return 1 if self.instances is None else self.instances

@@ -8,11 +8,12 @@ lanes of a lower level always go first. What has to run again takes turns with a
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from horngate.errors import Overloaded
 from horngate.scheduling.observer import Waiting
+from horngate.scheduling.padding import Growth
 from horngate.scheduling.work import LaneKey, Work
 
 Lane = OrderedDict[Work, None]
@@ -34,7 +35,15 @@ class Turn(NamedTuple):
 class BatchQueue:
     """What waits for one model version. Not thread-safe: the scheduler's lock guards it."""
 
-    def __init__(self, *, max_batch_size: int, max_queue_rows: int, max_queue_delay: float) -> None:
+    def __init__(
+        self,
+        *,
+        max_batch_size: int,
+        max_queue_rows: int,
+        max_queue_delay: float,
+        growth: Callable[[], Growth] | None = None,
+    ) -> None:
+        self._growth = growth
         self._max_batch_size = max_batch_size
         self._max_queue_rows = max_queue_rows
         self._max_queue_delay = max_queue_delay
@@ -195,10 +204,13 @@ class BatchQueue:
         # walk over all of it; whoever's deadline passes further back cancels the call anyway.
         batch: list[Work] = []
         rows = 0
+        growth = None if self._growth is None else self._growth()
         while lane:
             work = next(iter(lane))
             late = work.deadline is not None and work.deadline <= done
             if not late and batch and rows + work.rows > self._max_batch_size:
+                break
+            if not late and growth is not None and not growth.admits(work):
                 break
             del lane[work]
             self.rows -= work.rows

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from horngate.budget import Share
 from horngate.errors import (
     EngineFailed,
     EngineStuck,
@@ -20,9 +22,11 @@ from horngate.errors import (
 )
 from horngate.scheduling.batch import RowsDiffer, cut, join
 from horngate.scheduling.executor import Executor
+from horngate.scheduling.holding import holding
 from horngate.scheduling.observer import BatchObserver, Refusal, Waiting
 from horngate.scheduling.options import DEFAULT_BATCH_SIZE, BatchingOptions
 from horngate.scheduling.pace import Pace
+from horngate.scheduling.padding import Growth
 from horngate.scheduling.queue import BatchQueue
 from horngate.scheduling.runs import Runs
 from horngate.scheduling.work import Work, deadline_passed
@@ -66,6 +70,7 @@ class Scheduler:
             max_batch_size=options.max_batch_size or DEFAULT_BATCH_SIZE,
             max_queue_rows=options.max_queue_rows,
             max_queue_delay=options.max_queue_delay,
+            growth=partial(Growth, options.filled) if options.fills_up else None,
         )
         self._runs = Runs()
         self._pace = Pace()
@@ -118,6 +123,8 @@ class Scheduler:
         rows: int,
         deadline: float | None,
         priority: int = 0,
+        *,
+        share: Share | None = None,
     ) -> Work:
         """Queue one admitted request.
 
@@ -127,6 +134,7 @@ class Scheduler:
             rows: what ``admit`` returned.
             deadline: in seconds of the clock, None for none.
             priority: 1 goes first, where the options have ``priority_levels``; 0 is none.
+            share: what the call holds of the server's budget, if anything.
 
         Raises:
             Overloaded: the queue is full.
@@ -142,7 +150,7 @@ class Scheduler:
             self._options.enabled and signature.batched and signature.name not in self._alone
         )
         padded = self._options.pad_variable_length_inputs
-        work = Work(signature, inputs, rows, deadline, alone=alone, padded=padded)
+        work = Work(signature, inputs, rows, deadline, alone=alone, padded=padded, share=share)
         work.enqueued = now
         levels = self._options.priority_levels
         if levels:
@@ -255,10 +263,14 @@ class Scheduler:
         rows = sum(work.rows for work in batch)
         try:
             missing = self._missing(signature, rows)
-            outputs = self._servable.run(signature.name, join(batch, missing))
+            with holding(batch, rows + missing):
+                outputs = self._servable.run(signature.name, join(batch, missing))
             parts = cut(batch, outputs, missing)
         except RowsDiffer as error:
             self._part(batch, rows, str(error))
+            return
+        except Overloaded as error:  # no room to join them: in halves, then
+            self._recover(batch, error)
             return
         except Exception as error:  # noqa: BLE001 - an engine may raise anything; each caller is told
             self._observer.failed(signature.name, rows, error)

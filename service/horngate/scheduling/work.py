@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from horngate.budget import Share
 from horngate.errors import Cancelled
 from horngate.scheduling.ticket import Ticket
 from horngate.tensors import Array, Arrays, Signature
@@ -29,6 +30,7 @@ class Work(Ticket[dict[str, Array]]):
     ``inputs`` have passed ``admission``. ``key`` is the signature's name and, unless rows of
     different shapes are ``padded``, those non-batch shapes that it leaves open; work that has to
     run ``alone`` has a key that nothing shares. Work of a lower ``level`` runs first.
+    ``share`` is what its call holds for its inputs, None where that is next to nothing.
     """
 
     __slots__ = (
@@ -40,6 +42,7 @@ class Work(Ticket[dict[str, Array]]):
         "level",
         "on_cancel",
         "rows",
+        "share",
         "signature",
     )
 
@@ -52,8 +55,10 @@ class Work(Ticket[dict[str, Array]]):
         *,
         alone: bool,
         padded: bool = False,
+        share: Share | None = None,
     ) -> None:
         super().__init__()
+        self.share = share
         self.signature = signature
         self.inputs = inputs
         self.rows = rows

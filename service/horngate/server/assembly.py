@@ -14,6 +14,7 @@ from horngate.access.gate import Gate
 from horngate.access.proxies import Proxies, parse_proxies
 from horngate.access.roots import Roots
 from horngate.access.watched import Watched
+from horngate.budget import Budget
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
 from horngate.config.serving_files import read_batching_parameters_file, read_model_config_file
@@ -58,6 +59,10 @@ from horngate.transports.tls import watch
 MOST_INSTANCES: Final = 8
 """More batches at once than that wait for Python's lock and not for a core."""
 
+TENSORS_SHARE: Final = 4
+"""The part of the memory that requests in flight may be read into where no setting says. Messages
+and what engines make of tensors take about as much again each; models need the rest."""
+
 NEVER: Final = 1e8
 """Seconds between two looks at the models that are looked at once."""
 
@@ -91,7 +96,9 @@ def assemble(settings: ServerSettings) -> Assembly:
     gate = make_gate(settings, clock, changed)
     certificates = None if settings.tls is None else watch(settings.tls, clock, changed)
     make_server, executor, instances = _native(clock) if choice.transport == "native" else _grpcio()
-    metrics, faults = Metrics(), FaultLog()
+    memory = Memory(settings.memory_limit)
+    budget = Budget(settings.max_tensor_bytes_in_flight or memory.limit // TENSORS_SHARE)
+    metrics, faults = Metrics(budget), FaultLog()
     events = RepositoryEvents(metrics)
     source = make_source(settings)
     repository = Repository(may_be_empty=isinstance(source, OnRequest))
@@ -105,7 +112,7 @@ def assemble(settings: ServerSettings) -> Assembly:
             events,
             instances=instances,
             read_recorded=read_warm_up,
-            memory=Memory(settings.memory_limit),
+            memory=memory,
         ),
         observer=events,
         clock=clock,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 from starlette.requests import Request
@@ -17,6 +18,12 @@ WORTH: Final = 1024
 
 LEVEL: Final = 1
 """Of 9: most of what compressing wins, at a fraction of the time."""
+
+STEP: Final = 1024 * 1024
+"""Bytes that are uncompressed at a time, and at most before they are counted."""
+
+Hold = Callable[[int], None]
+"""Told of bytes that are held until the call ends: ``Call.hold``."""
 
 _DIGITS: Final = 19
 _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": 0}
@@ -34,26 +41,30 @@ class TooSlow(RequestError):
     code = Code.DEADLINE_EXCEEDED
 
 
-async def read_in_time(request: Request, limit: int, seconds: float) -> bytes:
+async def read_in_time(request: Request, limit: int, seconds: float, hold: Hold) -> bytes:
     """The whole body, uncompressed.
 
     Raises:
         TooSlow: it was not there after ``seconds``.
-        TooLarge, InvalidRequest: as ``read_body``.
+        TooLarge, InvalidRequest, RequestError: as ``read_body``.
     """
     try:
         async with asyncio.timeout(seconds):
-            return await read_body(request, limit)
+            return await read_body(request, limit, hold)
     except TimeoutError:
         raise TooSlow(
             f"expected the whole body within {seconds:g} s; send it faster, or in parts"
         ) from None
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, hold: Hold) -> bytes:
     """The whole body, uncompressed, however long it takes to come.
 
+    ``hold`` is told of the bytes that came, once all have, and of those that they expand to as they
+    do.
+
     Raises:
+        RequestError: what ``hold`` raises.
         TooLarge: it has more than ``limit`` bytes; the rest is not read.
         InvalidRequest: it is compressed in another way than it says, or than is known here.
     """
@@ -68,9 +79,10 @@ async def read_body(request: Request, limit: int) -> bytes:
         if size > limit:
             raise _too_large(limit)
         parts.append(part)
+    hold(size)
     body = b"".join(parts)
     coding = request.headers.get("content-encoding", "identity").strip().lower()
-    return body if coding == "identity" else _uncompressed(body, coding, limit)
+    return body if coding == "identity" else _uncompressed(body, coding, limit, hold)
 
 
 def compressed(request: Request, reply: HttpReply) -> tuple[bytes, dict[str, str]]:
@@ -89,24 +101,33 @@ def compressed(request: Request, reply: HttpReply) -> tuple[bytes, dict[str, str
     return reply.body, headers
 
 
-def _uncompressed(body: bytes, coding: str, limit: int) -> bytes:
+def _uncompressed(body: bytes, coding: str, limit: int, hold: Hold) -> bytes:
     if coding not in _WINDOW:
         raise InvalidRequest(
             f"expected a Content-Encoding of gzip, deflate or identity, received {coding[:40]!r}"
         )
     reader = zlib.decompressobj(_WINDOW[coding] or zlib.MAX_WBITS)
+    parts: list[bytes] = []
+    size = 0
     try:
         # One byte more than allowed says enough; what it would all come to is never made.
-        content = reader.decompress(body, limit + 1)
+        while size <= limit and not reader.eof:
+            part = reader.decompress(body, min(STEP, limit + 1 - size))
+            if not part:
+                break
+            hold(len(part))
+            parts.append(part)
+            size += len(part)
+            body = reader.unconsumed_tail
     except zlib.error as error:
         raise InvalidRequest(
             f"expected a body in {coding}, received other bytes: {error}"
         ) from None
-    if len(content) > limit:
+    if size > limit:
         raise _too_large(limit)
     if not reader.eof:
         raise InvalidRequest(f"expected a whole body in {coding}, received a part of one")
-    return content
+    return b"".join(parts)
 
 
 def _too_large(limit: int) -> TooLarge:

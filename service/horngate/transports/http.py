@@ -210,7 +210,9 @@ class HttpServer:
             raise one_too_many(self._options.max_in_flight)
         # What is open to everybody takes no body, and none is read: it would be anybody's memory.
         limit = self._options.max_message_bytes
-        body = b"" if method.open else await read_in_time(request, limit, BODY_SECONDS)
+        body = b""
+        if not method.open:
+            body = await read_in_time(request, limit, BODY_SECONDS, call.hold)
         asked = HttpRequest(request.path_params, request.headers, body, limit)
         if len(body) < LARGE:
             reply = method.handler(asked, call)

@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from horngate.budget import Budget
 from horngate.engine import Call, Engine
 from horngate.errors import (
     InvalidInput,
     InvalidOutputName,
+    InvalidRequest,
     ModelNotFound,
+    Overloaded,
     ShuttingDown,
     SignatureNotFound,
     TooManyRows,
@@ -102,6 +105,36 @@ def test_a_version_retired_between_look_up_and_submission_is_looked_up_again(
     answer = door.engine.predict(door.request(), door.call)
     door.run(version=2)
     assert answer.result().version == 2
+
+
+def test_a_request_is_counted_at_full_size_and_refused_beyond_the_budget(door: Door) -> None:
+    door.call.budget = budget = Budget(1 << 20)
+    wide = np.broadcast_to(np.float32(1), (4, 50_000))
+    door.engine.predict(door.request(inputs={"x": wide}), door.call)
+    assert budget.used == wide.nbytes
+    another = Call(0.0)
+    another.budget = budget
+    with pytest.raises(Overloaded, match="expected room for 800000 bytes of tensors"):
+        door.engine.predict(door.request(inputs={"x": wide}), another)
+    another.end()
+    door.run()
+    assert budget.used == wide.nbytes
+    door.call.end()
+    assert budget.used == 0
+
+
+def test_a_request_that_is_filled_up_is_counted_filled_up(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    filling = ModelSettings(batching=BatchingOptions(allowed_batch_sizes=(1, 1000)))
+    door.house.configure("m", filling)
+    door.house.write("m", 2)
+    door.house.look(2)
+    door.call.budget = budget = Budget(1 << 20)
+    door.engine.predict(door.request(inputs={"x": x(1)}), door.call)
+    assert budget.used == 0
+    wide = np.ones((2, 500), np.float32)
+    with pytest.raises(InvalidRequest, match="received one of 2000000; send fewer rows"):
+        door.engine.predict(door.request(inputs={"x": wide}), door.call)
 
 
 def test_a_draining_server_is_not_ready_and_says_so_to_listeners(door: Door) -> None:

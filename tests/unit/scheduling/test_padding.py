@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from horngate.errors import ConfigError
 from horngate.scheduling.options import BatchingOptions
-from horngate.scheduling.padding import fill_rows, same_shapes
+from horngate.scheduling.padding import FREE_BYTES, GROWTH, Growth, concatenated, run_bytes
+from horngate.scheduling.work import Work
+from horngate.tensors import DType, Signature, TensorSpec
 from tests.unit.scheduling.doubles import UNBATCHED, Bench
+
+PLANES = Signature(
+    "serving_default",
+    inputs={"x": TensorSpec("x", DType.FLOAT32, (None, None, None))},
+    outputs={"y": TensorSpec("y", DType.FLOAT32, (None, None, None))},
+)
 
 
 def test_a_batch_is_filled_up_to_the_next_allowed_size_and_nobody_sees_it() -> None:
@@ -92,7 +102,58 @@ def test_strings_are_filled_up_alike() -> None:
     short = np.array([[b"a"]], object)
     empty = np.empty((1, 0), object)
     long = np.array([[b"b", b"c"]], object)
-    grown = same_shapes([short, empty, long])
-    assert [each.tolist() for each in grown] == [[[b"a", b"a"]], [[b"", b""]], [[b"b", b"c"]]]
-    filled = fill_rows({"x": long}, 2)["x"]
-    assert filled.tolist() == [[b"b", b"c"]] * 3
+    made = concatenated([short, empty, long], 2)
+    assert made.tolist() == [[b"a", b"a"], [b"", b""], [b"b", b"c"], [b"a", b"a"], [b"a", b"a"]]
+
+
+def columns_and_lines(bench: Bench, sizes: list[tuple[int, int]]) -> None:
+    for shape in sizes:
+        x = np.broadcast_to(np.float32(1), (1, *shape))
+        bench.scheduler.submit(PLANES, {"x": x}, 1, None)
+    bench.executor.run_all()
+
+
+def test_what_padding_would_blow_up_runs_apart() -> None:
+    bench = Bench(BatchingOptions(pad_variable_length_inputs=True))
+    columns_and_lines(bench, [(1, 40_000), (40_000, 1), (1, 39_000)])
+    assert bench.servable.calls == [(1, 1, 40_000), (1, 40_000, 1), (1, 1, 39_000)]
+
+
+def test_what_padding_makes_little_larger_still_shares_a_run() -> None:
+    bench = Bench(BatchingOptions(pad_variable_length_inputs=True))
+    columns_and_lines(bench, [(1, 2), (1000, 1000), (900, 1100)])
+    assert bench.servable.calls == [(3, 1000, 1100)]
+    large = Bench(BatchingOptions(pad_variable_length_inputs=True))
+    columns_and_lines(large, [(3000, 3000), (3000, 2900)])
+    assert large.servable.calls == [(2, 3000, 3000)]
+
+
+def test_filling_a_batch_up_to_an_allowed_size_never_blows_it_up() -> None:
+    bench = Bench(BatchingOptions(allowed_batch_sizes=(1, 1024)))
+    columns_and_lines(bench, [(1000, 1000), (1000, 1000)])
+    assert bench.servable.calls == [(1, 1000, 1000), (1, 1000, 1000)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(0, 2000), st.integers(0, 2000)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from([(), (1, 4, 64), (2, 16)]),
+)
+def test_no_batch_grows_beyond_its_bound(
+    sizes: list[tuple[int, int, int]], allowed: tuple[int, ...]
+) -> None:
+    options = BatchingOptions(pad_variable_length_inputs=True, allowed_batch_sizes=allowed)
+    growth = Growth(options.filled)
+    members = []
+    for rows, *shape in sizes:
+        x = np.broadcast_to(np.float32(1), (rows, *shape))
+        work = Work(PLANES, {"x": x}, rows, None, alone=False)
+        if growth.admits(work):
+            members.append(work)
+    filled = options.filled(sum(work.rows for work in members))
+    alone = sum(run_bytes([work], options.filled(work.rows)) for work in members)
+    if len(members) > 1:
+        assert run_bytes(members, filled) <= max(FREE_BYTES, GROWTH * alone)

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from horngate.errors import InvalidRequest
-from horngate.transports.bodies import TooLarge, read_body
+from horngate.errors import InvalidRequest, Overloaded
+from horngate.transports.bodies import STEP, Hold, TooLarge, read_body
 
 LIMIT = 100_000
 
 
-def read(body: bytes, limit: int = LIMIT, **headers: str) -> bytes:
+def read(body: bytes, limit: int = LIMIT, hold: Hold = lambda _: None, **headers: str) -> bytes:
     """What arrives in two parts."""
     half = len(body) // 2
     parts: list[Any] = [
@@ -30,7 +30,28 @@ def read(body: bytes, limit: int = LIMIT, **headers: str) -> bytes:
 
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     request = Request({"type": "http", "method": "POST", "headers": named}, receive)
-    return asyncio.run(read_body(request, limit))
+    return asyncio.run(read_body(request, limit, hold))
+
+
+def test_what_a_body_expands_to_is_counted_as_it_does() -> None:
+    held: list[int] = []
+    body = gzip.compress(bytes(5 * STEP))
+    assert len(read(body, 8 * STEP, held.append, content_encoding="gzip")) == 5 * STEP
+    assert held[0] == len(body)
+    assert (max(held[1:]), sum(held[1:])) == (STEP, 5 * STEP)
+
+
+def test_and_is_made_no_further_than_there_is_room() -> None:
+    held: list[int] = []
+
+    def hold(size: int) -> None:
+        if sum(held) + size > 2 * STEP:
+            raise Overloaded("no room")
+        held.append(size)
+
+    with pytest.raises(Overloaded):
+        read(gzip.compress(bytes(50 * STEP)), 64 * STEP, hold, content_encoding="gzip")
+    assert sum(held) <= 2 * STEP
 
 
 def test_a_body_up_to_the_limit() -> None:

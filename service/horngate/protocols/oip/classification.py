@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from horngate.errors import InvalidRequest
-from horngate.tensors import Array
+from horngate.tensors import STRING_BYTES, Array
+
+_KEY_BYTES: Final = 16
+"""What sorting takes for each value: a key and a place."""
 
 
 def classified(name: str, array: Array, count: int, *, batched: bool) -> Array:
@@ -36,6 +41,12 @@ def classified(name: str, array: Array, count: int, *, batched: bool) -> Array:
         index = int(order[row, column])
         texts[row, column] = f"{_value(rows[row, index])}:{index}".encode()
     return texts if batched else texts[0]
+
+
+def classification_bytes(array: Array, count: int, *, batched: bool) -> int:
+    """What ``classified`` takes with the same arguments."""
+    rows = len(array) if batched else 1
+    return array.size * _KEY_BYTES + min(array.size, rows * count) * STRING_BYTES
 
 
 def _value(value: np.generic) -> str:

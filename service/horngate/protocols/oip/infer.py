@@ -13,8 +13,8 @@ from typing import Final
 
 from horngate.engine import Call, Engine
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
-from horngate.protocols.elements import check_tensors
-from horngate.protocols.oip.classification import classified
+from horngate.protocols.elements import Expand, check_tensors
+from horngate.protocols.oip.classification import classification_bytes, classified
 from horngate.protocols.oip.parameters import number, text
 from horngate.protocols.oip.regions import Regions
 from horngate.protocols.oip.select import default_signature, read_version
@@ -46,7 +46,7 @@ def infer(
     Raises:
         RequestError: what is known at once.
     """
-    prediction, wanted, timeout = decode_request(request, regions)
+    prediction, wanted, timeout = decode_request(request, regions, call.expand)
     if timeout:
         _shorten(call, timeout)
     try:
@@ -58,21 +58,25 @@ def infer(
         signatures = engine.describe(prediction.model, prediction.version, call).signatures
         prediction = prediction._replace(signature=default_signature(signatures).name)
         answer = engine.predict(prediction, call)
+    if wanted:
+        return answer.then(partial(encode_response, request.id, wanted, hold=call.hold))
     return answer.then(partial(encode_response, request.id, wanted))
 
 
 def decode_request(
-    request: ModelInferRequest, regions: Regions | None = None
+    request: ModelInferRequest, regions: Regions | None = None, expand: Expand | None = None
 ) -> tuple[Request, tuple[Wanted, ...], int]:
     """The request as the engine takes it, the outputs it asks for, and its timeout in microseconds.
 
-    No outputs are all of them, and a timeout of 0 is none.
+    No outputs are all of them, and a timeout of 0 is none. ``expand`` is told of the bytes of every
+    input that is copied from shared memory or cut into strings, before it is.
 
     Raises:
         InvalidRequest: no model name, too many tensors, buffers that do not match the inputs,
             parameters of another kind, or what the tensor codec raises.
         RegionNotFound: shared memory that nobody registered.
         Unsupported: a parameter asks for what is not served.
+        RequestError: what ``expand`` raises.
     """
     if not request.model_name:
         raise InvalidRequest("expected a model_name, received none; set it to the model's name")
@@ -86,7 +90,7 @@ def decode_request(
     wanted = read_wanted(request.outputs, regions) if request.outputs else ()
     prediction = Request(
         request.model_name,
-        _inputs(request, regions),
+        _inputs(request, regions, expand),
         read_version(request.model_version),
         signature,
         tuple([each.name for each in wanted]) if wanted else (),
@@ -96,11 +100,18 @@ def decode_request(
 
 
 def encode_response(
-    request_id: str, wanted: tuple[Wanted, ...], response: Response
+    request_id: str,
+    wanted: tuple[Wanted, ...],
+    response: Response,
+    *,
+    hold: Expand | None = None,
 ) -> ModelInferResponse:
     """The answer: outputs in the order asked for, else the signature's, all of them raw.
 
+    ``hold`` is told what a classification takes before it is made.
+
     Raises:
+        RequestError: what ``hold`` raises.
         InvalidRequest: shared memory too small for an output, or a classification of strings.
     """
     message = ModelInferResponse()
@@ -116,6 +127,8 @@ def encode_response(
         array = response.outputs[each.name]
         if each.classes:
             batched = response.signature.batched
+            if hold is not None:
+                hold(classification_bytes(array, each.classes, batched=batched))
             array = classified(each.name, array, each.classes, batched=batched)
         data = encode(array, tensor)
         if each.part is None:
@@ -127,7 +140,9 @@ def encode_response(
     return message
 
 
-def _inputs(request: ModelInferRequest, regions: Regions | None) -> dict[str, Array]:
+def _inputs(
+    request: ModelInferRequest, regions: Regions | None, expand: Expand | None
+) -> dict[str, Array]:
     buffers = request.raw_input_contents
     used = 0
     inputs: dict[str, Array] = {}
@@ -138,13 +153,15 @@ def _inputs(request: ModelInferRequest, regions: Regions | None) -> dict[str, Ar
         raw: bytes | None = None
         part = _part(tensor, regions) if tensor.parameters else None
         if part is not None:
+            if expand is not None:
+                expand(part.byte_size)
             raw = part.read()
         elif buffers:
             if used == len(buffers):
                 raise _wrong_buffers(request)
             raw = buffers[used]
             used += 1
-        inputs[name] = decode(tensor, raw)
+        inputs[name] = decode(tensor, raw, expand)
     if used != len(buffers):
         raise _wrong_buffers(request)
     return inputs

@@ -10,7 +10,14 @@ from horngate.engine import Call
 from horngate.errors import InvalidInput, InvalidRequest
 from horngate.protocols.elements import MalformedTensor, check_tensors, element_count
 from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
-from horngate.protocols.json import read_array, shown, to_json, write_array
+from horngate.protocols.json import (
+    parsed_bytes,
+    read_array,
+    shown,
+    to_json,
+    write_array,
+    written_bytes,
+)
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.rest_values import (
     read_list,
@@ -45,10 +52,21 @@ def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpR
         InvalidRequest: the body.
         RequestError: what ModelInfer raises.
     """
-    content, binary = _split(request)
+    body, binary = _split(request)
+    with call.room(parsed_bytes(body)):
+        message, wanted, all_binary = _read(request.places, body, binary)
+        reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
+    return reply.then(partial(_reply, wanted, all_binary, request.most_bytes, call))
+
+
+def _read(
+    places: Mapping[str, str], body: bytes, binary: bytes
+) -> tuple[ModelInferRequest, dict[str, bool], bool]:
+    """The request, and which of the outputs that it names, or all others, are wanted as bytes."""
+    content = read_json(body)
     message = ModelInferRequest(
-        model_name=request.places["model"],
-        model_version=request.places.get("version", ""),
+        model_name=places["model"],
+        model_version=places.get("version", ""),
         id=read_text(content, "id", ""),
     )
     parameters = read_object(content, "parameters")
@@ -71,22 +89,22 @@ def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpR
         settings = read_object(output, "parameters")
         wanted[name] = settings.pop(BINARY, all_binary) is True
         write_parameters(settings, message.outputs.add(name=name).parameters)
-    reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
-    return reply.then(partial(_reply, wanted, all_binary, request.most_bytes))
+    return message, wanted, all_binary
 
 
-def _split(request: HttpRequest) -> tuple[dict[str, Any], bytes]:
+def _split(request: HttpRequest) -> tuple[bytes, bytes]:
+    """The JSON of the body, and the tensors' bytes behind it."""
     body = request.body
     length = request.headers.get(HEADER_LENGTH)
     if length is None:
-        return read_json(body), b""
+        return body, b""
     if not (length.isascii() and length.isdecimal() and _within(length, body)):
         raise InvalidRequest(
             f"Inference-Header-Content-Length: expected a number up to the body's {len(body)} "
             f"bytes, received {length[:40]!r}"
         )
     size = int(length)
-    return read_json(body[:size]), body[size:]
+    return body[:size], body[size:]
 
 
 def _within(length: str, body: bytes) -> bool:
@@ -153,6 +171,7 @@ def _reply(
     wanted: Mapping[str, bool],
     binary_by_default: bool,
     most_bytes: int,
+    call: Call,
     reply: ModelInferResponse,
 ) -> HttpReply:
     content: dict[str, Any] = {
@@ -182,6 +201,7 @@ def _reply(
                 array = decode(tensor, raw).ravel()
                 plain.append(array)
                 check_reply(plain, most_bytes)
+                call.hold(written_bytes([array]))
                 output["data"] = write_array(array)
         if parameters:
             output["parameters"] = parameters

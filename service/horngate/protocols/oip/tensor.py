@@ -15,6 +15,7 @@ import numpy as np
 
 from horngate.errors import InvalidInput
 from horngate.protocols.elements import (
+    Expand,
     MalformedTensor,
     dtype_of,
     element_count,
@@ -30,7 +31,7 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelInferResponse,
 )
 from horngate.protocols.pb.private.packed_pb2 import PackedContents
-from horngate.tensors import Array, DType, format_shape
+from horngate.tensors import STRING_BYTES, Array, DType, format_shape
 
 Tensor = ModelInferRequest.InferInputTensor | ModelInferResponse.InferOutputTensor
 
@@ -56,19 +57,21 @@ _DTYPES: Final[dict[str, DType]] = {name: dtype for dtype, name in DATATYPES.ite
 _LENGTH: Final = struct.Struct("<I")
 
 
-def decode(tensor: Tensor, raw: bytes | None) -> Array:
+def decode(tensor: Tensor, raw: bytes | None, expand: Expand | None = None) -> Array:
     """The tensor as an array of its own dtype and shape; BYTES as an object array of bytes.
 
     Args:
         tensor: name, datatype and shape, and ``contents`` where ``raw`` is None.
         raw: the tensor's buffer, row-major and little-endian, or None.
+        expand: told how many bytes its strings take before they are cut; may refuse.
 
     Raises:
         InvalidInput: an unknown datatype, an absurd shape, data that does not fit it, no data
             or both kinds.
+        RequestError: what ``expand`` raises.
     """
     try:
-        return _decode(tensor, raw)
+        return _decode(tensor, raw, expand)
     except MalformedTensor as error:
         is_input = isinstance(tensor, ModelInferRequest.InferInputTensor)
         what = f"{'input' if is_input else 'output'} {tensor.name!r}"
@@ -116,7 +119,7 @@ def datatype(dtype: DType) -> str:
     return DATATYPES[dtype]
 
 
-def _decode(tensor: Tensor, raw: bytes | None) -> Array:
+def _decode(tensor: Tensor, raw: bytes | None, expand: Expand | None) -> Array:
     dtype = _DTYPES.get(tensor.datatype)
     if dtype is None:
         raise MalformedTensor(
@@ -130,7 +133,7 @@ def _decode(tensor: Tensor, raw: bytes | None) -> Array:
             raise MalformedTensor(
                 "expected raw contents or contents, received both; send one of them"
             )
-        return _from_raw(raw, dtype, count, shape)
+        return _from_raw(raw, dtype, count, shape, expand)
     if not has_contents and count:
         raise MalformedTensor(
             f"expected {count} elements for shape {format_shape(shape)}, received no data; "
@@ -139,9 +142,11 @@ def _decode(tensor: Tensor, raw: bytes | None) -> Array:
     return _from_contents(tensor.contents, dtype, count, shape).reshape(shape)
 
 
-def _from_raw(raw: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> Array:
+def _from_raw(
+    raw: bytes, dtype: DType, count: int, shape: tuple[int, ...], expand: Expand | None
+) -> Array:
     if dtype is DType.STRING:
-        return _split(raw, count).reshape(shape)
+        return _split(raw, count, expand).reshape(shape)
     expected = count * dtype.numpy.itemsize
     if len(raw) != expected:
         raise MalformedTensor(
@@ -151,7 +156,7 @@ def _from_raw(raw: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> A
     return from_buffer(raw, dtype, shape)
 
 
-def _split(raw: bytes, count: int) -> Array:
+def _split(raw: bytes, count: int, expand: Expand | None) -> Array:
     """The BYTES elements of ``raw``: each a length in four bytes, little-endian, and its bytes."""
     received = len(raw)
     if count * _LENGTH.size > received:
@@ -159,6 +164,8 @@ def _split(raw: bytes, count: int) -> Array:
             f"expected at least {count * _LENGTH.size} bytes for {count} BYTES elements, "
             f"received {received}; put each element's length before it, in four bytes"
         )
+    if expand is not None:
+        expand(count * STRING_BYTES)
     elements = []
     offset = 0
     for index in range(count):

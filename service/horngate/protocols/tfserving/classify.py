@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, NamedTuple
 
 from google.protobuf.message import Message
@@ -22,6 +23,9 @@ from horngate.tensors import Arrays, DType, Response, Signature, format_shape
 METHOD: Final = "tensorflow/serving/classify"
 CLASSES: Final = "classes"
 SCORES: Final = "scores"
+_CLASS_BYTES: Final = 64
+"""What a class takes in a message, without its label's characters."""
+
 _FLOATS: Final = (DType.FLOAT32, DType.FLOAT64, DType.FLOAT16, DType.BFLOAT16)
 
 
@@ -40,13 +44,13 @@ def classify(engine: Engine, request: ClassificationRequest, call: Call) -> Answ
         RequestError: what is known at once.
     """
     target = read_target(request)
-    examples = read_examples(request.input)
+    examples = read_examples(request.input, call.hold)
 
     def read(signature: Signature) -> Arrays:
         find_outputs(signature)
         return to_inputs(examples, signature)
 
-    return ask(engine, target, read, call).then(_encode)
+    return ask(engine, target, read, call).then(partial(_encode, call))
 
 
 def find_outputs(signature: Signature) -> Outputs:
@@ -81,10 +85,11 @@ def find_outputs(signature: Signature) -> Outputs:
     )
 
 
-def write_result(response: Response, message: ClassificationResult) -> None:
+def write_result(response: Response, message: ClassificationResult, call: Call) -> None:
     """Write what ran into ``message``, one list of classes for each row.
 
     Raises:
+        Overloaded: there is no room for as many classes now.
         InvalidRequest: the model gave other shapes than one row of k for each example.
     """
     outputs = find_outputs(response.signature)
@@ -96,6 +101,7 @@ def write_result(response: Response, message: ClassificationResult) -> None:
             f"{', '.join(sorted(map(format_shape, shapes)))}; use Predict"
         )
     rows, count = arrays[0].shape
+    call.hold(rows * count * _CLASS_BYTES)
     scores = None if outputs.scores is None else response.outputs[outputs.scores]
     labels = None if outputs.classes is None else response.outputs[outputs.classes]
     for row in range(rows):
@@ -108,10 +114,10 @@ def write_result(response: Response, message: ClassificationResult) -> None:
                 made.score = float(scores[row, column])
 
 
-def _encode(response: Response) -> ClassificationResponse:
+def _encode(call: Call, response: Response) -> ClassificationResponse:
     message = ClassificationResponse()
     write_spec(response, message.model_spec)
-    write_result(response, message.result)
+    write_result(response, message.result, call)
     return message
 
 

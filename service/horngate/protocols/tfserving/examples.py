@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from horngate.errors import InvalidInput, InvalidRequest
-from horngate.protocols.elements import MalformedTensor, from_integers
+from horngate.protocols.elements import Expand, MalformedTensor, from_integers
 from horngate.protocols.pb.tensorflow.core.example.example_pb2 import Example
 from horngate.protocols.pb.tensorflow.core.example.feature_pb2 import Feature
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input
@@ -22,6 +22,9 @@ MAX_COPIED_BYTES: Final = 1 << 26
 Both cost their sender next to nothing: an example without features is two bytes, and so is one that
 has a large context's.
 """
+
+MESSAGE_GROWTH: Final = 8
+"""What a feature takes in memory for each byte on the wire: small integers take eight for one."""
 
 _FLOATS: Final = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
 _INTEGERS: Final = frozenset(
@@ -38,11 +41,14 @@ _INTEGERS: Final = frozenset(
 )
 
 
-def read_examples(message: Input) -> list[Example]:
+def read_examples(message: Input, hold: Expand | None = None) -> list[Example]:
     """The examples, each with the features of the context that it does not have itself.
+
+    ``hold`` is told how many bytes copying a context takes before it is copied; it may refuse.
 
     Raises:
         InvalidRequest: there are none, or more than a request may carry.
+        RequestError: what ``hold`` raises.
     """
     context: Example | None = None
     examples = message.example_list.examples
@@ -64,6 +70,8 @@ def read_examples(message: Input) -> list[Example]:
             f"expected a context of at most {MAX_COPIED_BYTES} bytes in all examples together, "
             f"received one that comes to {copied} in {len(examples)}; send several requests"
         )
+    if hold is not None:
+        hold(MESSAGE_GROWTH * copied)
     return [_with_context(example, context) for example in examples]
 
 

@@ -40,7 +40,7 @@ def multi_inference(engine: Engine, request: MultiInferenceRequest, call: Call) 
         RequestError: what is known at once.
     """
     targets = _targets(request.tasks)
-    examples = read_examples(request.input)
+    examples = read_examples(request.input, call.hold)
     first = targets[0]
     version = engine.describe(first.model, first.version, call).version
     answers: list[Answer[Response]] = []
@@ -53,7 +53,7 @@ def multi_inference(engine: Engine, request: MultiInferenceRequest, call: Call) 
             answer.cancel()
         raise
     methods = [task.method_name for task in request.tasks]
-    return Together(answers).then(partial(_encode, methods))
+    return Together(answers).then(partial(_encode, methods, call))
 
 
 def _read(
@@ -88,13 +88,15 @@ def _targets(tasks: Sequence[InferenceTask]) -> list[Target]:
     return targets
 
 
-def _encode(methods: Sequence[str], responses: list[Response]) -> MultiInferenceResponse:
+def _encode(
+    methods: Sequence[str], call: Call, responses: list[Response]
+) -> MultiInferenceResponse:
     message = MultiInferenceResponse()
     for method, response in zip(methods, responses, strict=True):
         result: InferenceResult = message.results.add()
         write_spec(response, result.model_spec)
         if method == classify.METHOD:
-            classify.write_result(response, result.classification_result)
+            classify.write_result(response, result.classification_result, call)
         else:
             regress.write_result(response, result.regression_result)
     return message

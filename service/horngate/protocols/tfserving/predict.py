@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from horngate.engine import Call, Engine
-from horngate.protocols.elements import check_tensors
+from horngate.protocols.elements import Expand, check_tensors
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
     PredictRequest,
     PredictResponse,
@@ -22,14 +22,16 @@ def predict(engine: Engine, request: PredictRequest, call: Call) -> Answer[Messa
     Raises:
         RequestError: what is known at once.
     """
-    return engine.predict(decode_request(request), call).then(encode_response)
+    return engine.predict(decode_request(request, expand=call.expand), call).then(encode_response)
 
 
-def decode_request(request: PredictRequest, *, max_bytes: int = MAX_REPEATED_BYTES) -> Request:
+def decode_request(
+    request: PredictRequest, *, max_bytes: int = MAX_REPEATED_BYTES, expand: Expand | None = None
+) -> Request:
     """The request as the engine takes it.
 
     ``max_bytes`` holds for all tensors together, in so far as any of them sends fewer values than
-    it has elements.
+    it has elements, and ``expand`` is told of each that does.
 
     Raises:
         InvalidRequest: too many names, or what ``read_target`` and the tensor codec raise.
@@ -39,7 +41,7 @@ def decode_request(request: PredictRequest, *, max_bytes: int = MAX_REPEATED_BYT
     check_tensors(len(request.output_filter), "outputs")
     inputs: dict[str, Array] = {}
     for name, proto in request.inputs.items():
-        inputs[name] = array = decode(proto, name, max_bytes=max_bytes)
+        inputs[name] = array = decode(proto, name, max_bytes=max_bytes, expand=expand)
         max_bytes = max(0, max_bytes - array.nbytes)
     return Request(
         target.model, inputs, target.version, target.signature, tuple(request.output_filter)

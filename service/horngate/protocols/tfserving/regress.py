@@ -32,7 +32,7 @@ def regress(engine: Engine, request: RegressionRequest, call: Call) -> Answer[Me
         RequestError: what is known at once.
     """
     target = read_target(request)
-    examples = read_examples(request.input)
+    examples = read_examples(request.input, call.hold)
 
     def read(signature: Signature) -> Arrays:
         find_output(signature)

@@ -19,7 +19,7 @@ from horngate.protocols.http import (
     JsonError,
     read_json,
 )
-from horngate.protocols.json import shown, to_json
+from horngate.protocols.json import parsed_bytes, shown, to_json
 from horngate.protocols.method import Method, Status, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
@@ -123,15 +123,17 @@ def _metadata(method: UnaryMethod, request: HttpRequest, call: Call) -> HttpRepl
 
 def _classify(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpReply]:
     message = ClassificationRequest()
-    _write_request(request, message)
-    answer = cast("Answer[ClassificationResponse]", method.handler(message, call))
+    with call.room(parsed_bytes(request.body)):
+        _write_request(request, message)
+        answer = cast("Answer[ClassificationResponse]", method.handler(message, call))
     return answer.then(_classified)
 
 
 def _regress(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpReply]:
     message = RegressionRequest()
-    _write_request(request, message)
-    answer = cast("Answer[RegressionResponse]", method.handler(message, call))
+    with call.room(parsed_bytes(request.body)):
+        _write_request(request, message)
+        answer = cast("Answer[RegressionResponse]", method.handler(message, call))
     return answer.then(_regressed)
 
 

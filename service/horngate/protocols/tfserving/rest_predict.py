@@ -10,7 +10,15 @@ from horngate.engine import Call, Engine
 from horngate.errors import InvalidInput, InvalidRequest
 from horngate.protocols.elements import MalformedTensor, check_tensors
 from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
-from horngate.protocols.json import B64, read_array, shown, to_json, write_array
+from horngate.protocols.json import (
+    B64,
+    parsed_bytes,
+    read_array,
+    shown,
+    to_json,
+    write_array,
+    written_bytes,
+)
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.spec import Target
 from horngate.scheduling.ticket import Answer
@@ -35,6 +43,19 @@ def predict(
         InvalidRequest: the body.
         RequestError: what the engine knows at once.
     """
+    with call.room(parsed_bytes(request.body)):
+        answer, by_row = _ask(engine, read_version, request, call)
+    write = partial(_rows if by_row else _columns, request.most_bytes, call)
+    return answer.then(write)
+
+
+def _ask(
+    engine: Engine,
+    read_version: Callable[[Mapping[str, str]], VersionRef],
+    request: HttpRequest,
+    call: Call,
+) -> tuple[Answer[Response], bool]:
+    """The answer, and whether it is wanted row by row."""
     content = read_json(request.body)
     name = content.get("signature_name") or DEFAULT_SIGNATURE
     if not isinstance(name, str):
@@ -52,8 +73,7 @@ def predict(
         return _read_columns(content[COLUMNS], signature)
 
     target = Target(request.places["model"], read_version(request.places), name)
-    write = partial(_rows if by_row else _columns, request.most_bytes)
-    return ask(engine, target, read, call).then(write)
+    return ask(engine, target, read, call), by_row
 
 
 def _read_columns(value: Any, signature: Signature) -> dict[str, Array]:
@@ -114,13 +134,13 @@ def _array(name: str, value: Any, signature: Signature) -> Array:
         raise InvalidInput(f"input {name!r}: {error}", name=name) from None
 
 
-def _columns(most_bytes: int, response: Response) -> HttpReply:
-    outputs = _outputs(response, most_bytes)
+def _columns(most_bytes: int, call: Call, response: Response) -> HttpReply:
+    outputs = _outputs(response, most_bytes, call)
     only = next(iter(outputs.values())) if len(outputs) == 1 else outputs
     return HttpReply(to_json({"outputs": only}))
 
 
-def _rows(most_bytes: int, response: Response) -> HttpReply:
+def _rows(most_bytes: int, call: Call, response: Response) -> HttpReply:
     arrays = response.outputs
     counts = {len(array) if array.ndim else None for array in arrays.values()}
     if len(counts) != 1 or None in counts:
@@ -128,7 +148,7 @@ def _rows(most_bytes: int, response: Response) -> HttpReply:
             f"expected outputs of one row each for {ROWS!r}, received shapes "
             f"{[list(array.shape) for array in arrays.values()]}; ask with {COLUMNS!r}"
         )
-    outputs = _outputs(response, most_bytes)
+    outputs = _outputs(response, most_bytes, call)
     if len(outputs) == 1:
         return HttpReply(to_json({"predictions": next(iter(outputs.values()))}))
     rows = len(next(iter(arrays.values())))
@@ -136,8 +156,9 @@ def _rows(most_bytes: int, response: Response) -> HttpReply:
     return HttpReply(to_json({"predictions": predictions}))
 
 
-def _outputs(response: Response, most_bytes: int) -> dict[str, Any]:
+def _outputs(response: Response, most_bytes: int, call: Call) -> dict[str, Any]:
     check_reply(response.outputs.values(), most_bytes)
+    call.hold(written_bytes(response.outputs.values()))
     return {
         name: write_array(array, as_b64=name.endswith(BYTES_SUFFIX))
         for name, array in response.outputs.items()

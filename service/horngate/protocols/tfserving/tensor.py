@@ -13,6 +13,7 @@ import numpy as np
 
 from horngate.errors import InvalidInput
 from horngate.protocols.elements import (
+    Expand,
     MalformedTensor,
     dtype_of,
     element_count,
@@ -58,7 +59,13 @@ NUMBERS: Final[dict[DType, types_pb2.DataType]] = {
 _DTYPES: Final[dict[int, DType]] = {number: dtype for dtype, number in NUMBERS.items()}
 
 
-def decode(proto: TensorProto, name: str, *, max_bytes: int = MAX_REPEATED_BYTES) -> Array:
+def decode(
+    proto: TensorProto,
+    name: str,
+    *,
+    max_bytes: int = MAX_REPEATED_BYTES,
+    expand: Expand | None = None,
+) -> Array:
     """The tensor as an array of its own dtype and shape; strings as an object array of bytes.
 
     Fewer values than elements repeat the last one, none at all mean zeros (TensorFlow's
@@ -68,12 +75,14 @@ def decode(proto: TensorProto, name: str, *, max_bytes: int = MAX_REPEATED_BYTES
         proto: one tensor.
         name: what errors call it.
         max_bytes: the most bytes of a tensor that sends fewer values than it has elements.
+        expand: told how many bytes such a tensor takes before it is made; may refuse.
 
     Raises:
         InvalidInput: a dtype that is not served, an absurd shape, or data that does not fit it.
+        RequestError: what ``expand`` raises.
     """
     try:
-        return _decode(proto, max_bytes)
+        return _decode(proto, max_bytes, expand)
     except MalformedTensor as error:
         raise InvalidInput(f"tensor parsing error: {name}: {error}", name=name) from None
 
@@ -103,7 +112,7 @@ def encode(array: Array, proto: TensorProto | None = None, *, name: str = "") ->
     return proto
 
 
-def _decode(proto: TensorProto, max_bytes: int) -> Array:
+def _decode(proto: TensorProto, max_bytes: int, expand: Expand | None) -> Array:
     dtype = _DTYPES.get(proto.dtype)
     if dtype is None:
         raise MalformedTensor(
@@ -119,7 +128,7 @@ def _decode(proto: TensorProto, max_bytes: int) -> Array:
     content = proto.tensor_content
     if content:
         return _from_content(content, dtype, count, shape)
-    return _spread(_READERS[dtype](proto, dtype), count, shape, max_bytes)
+    return _spread(_READERS[dtype](proto, dtype), count, shape, max_bytes, expand)
 
 
 def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> Array:
@@ -137,7 +146,9 @@ def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ..
     return from_buffer(content, dtype, shape)
 
 
-def _spread(values: Array, count: int, shape: tuple[int, ...], max_bytes: int) -> Array:
+def _spread(
+    values: Array, count: int, shape: tuple[int, ...], max_bytes: int, expand: Expand | None
+) -> Array:
     """``values``, of shape (n,), as ``count`` elements of ``shape``: the last one repeats."""
     received = len(values)
     if received == count:
@@ -153,6 +164,8 @@ def _spread(values: Array, count: int, shape: tuple[int, ...], max_bytes: int) -
             f"expected all {count} values for shape {format_shape(shape)}, received {received}; "
             f"values are repeated in tensors of up to {max_bytes // size} elements only"
         )
+    if expand is not None:
+        expand(count * size)
     if received == 0:
         values = np.array([b""], object) if values.dtype == object else np.zeros(1, values.dtype)
     if received <= 1:
