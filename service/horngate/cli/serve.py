@@ -53,6 +53,7 @@ HELP: Final = {
     "trust_model_ops": "true or false: models that read files, run Python or reach the network",
     "memory_limit": "bytes; a version that would not fit is not loaded; 0 for the container's",
     "load_seconds": "how long loading a version may take; it is given up then",
+    "sandbox": "off, on or required: files, ports and system calls that serving does not need go",
     "stuck_seconds": "a run that takes longer has its version reported as stuck",
     "allow_shared_memory": "true or false: take tensors in shared memory from this machine",
     "drain_seconds": "how long running requests may take after SIGTERM",
@@ -115,6 +116,10 @@ def run(options: argparse.Namespace) -> int:
         {key: value for key, value in flags.items() if value is not None}, os.environ
     )
     logs.configure(settings.log_level, settings.log_format)
+    if settings.sandbox != "off":
+        from horngate.server.sandbox import confine  # noqa: PLC0415 - few ask for it
+
+        confine(settings, {key: value for key, value in flags.items() if value is not None})
     logs.take_over()
     for name in unknown_variables(os.environ):
         logs.logger("config").warning("environment variable is no setting", name=name)

@@ -22,6 +22,7 @@ from horngate.transports.choice import Transport
 from horngate.transports.tls import TlsOptions
 
 ControlMode = Literal["poll", "none", "explicit"]
+Sandbox = Literal["off", "on", "required"]
 MetricsCompat = Literal["none", "triton"]
 PREFIX: Final = "HORNGATE_"
 FILE_KEY: Final = "config"
@@ -71,6 +72,8 @@ class ServerSettings:
             log's level. With tokens that takes an administrator's.
         trust_model_ops: whether models may hold operations that read or write files, run Python
             or reach the network.
+        sandbox: whether the process gives up files, ports and system calls that serving does not
+            need: off, on (as far as the kernel can), or required (all of it, or no start).
         memory_limit: bytes that the server may come to hold; a version that would not fit is not
             loaded. 0 for the container's limit, or the machine's memory.
         load_seconds: how long loading a version may take; it is given up then. A model's
@@ -109,6 +112,7 @@ class ServerSettings:
     model_roots: str = ""
     allow_control: bool = False
     trust_model_ops: bool = False
+    sandbox: Sandbox = "off"
     memory_limit: int = 0
     load_seconds: float = 300.0
     stuck_seconds: float = 60.0
