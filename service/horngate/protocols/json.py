@@ -35,12 +35,12 @@ counted as well."""
 MARKED: Final = 64 * 1024
 """Bytes from which on a text is looked through for what it takes once it is parsed."""
 
-_VALUE_BYTES: Final = 48
+_VALUE_BYTES: Final = 64
 _LIST_BYTES: Final = 96
 _OBJECT_BYTES: Final = 240
 _WRITTEN_BYTES: Final = 26
-"""A number with its place in a list; a small list and a small object; the longest number, with a
-comma."""
+"""A number with its place in a list, as orjson reads it and as Python has it; a small list and a
+small object; the longest number, with a comma."""
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _BRIEF: Final = reprlib.Repr()
@@ -83,7 +83,7 @@ def parsed_bytes(text: bytes) -> int:
     values = text.count(b",") + 1
     strings = text.count(b'"') // 2
     return (
-        len(text)
+        2 * len(text)  # the reader's own copy, and what strings say
         + values * _VALUE_BYTES
         + text.count(b"[") * _LIST_BYTES
         + text.count(b"{") * _OBJECT_BYTES
