@@ -6,13 +6,17 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from tensorflow.python.saved_model import loader_impl
 
 from horngate.builder import convert
-from horngate.builder.samples import trial_inputs
+from horngate.builder.comparison import mismatch, moved
+from horngate.builder.equal_operations import made_with
+from horngate.builder.samples import EDGES, edge_inputs, trial_inputs
 from horngate.builder.staging import staging_folder
+from horngate.builder.states import kept
 from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError
 from horngate.repository import extras
 from horngate.repository.compiled import (
@@ -24,18 +28,24 @@ from horngate.repository.compiled import (
 )
 from horngate.runtimes.contents import sealed
 from horngate.runtimes.onnx import ELEMENTS, OnnxServable
-from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.runtimes.savedmodel import TAGS, SavedModelRuntime
 from horngate.servable import Servable
 from horngate.tensors import Array, Arrays, DType, Signature
 
 ROWS: Final = (1, 2, 7, 32)
 """The batches compared; a signature without a batch is compared as often."""
 
+EDGE_ROWS: Final = (2, 1)
+"""The same at the edges, each of which costs some runs more."""
+
+LARGEST_FINITE: Final = 1e20
+"""Below it, no sum of inputs is infinite; beyond, ``Form.apart`` is not compared."""
+
 RTOL: Final = extras.RTOL
 ATOL: Final = extras.ATOL
 """How far a float32 or float64 output may be from TensorFlow's, as ``extras.Golden`` has it.
-Kernels differ in the order of summation, which costs a few units in the seventh digit a layer. All
-that is no float must be equal."""
+Kernels differ in the order of summation, which costs a few units in the seventh digit a layer. What
+is no float must be equal. At the edges ``comparison`` decides."""
 
 HALF_RTOL: Final = 1e-2
 HALF_ATOL: Final = 1e-3
@@ -46,10 +56,14 @@ LONGEST_REASON: Final = 400
 
 
 class _Trial(NamedTuple):
-    """Inputs that TensorFlow was asked with, and its answers; None where it refused the values."""
+    """Inputs that TensorFlow was asked with, and its answers; None where it refused the values.
+
+    ``others`` are its answers to almost the same inputs, at an edge; None within the usual range.
+    """
 
     inputs: Arrays
     answers: Arrays | None
+    others: list[dict[str, Array]] | None = None
 
 
 def compile_version(folder: Path, *, trust_operations: bool = False) -> CompiledRecord:
@@ -67,7 +81,7 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
     extras.verify_checksums(folder, hashes)
     goldens = extras.read_goldens(folder)
     record = CompiledRecord(
-        source={name: hashes(name) for name in source_names(folder)}, made_with=convert.made_with()
+        source={name: hashes(name) for name in source_names(folder)}, made_with=made_with()
     )
     try:
         with staging_folder(folder / extras.FOLDER) as staging:
@@ -116,19 +130,31 @@ def _compile(
     stack = contextlib.ExitStack()
     try:
         source = stack.enter_context(_sealed(folder, trust_operations))
+        meta_graph = _meta_graph(source)
         for name, signature in tensorflow.signatures.items():
             _check_dtypes(signature)
+            state = kept(meta_graph, name)
+            if state:
+                raise PublishError(f"signature {name!r}: {state}")
             golden = goldens.get(name)
             trials = _trials(tensorflow, signature, golden)
             try:
-                content = convert.convert(source, name)
+                form = convert.convert(source, name)
             except PublishError as error:
                 raise PublishError(f"signature {name!r}: {error}") from error
-            forms[name] = _held(staging, content, signature, trials)
+            if form.apart:
+                trials = [each for trial in trials if (each := _finite(trial)) is not None]
+            forms[name] = _held(staging, form.content, signature, trials)
     finally:
         stack.close()
         tensorflow.close()
     return forms
+
+
+def _meta_graph(folder: Path) -> Any:
+    """As the file has it: what is served of it."""
+    known = loader_impl.parse_saved_model(str(folder)).meta_graphs
+    return next(each for each in known if set(TAGS) <= set(each.meta_info_def.tags))
 
 
 def _check_dtypes(signature: Signature) -> None:
@@ -165,12 +191,52 @@ def _trials(
                 f"again, so that nothing can be compared: {wrong}"
             )
         trials.append(_Trial(inputs, answers))
+    for rows in EDGE_ROWS if signature.batched else EDGE_ROWS[:1]:
+        trials += (_edge(tensorflow, signature, edge, rows) for edge in EDGES)
     if all(trial.answers is None for trial in trials):
         raise PublishError(
             f"signature {signature.name!r}: TensorFlow refuses every input that was tried, so that "
             "nothing can be compared"
         )
     return trials
+
+
+def _finite(trial: _Trial) -> _Trial | None:
+    """What is left of a trial for a form that answers otherwise where a value is not finite.
+
+    At an edge a sum of large values may be one as well; None where nothing is left.
+    """
+    sizes = [
+        np.abs(each.astype(np.float64)).max(initial=0.0)
+        for each in trial.inputs.values()
+        if each.dtype.kind == "f"
+    ]
+    return None if any(not size < LARGEST_FINITE for size in sizes) else trial
+
+
+def _edge(tensorflow: Servable, signature: Signature, edge: str, rows: int) -> _Trial:
+    """TensorFlow's answers at an edge, and to almost the same: moved a little, each row alone."""
+    inputs = edge_inputs(signature, rows=rows, edge=edge)
+    others: list[dict[str, Array]] = []
+    try:
+        answers = tensorflow.run(signature.name, inputs)
+    except InvalidRequest:
+        return _Trial(inputs, None)
+    except Exception:  # noqa: BLE001 - what it cannot run proves nothing
+        return _Trial({}, {})
+    with contextlib.suppress(Exception):  # what it refuses of these says nothing of the others
+        others += [tensorflow.run(signature.name, each) for each in moved(inputs)]
+        if signature.batched and rows > 1:
+            alone = [
+                tensorflow.run(
+                    signature.name, {key: each[i : i + 1] for key, each in inputs.items()}
+                )
+                for i in range(rows)
+            ]
+            joined = {name: np.concatenate([each[name] for each in alone]) for name in answers}
+            if all(joined[name].shape == answers[name].shape for name in answers):
+                others.append(joined)
+    return _Trial(inputs, answers, others)
 
 
 def _inputs(signature: Signature, golden: extras.Golden | None) -> Iterator[Arrays]:
@@ -213,7 +279,7 @@ def _held(
     rows = {
         next(iter(trial.inputs.values())).shape[0]
         for trial in trials
-        if signature.batched and trial.answers is not None
+        if signature.batched and trial.answers is not None and trial.inputs
     }
     return replace(
         form,
@@ -230,6 +296,8 @@ def _difference(servable: Servable, signature: Signature, trial: _Trial) -> floa
         PublishError: too far, or one of the two takes what the other refuses.
     """
     where = f"signature {signature.name!r}"
+    if not trial.inputs and signature.inputs:
+        return 0.0
     try:
         received = servable.run(signature.name, trial.inputs)
     except Exception as error:
@@ -240,9 +308,15 @@ def _difference(servable: Servable, signature: Signature, trial: _Trial) -> floa
         ) from error
     if trial.answers is None:
         raise PublishError(f"{where}: ONNX Runtime takes values that TensorFlow refuses")
-    wrong = _golden(signature, trial.inputs, trial.answers).mismatch(received)
+    if trial.others is not None:
+        rtol, atol = _tolerances(signature)
+        wrong = mismatch(trial.answers, trial.others, received, rtol=rtol, atol=atol)
+    else:
+        wrong = _golden(signature, trial.inputs, trial.answers).mismatch(received)
     if wrong:
         raise PublishError(f"{where}: answers otherwise than TensorFlow: {wrong}")
+    if trial.others is not None:
+        return 0.0  # of values of any size, which would tell nothing
     return max(
         (_largest(trial.answers[name], received[name]) for name in trial.answers), default=0.0
     )

@@ -5,76 +5,129 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, NamedTuple
 
 import onnx
 
+from horngate.builder.equal_operations import OPSET
+from horngate.builder.handlers import HANDLERS
+from horngate.builder.inspection import inspect
 from horngate.builder.onnx_graph import adapt, foreign
 from horngate.errors import PublishError
 
-OPSET: Final = 18
-"""The newest that tf2onnx 1.17 writes, and that ONNX Runtime has kernels for throughout."""
 
-TOOLS: Final = ("tf2onnx", "onnx", "onnxruntime", "tensorflow")
+class Frozen(NamedTuple):
+    """A signature's graph with its variables turned into constants, as tf2onnx takes it.
+
+    Attributes:
+        graph: a ``GraphDef``, with the functions that it calls.
+        inputs: names of its tensors.
+        outputs: the same.
+        tables: keys and values of the look-up tables by their shared names.
+        names: of the signature's tensors, by the graph's.
+    """
+
+    graph: Any
+    inputs: list[str]
+    outputs: list[str]
+    tables: Mapping[bytes, Any]
+    names: Mapping[str, str]
 
 
-def made_with() -> dict[str, str]:
-    """The versions that a conversion depends on."""
-    return {tool: version(tool) for tool in TOOLS} | {"opset": str(OPSET)}
+class Form(NamedTuple):
+    """A signature's compiled form.
+
+    Attributes:
+        content: the ONNX model, serialized.
+        apart: operations that answer otherwise where a value is not finite; empty for most models.
+    """
+
+    content: bytes
+    apart: tuple[str, ...]
 
 
-def convert(folder: Path, signature: str) -> bytes:
-    """The ONNX model, serialized, of one signature of the SavedModel in ``folder``.
+def convert(folder: Path, signature: str) -> Form:
+    """The compiled form of one signature of the SavedModel in ``folder``.
 
     Its inputs and outputs have the signature's names, dtypes and free dimensions. Not safe beside
     another conversion: tf2onnx keeps state of the process.
+
+    Raises:
+        PublishError: tf2onnx cannot convert it, or it holds what is not known to be equal.
+    """
+    graph = frozen(folder, signature)
+    apart = inspect(graph.graph)
+    return Form(to_onnx(graph, signature), apart)
+
+
+def frozen(folder: Path, signature: str) -> Frozen:
+    """The frozen graph of one signature of the SavedModel in ``folder``.
+
+    Raises:
+        PublishError: TensorFlow or tf2onnx cannot read it.
+    """
+    try:
+        with _quiet():
+            return _frozen(folder, signature)
+    except Exception as error:  # it fails in any way, on the graph or in TensorFlow
+        raise PublishError(f"tf2onnx cannot read it: {str(error) or repr(error)}") from error
+    finally:
+        gc.collect()  # the restored model is full of cycles, and holds its weights
+
+
+def to_onnx(graph: Frozen, name: str) -> bytes:
+    """The ONNX model, serialized, of a frozen graph, whatever operations it has.
 
     Raises:
         PublishError: tf2onnx cannot convert it.
     """
     with _quiet():
         try:
-            model = _converted(folder, signature)
+            model = _converted(graph, name)
             adapt(model.graph)
             unknown = foreign(model.graph)
             content: bytes = model.SerializeToString()
         except Exception as error:  # it fails in any way, on the graph or in TensorFlow
             raise PublishError(f"tf2onnx cannot convert it: {str(error) or repr(error)}") from error
-        finally:
-            gc.collect()  # the restored model is full of cycles, and holds its weights
     if unknown:
         raise PublishError(f"tf2onnx has no ONNX operator for TensorFlow's {', '.join(unknown)}")
     return content
 
 
-def _converted(folder: Path, signature: str) -> onnx.ModelProto:
+def _frozen(folder: Path, signature: str) -> Frozen:
     # Imported where notices are caught, because its imports warn.
-    from tf2onnx import convert as tf2onnx  # noqa: PLC0415 - as above
     from tf2onnx import tf_loader  # noqa: PLC0415 - as above
 
-    graph, inputs, outputs, tables, names = tf_loader.from_saved_model(
-        str(folder),
-        None,
-        None,
-        tag=["serve"],
-        signatures=[signature],
-        return_initialized_tables=True,
-        return_tensors_to_rename=True,
+    return Frozen(
+        *tf_loader.from_saved_model(
+            str(folder),
+            None,
+            None,
+            tag=["serve"],
+            signatures=[signature],
+            return_initialized_tables=True,
+            return_tensors_to_rename=True,
+        )
     )
+
+
+def _converted(frozen: Frozen, name: str) -> onnx.ModelProto:
+    from tf2onnx import convert as tf2onnx  # noqa: PLC0415 - as above
+
     # tf2onnx.convert has a way in for Keras models, functions and graphs, and none for what
     # carries look-up tables; its own command line comes in here.
     model: onnx.ModelProto = tf2onnx._convert_common(  # noqa: SLF001 - as above
-        graph,
-        name=signature,
+        frozen.graph,
+        name=name,
         opset=OPSET,
-        input_names=inputs,
-        output_names=outputs,
-        initialized_tables=tables,
-        tensors_to_rename=names,
+        input_names=frozen.inputs,
+        output_names=frozen.outputs,
+        initialized_tables=frozen.tables,
+        tensors_to_rename=frozen.names,
+        custom_op_handlers=HANDLERS,
     )[0]
     return model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,10 @@ FREE_SIZE: Final = 32
 """Taken for a dimension that is not the batch's and may have any size: enough to halve five times,
 as picture models do."""
 WORDS: Final = (b"gate", b"horn", b"", b"ivory")
+SCALES: Final = {"tiny": 1e-30, "small": 1e-4, "large": 1e4, "huge": 1e12, "vast": 1e30}
+EDGES: Final = (*SCALES, "halves", "ties", "not finite")
+"""What ``edge_inputs`` makes: floats of a size, ties, and what is not finite in one row; integers
+near the ends of their dtypes, past 2^24, 2^31 and 2^53, below zero, and Unix times."""
 STRANGE_WORDS: Final = (*WORDS, "größe".encode(), b"no vocabulary has this")
 
 
@@ -51,15 +56,78 @@ def trial_inputs(
         strange: go beyond what is known: floats around zero, integers that may be negative or past
             an end, strings that no vocabulary has. A model may well refuse those.
     """
-    rng = np.random.default_rng([seed, strange])
-    inputs = {}
-    for name, spec in signature.inputs.items():
-        shape = [FREE_SIZE if size is None else size for size in spec.shape]
-        if spec.batched:
-            shape[0] = rows
-        draw = _strange if strange else _usual
-        inputs[name] = draw(spec.dtype, known.get(name), shape, rng)
+    draw = _strange if strange else _usual
+    return {
+        name: draw(spec.dtype, known.get(name), _shape(spec, rows), _rng(name, seed, strange))
+        for name, spec in sorted(signature.inputs.items())
+    }
+
+
+def edge_inputs(signature: Signature, *, rows: int, edge: str) -> dict[str, Array]:
+    """Inputs at an edge of what their dtypes hold, ``rows`` rows where there is a batch.
+
+    Args:
+        signature: whose inputs.
+        rows: of a batched input.
+        edge: one of ``EDGES``; the same inputs for the same one.
+    """
+    number = EDGES.index(edge)
+    inputs: dict[str, Array] = {}
+    for name, spec in sorted(signature.inputs.items()):
+        rng, shape = _rng(name, number, strange=True), _shape(spec, rows)
+        if spec.dtype.numpy.kind in "iu":
+            inputs[name] = _edge_integers(spec.dtype, edge, shape, rng)
+        elif spec.dtype.numpy.kind in "fV":
+            inputs[name] = _edge_floats(spec.dtype, edge, shape, rng)
+        else:
+            inputs[name] = _strange(spec.dtype, None, shape, rng)
     return inputs
+
+
+def _rng(name: str, seed: int, strange: bool) -> np.random.Generator:
+    """By the input's name: the maps of a signature have no order."""
+    return np.random.default_rng([seed, strange, zlib.crc32(name.encode())])
+
+
+def _shape(spec: TensorSpec, rows: int) -> list[int]:
+    shape = [FREE_SIZE if size is None else size for size in spec.shape]
+    if spec.batched:
+        shape[0] = rows
+    return shape
+
+
+def _edge_floats(dtype: DType, edge: str, shape: list[int], rng: np.random.Generator) -> Array:
+    values = rng.normal(0, 1, shape)
+    if edge in SCALES:
+        values *= SCALES[edge]
+    elif edge == "halves":
+        values = np.round(values * 4) / 2
+    elif edge == "ties":
+        values = np.full(shape, float(np.round(rng.normal(0, 1), 1)))
+    elif edge == "not finite":
+        # In the first row alone: what one row holds must not be seen in another's answer.
+        first = values[:1] if values.ndim else values[None]
+        odd = rng.random(first.shape) < 0.3
+        first[odd] = rng.choice([np.nan, np.inf, -np.inf], int(odd.sum()))
+        values = np.concatenate([first, values[1:]]) if values.ndim else first[0]
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(dtype.numpy)
+
+
+def _edge_integers(dtype: DType, edge: str, shape: list[int], rng: np.random.Generator) -> Array:
+    info = np.iinfo(dtype.numpy)
+    pools = {
+        "tiny": range(-1, 2),
+        "small": range(-9, 10),
+        "large": (2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1, -(2**31), 2**31, 2**32 + 1),
+        "huge": (2**53, 2**53 + 1, -(2**53) - 1, 2**62, 2**62 + 1),
+        "vast": (info.max, info.max - 1, info.min, info.min + 1),
+        "halves": range(1764033601, 1764033605),
+        "ties": (1,),
+        "not finite": range(100, 130),
+    }
+    held = [each for each in pools[edge] if info.min <= each <= info.max] or [info.max, info.min]
+    return np.asarray(rng.choice(np.array(held, dtype.numpy), shape)).astype(dtype.numpy)
 
 
 def _usual(dtype: DType, known: Array | None, shape: list[int], rng: np.random.Generator) -> Array:

@@ -26,6 +26,11 @@ from horngate.tensors import DType, Signature, TensorSpec
 RECORD: Final = extras.FOLDER / "compiled.json"
 FORMS: Final = extras.FORMS
 
+EDITION: Final = "6fa4a8263fdf"
+"""Of the table of equal operations that this release compiles by (``builder/equal_operations``):
+forms made by another are not used, because what was taken for equal may have turned out not to be.
+It stands here because a server reads it without the builder; a test holds it against the table."""
+
 
 @dataclass(frozen=True)
 class CompiledSignature:
@@ -59,12 +64,14 @@ class CompiledRecord:
         made_with: versions of the tools by name, and the ``opset``.
         signatures: every served signature; none where the model was refused.
         refused: why there is no compiled form; "" where there is one.
+        edition: of the table that it was compiled by; "" for those from before there was one.
     """
 
     source: Mapping[str, str]
     made_with: Mapping[str, str]
     signatures: Mapping[str, CompiledSignature] = field(default_factory=dict)
     refused: str = ""
+    edition: str = EDITION
 
     @property
     def largest_difference(self) -> float:
@@ -109,6 +116,7 @@ def read_compiled(version: Path, files: Files | None = None) -> CompiledRecord |
                 name: _read_signature(name, entry) for name, entry in document["signatures"].items()
             },
             refused=str(document["refused"]),
+            edition=str(document.get("edition", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LoadError(
@@ -121,6 +129,7 @@ def write_compiled(version: Path, record: CompiledRecord) -> None:
     content = {
         "source": dict(record.source),
         "made_with": dict(record.made_with),
+        "edition": record.edition,
         "refused": record.refused,
         "signatures": {name: _document(form) for name, form in record.signatures.items()},
     }
@@ -169,6 +178,7 @@ def _faults(
         yield f"not compiled: {record.refused}"
     if not record.signatures:
         yield f"{RECORD.name} lists no signature"
+    yield from _outdated(record)
     found = set(source_names(version))
     for name in sorted(found | record.source.keys()):
         if name not in record.source:
@@ -182,6 +192,14 @@ def _faults(
             yield f"{form.file} is missing"
         elif not leave_forms and files(form.file) != form.sha256:
             yield f"{form.file} differs from its checksum"
+
+
+def _outdated(record: CompiledRecord) -> Iterator[str]:
+    if record.edition != EDITION:
+        yield (
+            f"it was compiled by the edition {record.edition or 'none'} of what is known to be "
+            f"equal, and this release goes by {EDITION}"
+        )
 
 
 def install(version: Path, staging: Path, record: CompiledRecord) -> None:

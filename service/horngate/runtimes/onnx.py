@@ -6,7 +6,7 @@ shapes are the SavedModel's own and come from the record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from horngate.repository.compiled import (
 )
 from horngate.repository.extras import Hashes
 from horngate.repository.files import VersionFiles
+from horngate.runtimes.denormals import flushed
 from horngate.servable import Files
 from horngate.sizes import FORM
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
@@ -87,6 +88,7 @@ class _Program:
     """One signature and the session that runs it."""
 
     session: onnxruntime.InferenceSession
+    run: Callable[..., list[Any]]
     outputs: list[str]
     texts_in: tuple[str, ...]
     texts_out: tuple[int, ...]
@@ -135,7 +137,7 @@ class OnnxServable:
         program = self._programs[signature]
         feeds = _feeds(program, inputs) if program.texts_in else inputs
         try:
-            results: list[Any] = program.session.run(program.outputs, feeds)
+            results: list[Any] = program.run(program.outputs, feeds)
         except Exception as error:
             # Its exceptions share no base class, and their names are not public.
             said = str(error)
@@ -162,9 +164,7 @@ def _content(folder: Path, form: CompiledSignature, files: Files | None) -> byte
 def _program(path: Path, signature: Signature, threads: int) -> _Program:
     where = f"the compiled form of signature {signature.name!r}"
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = flushed(_session)(path, threads)
     except Exception as error:
         raise LoadError(
             f"{where}: ONNX Runtime cannot load it; run `horngate compile` again",
@@ -179,9 +179,16 @@ def _program(path: Path, signature: Signature, threads: int) -> _Program:
     outputs = list(signature.outputs)
     return _Program(
         session=session,
+        run=flushed(session.run),
         outputs=outputs,
         texts_in=tuple(name for name, spec in signature.inputs.items() if _is_text(spec)),
         texts_out=tuple(i for i, name in enumerate(outputs) if _is_text(signature.outputs[name])),
+    )
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(
+        str(path), _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
     )
 
 
@@ -195,6 +202,9 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     # A waiting thread that spins takes the processor from the threads that answer callers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry(*_NO_FOLDER)
+    # As TensorFlow does in its threads. This one reaches those that the session starts;
+    # ``flushed`` does it for the calling thread.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 

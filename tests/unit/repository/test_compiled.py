@@ -9,6 +9,7 @@ import pytest
 
 from horngate.errors import LoadError
 from horngate.repository.compiled import (
+    EDITION,
     FORMS,
     RECORD,
     CompiledRecord,
@@ -151,6 +152,29 @@ def test_a_refusal_is_no_form_and_says_why(version: Path) -> None:
     record = CompiledRecord({}, {}, refused="tf2onnx has no ONNX operator for Svd")
     assert unusable(version, record) == "not compiled: tf2onnx has no ONNX operator for Svd"
     assert str(record).endswith("for Svd; TensorFlow will serve it")
+
+
+@pytest.mark.parametrize("edition", ["", "0123456789ab"])
+def test_a_form_of_another_edition_is_not_used(compiled: Path, edition: str) -> None:
+    record = read_compiled(compiled)
+    assert record is not None
+    assert record.edition == EDITION
+    write_compiled(compiled, replace(record, edition=edition))
+    wrong = of(compiled)
+    assert wrong is not None
+    assert f"compiled by the edition {edition or 'none'} of what is known to be equal" in wrong
+    assert wrong.endswith("run `horngate compile`")
+
+
+def test_a_record_from_before_there_were_editions_is_of_none(compiled: Path) -> None:
+    file = compiled / FOLDER / "compiled.json"
+    document = json.loads(file.read_text())
+    del document["edition"]
+    file.write_text(json.dumps(document))
+    record = read_compiled(compiled)
+    assert record is not None
+    assert record.edition == ""
+    assert unusable(compiled, record) is not None
 
 
 def test_a_record_without_signatures_is_no_form(version: Path) -> None:

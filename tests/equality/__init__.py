@@ -1,0 +1,1 @@
+"""Which operations of TensorFlow ONNX Runtime answers alike: probed, and kept as a table."""
