@@ -68,8 +68,10 @@ def probes() -> Iterator[Probe]:
 def _comparisons() -> Iterator[Probe]:
     for operation in ("Equal", "NotEqual"):
         for dtype in ALL:
-            attributes = {"incompatible_shape_error": True}
-            yield Probe(operation, dtype, partial(_binary, operation, dtype, attributes))
+            for strict in (True, False):
+                attributes = {"incompatible_shape_error": strict}
+                trials = partial(_binary, operation, dtype, attributes)
+                yield Probe(operation, f"{dtype}, {'strict' if strict else 'as =='}", trials)
 
 
 def _divisions() -> Iterator[Probe]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 import tempfile
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +19,13 @@ from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
 
 VECTOR, STEPS, PICTURE, CUBE = (8,), (6, 4), (8, 8, 3), (6, 6, 6, 2)
-LONGEST: Final = 150
+LONGEST: Final = 90
+WIDTH: Final = 118
 
 ABSTRACT: Final = frozenset(
     {"Layer", "Wrapper", "RNN", "StackedRNNCells", "InputLayer", "Input", "InputSpec", "Pipeline"}
     | {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "SimpleRNNCell"}
+    | {"Equalization", "MaxNumBoundingBoxes"}
     | {"GRUCell", "LSTMCell", "AbstractRNNCell", "MelSpectrogram"}
 )
 """What is no layer by itself, or another's model in a layer's clothes."""
@@ -54,7 +58,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "TextVectorization": {"vocabulary": ["gate", "horn"], "output_sequence_length": 4},
     "MultiHeadAttention": {"num_heads": 2, "key_dim": 4},
     "GroupQueryAttention": {"head_dim": 4, "num_query_heads": 2, "num_key_value_heads": 1},
-    "GroupNormalization": {"groups": 2},
+    "GroupNormalization": {"groups": 3},
     "SpectralNormalization": {"layer": lambda: layers.Dense(5)},
     "TimeDistributed": {"layer": lambda: layers.Dense(5)},
     "Bidirectional": {"layer": lambda: layers.LSTM(5)},
@@ -65,6 +69,15 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "Dropout": {"rate": 0.5},
     **{f"SpatialDropout{n}D": {"rate": 0.5} for n in (1, 2, 3)},
     **{key: {"rate": 0.5} for key in ("GaussianDropout", "AlphaDropout")},
+    **{f"AveragePooling{n}D": {"pool_size": 2} for n in (1, 2, 3)},
+    **{
+        f"Random{name}": {"factor": 0.2}
+        for name in ("Brightness", "ColorDegeneration", "Contrast", "Hue", "Rotation", "Saturation")
+    },
+    "RandomPosterization": {"factor": 4},
+    "RandomSharpness": {"factor": 0.2},
+    "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
+    "RandomZoom": {"height_factor": 0.2},
     "GaussianNoise": {"stddev": 0.5},
     "Masking": {"mask_value": 0.0},
     "MaxNumBoundingBoxes": {"max_number": 2},
@@ -133,6 +146,8 @@ def _input(name: str) -> Any:
 
 
 def _shape(name: str) -> tuple[int, ...]:
+    if name == "STFTSpectrogram":
+        return (16, 1)
     if name in SEQUENCES:
         return STEPS
     dimensions: dict[str, tuple[int, ...]] = {"1D": STEPS, "2D": PICTURE, "3D": CUBE}
@@ -175,10 +190,19 @@ def _words(text: str) -> str:
 
 
 def table() -> str:
-    """Those that are compiled in one line, and a row for each that is not."""
-    found = {name: outcome(name) for name in classes()}
+    """Those that are compiled in a paragraph, and a row for each that is not."""
+    return laid_out({name: outcome(name) for name in classes()})
+
+
+def laid_out(found: Mapping[str, str]) -> str:
+    """As the page has it: what became of each layer by its name."""
     compiled = [name for name, told in found.items() if told == "compiled"]
-    lines = [f"{len(compiled)} of {len(found)} are compiled: " + ", ".join(compiled) + ".", ""]
-    lines += ["| Layer | Why not |", "|---|---|"]
-    lines += [f"| {name} | {told} |" for name, told in found.items() if told != "compiled"]
+    words = f"{len(compiled)} of {len(found)} are compiled: {', '.join(compiled)}."
+    lines = [*textwrap.wrap(words, WIDTH), "", "| Layer | Why not |", "|---|---|"]
+    lines += [row(name, told) for name, told in found.items() if told != "compiled"]
     return "\n".join(lines)
+
+
+def row(name: str, told: str) -> str:
+    """Of a layer that is not compiled."""
+    return f"| {name} | {told} |"

@@ -22,18 +22,18 @@ _BITS: Final = {
 _DEFAULT: Final = ctypes.c_void_p(-1)  # FE_DFL_ENV, as glibc and musl have it on both
 
 
-def _library() -> ctypes.CDLL | None:
+def _library() -> ctypes.PyDLL | None:
     if platform.system() != "Linux" or platform.machine() not in _BITS:
         return None
     try:
-        library = ctypes.CDLL("libm.so.6")
+        library = ctypes.PyDLL("libm.so.6")  # a call that keeps the interpreter costs half
         library.fegetenv.argtypes = library.fesetenv.argtypes = [ctypes.c_void_p]
     except (OSError, AttributeError):
         return None
     return library
 
 
-def _environment(library: ctypes.CDLL) -> ctypes.Array[ctypes.c_uint32]:
+def _environment(library: ctypes.PyDLL) -> ctypes.Array[ctypes.c_uint32]:
     words = (ctypes.c_uint32 * _WORDS)()
     library.fesetenv(_DEFAULT)
     library.fegetenv(words)
@@ -50,7 +50,8 @@ def flushed(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     if _LIBRARY is None:
         return function
-    switch, flushing, default = _LIBRARY.fesetenv, _FLUSHING, _DEFAULT
+    switch, default = _LIBRARY.fesetenv, _DEFAULT
+    flushing = ctypes.c_void_p(ctypes.addressof(_FLUSHING))  # which costs less than the array
 
     def run(*args: Any) -> Any:
         switch(flushing)
@@ -63,6 +64,6 @@ def flushed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _LIBRARY: Final = _library()
-_FLUSHING: Final = _environment(_LIBRARY) if _LIBRARY is not None else None
+_FLUSHING: Final = _environment(_LIBRARY) if _LIBRARY is not None else (ctypes.c_uint32 * 0)()
 KNOWN: Final = _LIBRARY is not None
 """Whether this machine is one where denormal numbers can be flushed."""
