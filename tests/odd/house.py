@@ -109,7 +109,11 @@ class House:
     @property
     def server(self) -> RunningServer:
         if self._server is None:
-            flags = ["--model-control-mode=explicit", "--load-models=good,also_good", "--poll-seconds=3600"]
+            flags = [
+                "--model-control-mode=explicit",
+                "--load-models=good,also_good",
+                "--poll-seconds=3600",
+            ]
             flags += [f"--tokens-file={self._tokens}", "--stuck-seconds=3", "--drain-seconds=2"]
             if "load_seconds" in KEYS:
                 flags.append(f"--load-seconds={LOAD_SECONDS}")

@@ -79,15 +79,14 @@ def loops_on_zeros(place: Place) -> None:
     """It answers all but zeros, and zeros is what a model is warmed up with."""
 
     def run(x: Any) -> Any:
-        return tf.while_loop(lambda y: tf.reduce_any(tf.equal(y, 0.0)), lambda y: y, [x])[0] + 1.0
+        return tf.while_loop(lambda y: tf.reduce_any(tf.equal(y, 0.0)), tf.identity, [x])[0] + 1.0
 
     place.save(drawn(run))
 
 
 def loops_on_a_value(place: Place) -> None:
     def run(x: Any) -> Any:
-        again = lambda y: tf.reduce_any(tf.equal(y, 666.0))  # noqa: E731 - as TensorFlow wants it
-        return tf.while_loop(again, lambda y: y, [x])[0] + 1.0
+        return tf.while_loop(lambda y: tf.reduce_any(tf.equal(y, 666.0)), tf.identity, [x])[0] + 1.0
 
     place.save(drawn(run))
 
