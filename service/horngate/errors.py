@@ -78,8 +78,13 @@ class HorngateError(Exception):
     code: ClassVar[Code] = Code.UNKNOWN
 
     def __init__(self, message: str = "", *, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail
+        super().__init__(_printable(message))
+        self.detail = _printable(detail)
+
+
+def _printable(text: str) -> str:
+    """``text`` as any protocol can carry it: names of files may hold bytes that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def in_full(error: BaseException) -> str:

@@ -8,6 +8,7 @@ module runs nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -32,7 +33,11 @@ NUMERALS: Final = (b"1", b"0", b"2", b"-3", b"0.5", b"1000", b"7", b"12")
 LARGE_INTEGER: Final = 1000
 """Larger ones could be taken for sizes, and one row ask for all memory."""
 
-LARGE_FLOAT: Final = 1e6
+LARGE_FLOATS: Final = (1e6, 1e30)
+"""The second drowns what the first does not, and cast to an integer it is no size of anything."""
+
+LARGEST_ROW: Final = 32 * 1024 * 1024
+"""Bytes of all inputs of one row that may be made up."""
 
 
 class Probe(NamedTuple):
@@ -124,6 +129,15 @@ def identity(row: Arrays) -> tuple[object, ...]:
     )
 
 
+def row_bytes(signature: Signature, known: Sequence[Probe], free: int) -> int:
+    """What one made-up row takes, of all inputs; arguments as for ``usual_rows``."""
+    shapes = _shapes(signature, known, free)
+    return sum(
+        math.prod(shapes[name]) * spec.dtype.numpy.itemsize
+        for name, spec in signature.inputs.items()
+    )
+
+
 def _shapes(signature: Signature, known: Sequence[Probe], free: int) -> dict[str, tuple[int, ...]]:
     if known:
         return {name: known[0].inputs[name].shape for name in signature.inputs}
@@ -183,12 +197,8 @@ def _edges(dtype: DType, shape: tuple[int, ...]) -> list[tuple[Array, bool]]:
     tame += [rng.normal(0, 3, shape) for _ in range(2)]
     holes = rng.random(shape)
     holes.flat[:1] = np.nan
-    wild = [
-        np.full(shape, np.nan),
-        np.full(shape, LARGE_FLOAT),
-        np.full(shape, -LARGE_FLOAT),
-        holes,
-    ]
+    large = [np.full(shape, sign * size) for size in LARGE_FLOATS for sign in (1, -1)]
+    wild = [np.full(shape, np.nan), *large, holes]
     return [(_floats(array, dtype, rng), False) for array in tame] + [
         (_floats(array, dtype, rng), True) for array in wild
     ]

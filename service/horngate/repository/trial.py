@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from horngate.repository.curve import Curve, measure
 from horngate.repository.extras import Golden
 from horngate.servable import Clock, Servable
 from horngate.tensors import DEFAULT_SIGNATURE, Array, Arrays, DType, Signature
+
+MADE_UP_BYTES: Final = 256 * 1024 * 1024
+"""How much is made up at once to try a model with: a signature may claim any size."""
 
 
 def check_goldens(servable: Servable, goldens: dict[str, Golden]) -> None:
@@ -70,12 +75,20 @@ def repeated(signature: Signature, inputs: Arrays, rows: int) -> dict[str, Array
 
 
 def zeros(signature: Signature, rows: int) -> dict[str, Array]:
-    """Zeros, or empty strings, for every input; 1 where a dimension is free."""
+    """Zeros, or empty strings, for every input; 1 where a dimension is free.
+
+    Raises:
+        LoadError: they would take more than ``MADE_UP_BYTES``.
+    """
     arrays: dict[str, Array] = {}
+    left = MADE_UP_BYTES
     for spec in signature.inputs.values():
         shape = [size or 1 for size in spec.shape]
         if spec.batched:
             shape[0] = rows
+        left -= math.prod(shape) * spec.dtype.numpy.itemsize
+        if left < 0:
+            raise LoadError(f"expected rows of less than {MADE_UP_BYTES} bytes, received {spec}")
         zero = b"" if spec.dtype is DType.STRING else 0
         arrays[spec.name] = np.full(shape, zero, spec.dtype.numpy)
     return arrays

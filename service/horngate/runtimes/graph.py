@@ -7,7 +7,7 @@ and not with what the graph would do. Knows no operation but those that pass a v
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 MOST_STEPS: Final = 1000
@@ -19,7 +19,11 @@ MOST_NODES: Final = 2_000_000
 DEEPEST: Final = 100
 """Calls within each other."""
 
+LONGEST: Final = 10_000
+"""Nodes one after another, with every call written out: TensorFlow's stack ends at 50,000."""
+
 _CALLS: Final = ("PartitionedCall", "StatefulPartitionedCall")
+_BACK: Final = ("NextIteration", "RefNextIteration")
 _PASSING: Final = ("Identity",)
 _VARIABLE: Final = ("ReadVariableOp", "AssignVariableOp", "VarIsInitializedOp")
 
@@ -120,6 +124,7 @@ class Graph:
     def _calls_written_out(self) -> Iterator[str]:
         sizes: dict[str, int] = {}
         depths: dict[str, int] = {}
+        chains: dict[str, int] = {}
         open_: set[str] = set()
         for first in self.functions:
             waiting = [first]
@@ -141,12 +146,41 @@ class Graph:
                     called = self._calls[name]
                     sizes[name] = len(self._bodies[name]) + sum(sizes[each] for each in called)
                     depths[name] = 1 + max((depths[each] for each in called), default=0)
+                    chains[name] = self._longest(self._bodies[name], chains)
                     if depths[name] > DEEPEST:
                         yield f"more than {DEEPEST} calls within each other"
                         return
         written_out = len(self._nodes) + sum(sizes[name] for name in self._main_calls)
         if max(written_out, max(sizes.values(), default=0)) > MOST_NODES:
             yield f"more than {MOST_NODES} nodes, with every call written out"
+        if max(self._longest(self._nodes, chains), *chains.values(), 0) > LONGEST:
+            yield f"more than {LONGEST} nodes one after another"
+
+    def _longest(self, nodes: Mapping[str, Any], chains: Mapping[str, int]) -> int:
+        """The longest way through ``nodes``, where a call is as long as what it calls.
+
+        What lies on a circle, and after one, is left out: TensorFlow refuses it.
+        """
+        before = {name: _inputs(node, nodes) for name, node in nodes.items()}
+        after: dict[str, list[str]] = defaultdict(list)
+        for name, names in before.items():
+            for each in names:
+                after[each].append(name)
+        open_ = {name: len(names) for name, names in before.items()}
+        ways = dict.fromkeys(nodes, 0)
+        ready = [name for name, number in open_.items() if not number]
+        longest = 0
+        while ready:
+            name = ready.pop()
+            called = self._called(nodes[name])
+            way = ways[name] + 1 + max((chains.get(each, 0) for each in called), default=0)
+            longest = max(longest, way)
+            for each in after[name]:
+                ways[each] = max(ways[each], way)
+                open_[each] -= 1
+                if not open_[each]:
+                    ready.append(each)
+        return longest
 
     def arguments(self, function: str) -> int:
         """How many the function takes; 0 for one that the graph does not have."""
@@ -305,6 +339,12 @@ def _shared_name(handle: Any) -> bytes:
     given = handle.attr.get("shared_name")
     name: bytes = b"" if given is None else given.s
     return name or handle.name.encode()
+
+
+def _inputs(node: Any, nodes: Mapping[str, Any]) -> set[str]:
+    """The nodes that have to run before ``node``; a loop's way back to its start is none."""
+    names = {_node_of(name) for name in node.input}
+    return {name for name in names if name in nodes and nodes[name].op not in _BACK}
 
 
 def _node_of(name: str) -> str:

@@ -10,6 +10,9 @@ from typing import Final
 from horngate.errors import ConfigError
 
 MAX_LEVELS: Final = 100
+MOST_INSTANCES: Final = 1024
+"""Each is a thread, or two."""
+
 DEFAULT_BATCH_SIZE: Final = 64
 """Rows of a batch where nothing could be measured."""
 
@@ -60,6 +63,10 @@ class BatchingOptions:
                     f"{key}: expected at least 1, received {value}; "
                     "to switch batching off set enabled = false"
                 )
+        if self.instances is not None and self.instances > MOST_INSTANCES:
+            raise ConfigError(
+                f"instances: expected at most {MOST_INSTANCES}, received {self.instances}"
+            )
         if not 0 <= self.max_queue_delay <= 10:
             raise ConfigError(
                 f"max_queue_delay: expected 0 to 10 seconds, received {self.max_queue_delay}"

@@ -149,6 +149,29 @@ def test_no_batch_is_larger_than_will_be_run() -> None:
     assert max(model.sizes) == 4
 
 
+@pytest.mark.parametrize("largest", [1, 2, 3])
+def test_small_batches_are_tried_as_well(largest: int) -> None:
+    assert not found(Model(lambda x: x), largest=largest)
+    assert found(Model(lambda x: x - x.mean(0)), largest=largest)
+
+
+def test_rows_that_are_too_large_are_not_made_up() -> None:
+    for size in (2**28, 2**62):
+        model = Model(lambda x: x, shape=(None, size))
+        assert found(model) == "one row takes more than 32 MiB: none can be made up"
+        assert not model.sizes
+    large = Model(lambda x: x, shape=(None, 2**22))
+    assert not found(large)
+    assert max(large.sizes) == 16  # 256 MiB
+
+
+def test_what_only_the_largest_values_change_is_found() -> None:
+    def by_the_largest(x: Array) -> Array:
+        return x * (np.abs(x).max() < 1e20)
+
+    assert "changes with the rows beside it" in found(Model(by_the_largest))
+
+
 def test_an_output_without_rows_and_a_failing_batch_are_told() -> None:
     def up_to_four(x: Array) -> Array:
         if len(x) > 4:
