@@ -43,7 +43,7 @@ that it names no file outside of a model and repeats nothing that an engine said
 from __future__ import annotations
 
 import enum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class Code(enum.IntEnum):
@@ -68,6 +68,12 @@ class Code(enum.IntEnum):
     UNAUTHENTICATED = 16
 
 
+MOST_TOLD: Final = 2000
+"""Characters of a message: gRPC sends it in trailers, of which clients take 8 KiB."""
+
+MOST_DETAIL: Final = 8000
+
+
 class HorngateError(Exception):
     """The root. ``code`` is the class's canonical code; ``str(error)`` is for people.
 
@@ -78,13 +84,19 @@ class HorngateError(Exception):
     code: ClassVar[Code] = Code.UNKNOWN
 
     def __init__(self, message: str = "", *, detail: str = "") -> None:
-        super().__init__(_printable(message))
-        self.detail = _printable(detail)
+        super().__init__(_printable(message, MOST_TOLD))
+        self.detail = _printable(detail, MOST_DETAIL)
 
 
-def _printable(text: str) -> str:
-    """``text`` as any protocol can carry it: names of files may hold bytes that are no text."""
-    return text.encode("utf-8", "backslashreplace").decode()
+def _printable(text: str, most: int) -> str:
+    """``text`` as any protocol can carry it.
+
+    Names out of a model or of its files are told in errors; such a name may be of any length, and
+    hold bytes that are no text.
+    """
+    if len(text) > most:
+        text = f"{text[: most // 2]} … {text[-most // 2 :]}"
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def in_full(error: BaseException) -> str:

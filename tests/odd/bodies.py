@@ -20,15 +20,30 @@ def a_function_that_is_not_there(place: Place) -> None:
     place.save(model)
 
 
-def a_long_function(place: Place) -> None:
+def a_long_function(place: Place, nodes: int) -> None:
     model = Model()
     inner = model.function("long")
     last = "x"
-    for number in range(100_000):
+    for number in range(nodes):
         inner.add(f"n{number}", "Identity", last, T=FLOAT)
         last = f"n{number}:output:0"
     inner.gives(last)
     model.call("long")
+    place.save(model)
+
+
+def long_functions(place: Place) -> None:
+    """Each is fine by itself; TensorFlow runs them as one."""
+    model = Model()
+    for name in ("first", "second"):
+        inner = model.function(name)
+        last = "x"
+        for number in range(9_000):
+            inner.add(f"n{number}", "Identity", last, T=FLOAT)
+            last = f"n{number}:output:0"
+        inner.gives(last)
+    model.call("first", name="once")
+    model.call("second", fed="once")
     place.save(model)
 
 
@@ -164,11 +179,16 @@ def a_graph_without_nodes() -> Model:
 
 CANNOT: Final = refused("TensorFlow cannot load the SavedModel")
 
+LONG: Final = refused("more than 10000 nodes one after another")
+
 CASES: Final = [
     Case("a function that is not there", a_function_that_is_not_there, refused("nobody")),
-    Case("a function of a hundred thousand nodes", a_long_function,
-         Served((([1.0], [1.0]),))),
-    Case("a chain of a hundred thousand controls", a_long_chain_of_controls, Served()),
+    Case("a function of nine thousand nodes one after another",
+         lambda place: a_long_function(place, 9_000), Served((([1.0], [1.0]),))),
+    Case("a function of a hundred thousand nodes one after another",
+         lambda place: a_long_function(place, 100_000), LONG),
+    Case("functions of nine thousand nodes each one after another", long_functions, LONG),
+    Case("a chain of a hundred thousand controls", a_long_chain_of_controls, LONG),
     Case("a constant of 1 GiB out of 4 bytes",
          lambda place: a_constant_of_a_gigabyte(place, reached=True),
          refused("that the file has not got")),

@@ -93,7 +93,8 @@ def loops_on_a_value(place: Place) -> None:
 
 CASES: Final = [
     Case("a function that calls itself", a_function_of_itself, refused("again")),
-    Case("two functions that call each other", two_functions_of_each_other, refused("which calls itself")),
+    Case("two functions that call each other", two_functions_of_each_other,
+         refused("which calls itself")),
     Case("functions that call each other a trillion times", functions_by_the_power_of_two,
          refused("every call written out")),
     Case("a loop that is entered and never left", a_loop_without_an_end,

@@ -17,3 +17,11 @@ def test_what_is_for_operators_is_beside_what_is_for_callers() -> None:
 def test_without_it_there_is_none() -> None:
     assert HorngateError("anything").detail == ""
     assert ModelNotReady("not yet", model="m").detail == ""
+
+
+def test_names_of_any_bytes_and_any_length_can_be_told() -> None:
+    error = LoadError("file 'größe-\udcff' " + "n" * 100_000, detail="d" * 100_000)
+    assert str(error).startswith("file 'größe-\\udcff' nnn")
+    assert str(error).encode()
+    assert len(str(error)) < 2100
+    assert len(error.detail) < 8100

@@ -33,7 +33,7 @@ NUMERALS: Final = (b"1", b"0", b"2", b"-3", b"0.5", b"1000", b"7", b"12")
 LARGE_INTEGER: Final = 1000
 """Larger ones could be taken for sizes, and one row ask for all memory."""
 
-LARGE_FLOATS: Final = (1e6, 1e30)
+LARGE_FLOATS: Final = (1e6, 3e38)
 """The second drowns what the first does not, and cast to an integer it is no size of anything."""
 
 LARGEST_ROW: Final = 32 * 1024 * 1024

@@ -138,6 +138,7 @@ def test_what_is_left_out_is_tensorflow_servings_default_or_left_open(tmp_path: 
         ),
         ("max_enqueued_batches { value: 0 }", "max_queue_rows: expected at least 1"),
         ("num_batch_threads { value: -1 }", "instances: expected at least 1, received -1"),
+        ("num_batch_threads { value: 9999 }", "instances: expected at most 1024, received 9999"),
         ("batch_timeout_micros { value: 60000000 }", "max_queue_delay: expected 0 to 10 seconds"),
     ],
 )
