@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from horngate.errors import HorngateError
 from tests.odd.graphs import Model
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ def _equal(answer: dict[str, Any], expected: Any) -> None:
         wanted = np.asarray(value)
         if answer[key].dtype == object:
             assert answer[key].tolist() == wanted.astype(object).tolist()
+        elif answer[key].dtype.kind in "iub":
+            np.testing.assert_array_equal(answer[key], wanted)
         else:
             np.testing.assert_allclose(answer[key], wanted, rtol=1e-5, atol=1e-6)
 
@@ -210,23 +213,29 @@ def not_compiled(*told: str) -> NotCompiled:
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """``publish`` compiles it."""
+class Alike:
+    """Published, compiled or not, it answers ``values`` as it did before."""
+
+    values: tuple[Any, ...]
+    dtype: Any = np.float32
+    compiled: bool | None = None
 
     def meet(self, house: House, place: Place) -> None:
         answer = house.publish(place.folder)
-        assert answer.compiled.startswith("compiled to ONNX"), answer
-
-
-@dataclass(frozen=True)
-class Both:
-    """Both, one after the other."""
-
-    outcomes: tuple[Outcome, ...] = field(default_factory=tuple)
-
-    def meet(self, house: House, place: Place) -> None:
-        for each in self.outcomes:
-            each.meet(house, place)
+        assert not answer.refused, answer
+        if self.compiled is not None:
+            assert answer.compiled.startswith("compiled to ONNX") is self.compiled, answer
+        (house.published / "m" / "1").rename(place.model / "2")
+        place.settings("[versions]\nall = true\n")
+        loaded = house.load(place.name)
+        assert loaded.status == 200, loaded.body
+        for value in self.values:
+            inputs = {"x": np.array(value, self.dtype)}
+            before, after = (house.outcome(place.name, inputs, version) for version in (1, 2))
+            if isinstance(before, HorngateError) or isinstance(after, HorngateError):
+                assert type(before) is type(after), (value, before, after)
+            else:
+                _equal(after, before)
 
 
 def _hold(text: str, told: Iterable[str]) -> None:

@@ -155,11 +155,26 @@ class House:
             alone=told.get("rows_reason", ""),
         )
 
-    def ask(self, model: str, inputs: Asked, signature: str = "serving_default") -> Asked:
+    def ask(
+        self,
+        model: str,
+        inputs: Asked,
+        signature: str = "serving_default",
+        version: int | None = None,
+    ) -> Asked:
         with Client(self.server.address, token=CALLER, retries=0) as client:
-            answer = client.predict(model, inputs, signature=signature, timeout=SECONDS)
+            answer = client.predict(
+                model, inputs, signature=signature, version=version, timeout=SECONDS
+            )
             self._said.append(repr(dict(answer)))
             return dict(answer)
+
+    def outcome(self, model: str, inputs: Asked, version: int) -> Asked | HorngateError:
+        """The answer, or the error."""
+        try:
+            return self.ask(model, inputs, version=version)
+        except HorngateError as error:
+            return error
 
     def refused(self, model: str, inputs: Asked, signature: str) -> None:
         """The model refuses these values, and the caller is told in a designed error."""

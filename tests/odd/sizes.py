@@ -284,7 +284,7 @@ _COMPILED: Final = [
     Case("a compiled form's record that is no JSON", edited(COMPILED, content(b"{")),
          below("compiled.json")),
     Case("a compiled form of another table of operations", edited(COMPILED, document(
-         lambda read: read["made_with"].update(operations="0" * 64))), below("operations")),
+         lambda read: read.update(edition="0" * 12))), below("edition")),
     Case("a compiled form of a graph that has changed since", edited(COMPILED, document(
          lambda read: read["source"].update({GRAPH: "0" * 64}))), below(GRAPH, "changed")),
     Case("a compiled form in a file outside", edited(COMPILED, signatures(

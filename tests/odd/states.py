@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 
-from tests.odd.case import Case, Compiled, Outcome, Place, Served, not_compiled
+from tests.odd.case import Alike, Case, Place, Served, not_compiled
 from tests.odd.graphs import Model, Shape, drawn
 
 FLOAT: Final = tf.float32
@@ -208,6 +209,10 @@ def floors(x: Any) -> Any:
     return x // tf.constant(3, tf.int64)
 
 
+def divides_by_another(x: Any) -> Any:
+    return x[:, ::-1] // x
+
+
 def truncates(x: Any) -> Any:
     return tf.truncatediv(x, tf.constant(-1, tf.int64))
 
@@ -250,12 +255,16 @@ def alone(*why: str, answers: Any = (), **more: Any) -> Served:
 
 AGAIN: Final = "otherwise when it is asked again"
 WIDE: Final = (None, 4)
-WHOLE: Final = {"x": tf.int64, "shape": WIDE}
+WHOLE: Final[dict[str, Any]] = {"x": tf.int64, "shape": WIDE, "dtype": np.int64}
+MOST: Final = 2**63 - 1
+LEAST: Final = -(2**63)
 
 
-def never_wrong(run: Callable[[Any], Any], outcome: Outcome, **more: Any) -> Case:
-    """Published and held against the record of compiling."""
-    return Case(f"compiling {run.__name__}", draws(run, **more), outcome)
+def alike(run: Callable[[Any], Any], *values: Any, **more: Any) -> Case:
+    """Of its dtype's edges; whether it is compiled is another question."""
+    served = {key: more.pop(key) for key in ("dtype", "compiled") if key in more}
+    name = run.__name__.replace("_", " ")
+    return Case(f"{name}, published", draws(run, **more), Alike(values, **served))
 
 
 CASES: Final = [
@@ -292,15 +301,17 @@ CASES: Final = [
          Served((([b"1.5"], [1.5]),), dtype=object, refuses=([b"gotcha"],))),
     Case("as much memory as the caller says", draws(makes_gigabytes),
          Served((), refuses=([1e15],))),
-    never_wrong(dense, Compiled(), shape=(None, 2)),
-    never_wrong(sorts_integers, not_compiled("int64"), **WHOLE),
-    never_wrong(floors, not_compiled("FloorDiv"), **WHOLE),
-    never_wrong(truncates, not_compiled("TruncateDiv"), **WHOLE),
-    never_wrong(sums_integers, not_compiled("Sum"), **WHOLE),
-    never_wrong(tens, not_compiled("FloorMod"), shape=WIDE),
-    never_wrong(half_softplus, not_compiled("Softplus"), x=tf.float16, shape=WIDE),
-    never_wrong(largest_of_denormals, not_compiled("ArgMax"), shape=WIDE, out=(None,)),
-    never_wrong(casts, not_compiled("Cast"), shape=WIDE),
-    never_wrong(mean_of_nothing, not_compiled("Mean"), shape=WIDE),
-    never_wrong(shifts, not_compiled("LeftShift"), **WHOLE),
+    alike(dense, [[1.0, 2.0]], [[-1.0, 1e30]], shape=(None, 2), compiled=True),
+    alike(sorts_integers, [[1764033604, 1764033601, 1764033603, 1764033602]], **WHOLE),
+    alike(floors, [[-7, 7, MOST, LEAST]], [[0, -1, 1, 2**53 + 1]], **WHOLE),
+    alike(truncates, [[LEAST, MOST, -7, 0]], **WHOLE, compiled=False),
+    alike(sums_integers, [[2**53, 1, 1, 1]], [[MOST, 1, 0, 0]], **WHOLE),
+    alike(tens, [[1e10, -1e10, 7.5, -7.5]], shape=WIDE),
+    alike(half_softplus, [[100.0, -100.0, 0.0, 11.0]], x=tf.float16, shape=WIDE,
+          dtype=np.float16),
+    alike(largest_of_denormals, [[0.0, 1e-40, 2e-40, -1e-40]], shape=WIDE, out=(None,)),
+    alike(casts, [[3e9, -3e9, 1e30, 7.9]], shape=WIDE),
+    alike(mean_of_nothing, [[1.0, 2.0, 3.0, 4.0]], shape=WIDE),
+    alike(shifts, [[1, -1, 0, MOST]], **WHOLE),
+    alike(divides_by_another, [[7, -2, 1, 3]], [[MOST, 2, 3, 4]], **WHOLE, compiled=False),
 ]  # fmt: skip
