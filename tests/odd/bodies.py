@@ -8,7 +8,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from tests.odd.case import Case, Place, Served, graph, refused
-from tests.odd.graphs import Model
+from tests.odd.graphs import Model, Shape, info
 from tests.odd.places import plain
 
 FLOAT: Final = tf.float32
@@ -101,6 +101,23 @@ def _negative(tensor: Any) -> None:
 
 def _of_no_dtype(tensor: Any) -> None:
     tensor.dtype = 99
+
+
+def many_signatures() -> Model:
+    model = Model().plain()
+    for number in range(100):
+        model.meta.signature_def[f"s{number}"].CopyFrom(model.signature)
+    return model
+
+
+def many_inputs() -> Model:
+    """A thousand, of which all but ``x`` are of no use."""
+    model = Model().plain()
+    for number in range(1_000):
+        name = f"i{number}"
+        model.add(name, "Placeholder", dtype=FLOAT, shape=Shape((-1,)))
+        model.signature.inputs[name].CopyFrom(info(f"{name}:0"))
+    return model
 
 
 def a_configuration(value: bytes, **more: Any) -> Any:
@@ -200,6 +217,8 @@ CASES: Final = [
     Case("a constant that is cut short", added(_cut_short), CANNOT),
     Case("a constant of a negative size", added(_negative), CANNOT),
     Case("a constant of a dtype that nobody has", added(_of_no_dtype), CANNOT),
+    Case("a hundred signatures", graph(many_signatures), Served()),
+    Case("a thousand inputs", graph(many_inputs), Served(())),
     Case("a function with ten thousand threads of its own", threads_of_its_own,
          Served((([1.0], [1.0]),))),
     Case("a function whose configuration is no protobuf", a_configuration(b"\xff\xff\xff"),

@@ -8,6 +8,7 @@ from typing import Final
 from tests.odd.case import Case, Place, Served, refused
 
 FINE: Final = Served()
+BATCHES: Final = "[batching]\nmax_batch_size = {0}\nmax_queue_rows = {0}\n"
 
 
 def settings(text: str | bytes) -> Callable[[Place], None]:
@@ -46,5 +47,11 @@ CASES: Final = [
          refused("model.toml", "instances")),
     Case("settings of an engine unheard of", settings('[runtime]\nengine = "gotcha"'),
          refused("model.toml", "engine", "gotcha")),
+    Case("settings of a billion rows to a batch", settings(BATCHES.format(10**9)),
+         refused("goldens", "rows")),
+    Case("settings of runs of a billion rows",
+         settings("[batching]\nmax_queue_rows = 1000000000\nallowed_batch_sizes = [1, 1000000000]"), refused("1000000000 rows")),
+    Case("settings of a label of a line break", settings('[versions]\nlabels = {"a\\nb" = 1}'),
+         FINE),
     Case("settings that are empty", settings(""), FINE),
 ]  # fmt: skip

@@ -120,6 +120,7 @@ class _Trial:
         self._clock = clock
         self._ends = ends
         self._largest = largest
+        self._most = MOST_ROWS
         self._seen: set[tuple[object, ...]] = set()
         self._rows: list[Probe] = []
         self._answers: list[dict[str, Array]] = []
@@ -162,21 +163,23 @@ class _Trial:
         if not sizes:
             raise _Mixes(f"one row takes more than {LARGEST_ROW >> 20} MiB: none can be made up")
         for free, size in sizes:
-            at_once = max(LEAST_ROWS, MADE_UP_BYTES // max(1, size))
-            self._largest = min(self._largest, at_once)
+            self._bound(size)
             usual = usual_rows(self._signature, known, free)
             for probe in [*known, *usual]:
-                self._takes(probe)
+                if len(self._rows) < self._most:
+                    self._takes(probe)
             for group in edge_rows(self._signature, known, usual, free):
                 for number, probe in enumerate(group):
-                    if (
-                        len(self._rows) < min(MOST_ROWS, at_once)
-                        and self._takes(probe)
-                        and number == 0
-                    ):
+                    if len(self._rows) < self._most and self._takes(probe) and number == 0:
                         break
             if self._rows or known or not self._signature.free:
                 return
+
+    def _bound(self, size: int) -> None:
+        """Rows of ``size`` bytes, and their answers, are kept and run in bounded memory."""
+        at_once = max(LEAST_ROWS, MADE_UP_BYTES // max(1, size))
+        self._largest = min(self._largest, at_once)
+        self._most = min(self._most, at_once)
 
     def _takes(self, probe: Probe) -> bool:
         """Whether the model takes the row. One that was run already is not kept twice."""
@@ -190,6 +193,7 @@ class _Trial:
                 raise
             return False  # an engine may refuse values in any way
         self._check_rows(outputs, 1)
+        self._bound(sum(array.nbytes for array in (*probe.inputs.values(), *outputs.values())))
         self._seen.add(row)
         self._rows.append(probe)
         self._answers.append(outputs)

@@ -18,6 +18,10 @@ MADE_UP_BYTES: Final = 256 * 1024 * 1024
 """How much is made up at once to try a model with: a signature may claim any size."""
 
 
+REPEATED_BYTES: Final = 1024 * 1024 * 1024
+"""The same of what is recorded: settings may ask for batches of any size."""
+
+
 def check_goldens(servable: Servable, goldens: dict[str, Golden]) -> None:
     """Run the recorded inputs and hold the outputs against the recorded ones.
 
@@ -68,9 +72,18 @@ def _usual(servable: Servable) -> Signature:
 
 
 def repeated(signature: Signature, inputs: Arrays, rows: int) -> dict[str, Array]:
-    """``inputs`` repeated, or cut, to ``rows`` rows; as they are where there is no batch."""
+    """``inputs`` repeated, or cut, to ``rows`` rows; as they are where there is no batch.
+
+    Raises:
+        LoadError: they would take more than ``REPEATED_BYTES``.
+    """
     if not signature.batched:
         return dict(inputs)
+    size = sum(array.nbytes * rows // max(1, len(array)) for array in inputs.values())
+    if size > REPEATED_BYTES:
+        raise LoadError(
+            f"expected {rows} rows of at most {REPEATED_BYTES} bytes, received {size} bytes"
+        )
     return {name: np.resize(array, (rows, *array.shape[1:])) for name, array in inputs.items()}
 
 
