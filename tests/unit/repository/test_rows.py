@@ -167,7 +167,7 @@ def test_rows_that_are_too_large_are_not_made_up() -> None:
 
 def test_what_only_the_largest_values_change_is_found() -> None:
     def by_the_largest(x: Array) -> Array:
-        return x * (np.abs(x).max() < 1e20)
+        return np.where(np.abs(x).max() < 1e20, x, 0)
 
     assert "changes with the rows beside it" in found(Model(by_the_largest))
 
