@@ -115,7 +115,9 @@ class SavedModelServable:
             if not definition.outputs or name.startswith("__"):
                 continue  # bookkeeping, such as __saved_model_init_op
             try:
-                self._signatures[name] = _signature(name, definition)
+                signature = _signature(name, definition)
+                _hold_dtypes(session.graph, signature, definition)
+                self._signatures[name] = signature
             except LoadError as error:
                 refused.append(str(error))
                 continue
@@ -184,6 +186,35 @@ def _signature(name: str, definition: SignatureDef) -> Signature:
         outputs={key: _spec(name, key, info) for key, info in definition.outputs.items()},
         method=definition.method_name,
     )
+
+
+def _hold_dtypes(graph: tf.Graph, signature: Signature, definition: SignatureDef) -> None:
+    """Hold what a signature says of its tensors against the graph.
+
+    TensorFlow gives what the graph has: of a variable's handle its bytes, which name places in this
+    process, whatever the signature calls them.
+
+    Raises:
+        LoadError: one is not in the graph, or is of another dtype.
+    """
+    for side, infos in (
+        (signature.inputs, definition.inputs),
+        (signature.outputs, definition.outputs),
+    ):
+        for name, spec in side.items():
+            tensor = infos[name].name
+            where = f"signature {signature.name!r}, tensor {name!r}"
+            try:
+                found = graph.get_tensor_by_name(tensor if ":" in tensor else f"{tensor}:0")
+            except (KeyError, ValueError) as error:
+                raise LoadError(
+                    f"{where}: expected a tensor of the graph, received {tensor!r}"
+                ) from error
+            if _DTYPES.get(found.dtype.base_dtype.as_datatype_enum) is not spec.dtype:
+                raise LoadError(
+                    f"{where}: expected {spec.dtype.value}, as the signature says, received "
+                    f"{found.dtype.base_dtype.name} in the graph"
+                )
 
 
 def _spec(signature: str, name: str, info: TensorInfo) -> TensorSpec:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from horngate.errors import InvalidRequest, LoadError
 from horngate.runtimes.savedmodel import SavedModelRuntime, SavedModelServable
+from tests.integration.runtimes.hostile import traced
 
 FLOATS = tf.TensorSpec([None], "float32", "x")
 
@@ -60,6 +61,38 @@ def test_a_signature_that_cannot_be_served_is_left_out_and_alone_is_an_error(
     servable.close()
     with pytest.raises(LoadError, match="'unranked', tensor 'x': expected a known number of dim"):
         load(save(tmp_path / "alone", unranked=unranked))
+
+
+def handle(_: Any) -> Any:
+    return tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[3], shared_name="v")
+
+
+@pytest.mark.parametrize(
+    ("gives", "side", "says", "graph"),
+    [
+        (handle, "outputs", tf.string, "string, as the signature says, received resource"),
+        (tf.as_string, "outputs", tf.float32, "float32, as the signature says, received string"),
+        (lambda x: tf.cast(x, tf.qint8), "outputs", tf.int8, "int8, .* received qint8"),
+        (lambda x: x + 1, "inputs", tf.int64, "int64, as the signature says, received float32"),
+    ],
+    ids=["a handle", "a text", "a quantized number", "an input"],
+)
+def test_a_signature_that_is_wrong_about_the_graph_is_refused(
+    tmp_path: Path, gives: Callable[[Any], Any], side: str, says: tf.DType, graph: str
+) -> None:
+    """A handle's bytes name places in the process that made it."""
+    model = traced(gives)
+    for info in getattr(model.meta.signature_def["serving_default"], side).values():
+        info.dtype = says.as_datatype_enum
+    with pytest.raises(LoadError, match=graph):
+        load(model.save(tmp_path / "1"))
+
+
+def test_a_signature_that_names_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    model = traced(lambda x: x + 1)
+    model.meta.signature_def["serving_default"].outputs["y"].name = "nowhere:0"
+    with pytest.raises(LoadError, match="expected a tensor of the graph, received 'nowhere:0'"):
+        load(model.save(tmp_path / "1"))
 
 
 def test_values_that_a_kernel_refuses_are_the_requests_fault(tmp_path: Path) -> None:
