@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
-import onnxruntime
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -288,14 +287,13 @@ def _converted(graph: tf.Graph, inputs: list[str], outputs: list[str]) -> Engine
 
 
 def _engine(content: bytes, inputs: list[str], outputs: list[str]) -> Callable[..., list[Array]]:
-    try:
-        session = flushed(
-            lambda: onnxruntime.InferenceSession(
-                content, onnx._options(1), providers=["CPUExecutionProvider"]
-            )
-        )()
-    except Exception as error:
-        raise Unequal(f"ONNX Runtime cannot load it: {_reason(error)}") from error
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(content)
+        file.flush()
+        try:
+            session = flushed(onnx._session)(Path(file.name), 1)
+        except Exception as error:
+            raise Unequal(f"ONNX Runtime cannot load it: {_reason(error)}") from error
     known = {each.name for each in session.get_inputs()}
     fast = flushed(session.run)
 

@@ -26,9 +26,9 @@ from horngate.repository.compiled import (
     install,
     source_names,
 )
-from horngate.runtimes.contents import sealed
+from horngate.runtimes.contents import TAGS, sealed
 from horngate.runtimes.onnx import ELEMENTS, OnnxServable
-from horngate.runtimes.savedmodel import TAGS, SavedModelRuntime
+from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
 from horngate.tensors import Array, Arrays, DType, Signature
 
@@ -154,7 +154,7 @@ def _compile(
 def _meta_graph(folder: Path) -> Any:
     """As the file has it: what is served of it."""
     known = loader_impl.parse_saved_model(str(folder)).meta_graphs
-    return next(each for each in known if set(TAGS) <= set(each.meta_info_def.tags))
+    return next(each for each in known if set(each.meta_info_def.tags) == TAGS)
 
 
 def _check_dtypes(signature: Signature) -> None:

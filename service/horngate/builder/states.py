@@ -30,10 +30,11 @@ def kept(meta_graph: Any, signature: str) -> str:
     """
     definition = meta_graph.signature_def[signature]
     outputs = [info.name for info in definition.outputs.values()]
+    _, places = Graph(meta_graph.graph_def).reached(outputs)
     found = sorted(
         {
             place.node.op
-            for place in Graph(meta_graph.graph_def).reached(outputs)
+            for place in places
             if _has_state(place.node.op) and not READING.fullmatch(place.node.op)
         }
     )
