@@ -106,6 +106,18 @@ def in_full(error: BaseException) -> str:
     return f"{words}; {detail}" if detail else words
 
 
+def drop_frames(error: Exception) -> None:
+    """Let go of the frames that ``error``, and what it was made of, passed through.
+
+    Their variables hold messages and tensors, and often the error too, by way of whatever is to
+    tell of it. All of that would stay until the garbage collector comes.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+
+
 class RequestError(HorngateError):
     """What one caller sent, or what became of it. Never harms another request."""
 

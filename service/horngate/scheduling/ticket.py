@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from horngate.errors import Cancelled
+from horngate.errors import Cancelled, HorngateError, drop_frames
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -88,7 +88,12 @@ class Ticket(Answer[T]):
         return self._complete(value, None)
 
     def fail(self, error: Exception) -> bool:
-        """Complete with ``error``; False where an outcome was there before."""
+        """Complete with ``error``; False where an outcome was there before.
+
+        Of a designed error, which says everything itself, the frames that it passed are let go.
+        """
+        if isinstance(error, HorngateError):
+            drop_frames(error)
         return self._complete(_PENDING, error)
 
     def cancel(self) -> None:

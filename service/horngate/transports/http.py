@@ -35,6 +35,7 @@ from horngate.errors import (
     RateLimited,
     ReplyTooLarge,
     Unauthenticated,
+    drop_frames,
 )
 from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest, JsonError, failed
 from horngate.protocols.method import CallObserver, Observed
@@ -170,6 +171,7 @@ class HttpServer:
                 return Response(status_code=STATUSES[code])
             except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
                 why = self._failure(method, error)
+                drop_frames(error)
                 code = why.code
                 return _response(request, _refusal(error, why))
             finally:

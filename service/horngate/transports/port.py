@@ -16,6 +16,7 @@ from horngate.errors import (
     Overloaded,
     ReplyTooLarge,
     Unauthenticated,
+    drop_frames,
 )
 from horngate.protocols.method import Method, Observed, cut
 from horngate.protocols.trailers import ERROR
@@ -56,12 +57,16 @@ class Failure(NamedTuple):
 
 
 def failure(method: Method, error: Exception, report: Report) -> Failure:
-    """What a caller is told of ``error``; ``report`` is told of one that nobody designed."""
+    """What a caller is told of ``error``; ``report`` is told of one that nobody designed.
+
+    Its frames are let go after that.
+    """
     if isinstance(error, HorngateError):
         status = method.status(error)
-        trailers = ((ERROR, type(error).__name__),)
-        return Failure(status.code, cut(status.message), trailers)
+        drop_frames(error)
+        return Failure(status.code, cut(status.message), ((ERROR, type(error).__name__),))
     report(method, error)
+    drop_frames(error)
     message = f"{method.name} failed inside the server; its log says why"
     return Failure(Code.INTERNAL, message, ())
 
