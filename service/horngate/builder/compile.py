@@ -17,7 +17,7 @@ from horngate.builder.equal_operations import made_with
 from horngate.builder.samples import EDGES, edge_inputs, trial_inputs
 from horngate.builder.staging import staging_folder
 from horngate.builder.states import kept
-from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError
+from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError, in_full
 from horngate.repository import extras
 from horngate.repository.compiled import (
     CompiledRecord,
@@ -91,7 +91,9 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
                     record, signatures=_compile(folder, staging, goldens, trust_operations)
                 )
             except PublishError as error:
-                record = replace(record, refused=_in_one_line(error))
+                record = replace(
+                    record, refused=_in_one_line(str(error)), detail=_in_one_line(error.detail)
+                )
             install(folder, staging, record)
     except OSError as error:
         raise PublishError(
@@ -114,8 +116,8 @@ def _sealed(folder: Path, trust_operations: bool) -> Iterator[Path]:
         raise PublishError(str(error), detail=error.detail) from error
 
 
-def _in_one_line(error: PublishError) -> str:
-    words = " ".join(str(error).split())
+def _in_one_line(text: str) -> str:
+    words = " ".join(text.split())
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
 
 
@@ -141,7 +143,7 @@ def _compile(
             try:
                 form = convert.convert(source, name)
             except PublishError as error:
-                raise PublishError(f"signature {name!r}: {error}") from error
+                raise PublishError(f"signature {name!r}: {error}", detail=error.detail) from error
             if form.apart:
                 trials = [each for trial in trials if (each := _finite(trial)) is not None]
             forms[name] = _held(staging, form.content, signature, trials)
@@ -271,7 +273,7 @@ def _held(
     try:
         servable = OnnxServable.of(staging, {signature.name: form})
     except HorngateError as error:
-        raise PublishError(str(error)) from error
+        raise PublishError(str(error), detail=error.detail) from error
     try:
         differences = [_difference(servable, signature, trial) for trial in trials]
     finally:
@@ -304,7 +306,7 @@ def _difference(servable: Servable, signature: Signature, trial: _Trial) -> floa
         if trial.answers is None:
             return 0.0
         raise PublishError(
-            f"{where}: ONNX Runtime fails on inputs that TensorFlow takes: {error}"
+            f"{where}: ONNX Runtime fails on inputs that TensorFlow takes", detail=in_full(error)
         ) from error
     if trial.answers is None:
         raise PublishError(f"{where}: ONNX Runtime takes values that TensorFlow refuses")

@@ -16,7 +16,7 @@ from horngate.builder.equal_operations import OPSET
 from horngate.builder.handlers import HANDLERS
 from horngate.builder.inspection import inspect
 from horngate.builder.onnx_graph import adapt, foreign
-from horngate.errors import PublishError
+from horngate.errors import PublishError, in_full
 
 
 class Frozen(NamedTuple):
@@ -73,7 +73,7 @@ def frozen(folder: Path, signature: str) -> Frozen:
         with _quiet():
             return _frozen(folder, signature)
     except Exception as error:  # it fails in any way, on the graph or in TensorFlow
-        raise PublishError(f"tf2onnx cannot read it: {str(error) or repr(error)}") from error
+        raise PublishError("tf2onnx cannot read it", detail=in_full(error)) from error
     finally:
         gc.collect()  # the restored model is full of cycles, and holds its weights
 
@@ -91,7 +91,7 @@ def to_onnx(graph: Frozen, name: str) -> bytes:
             unknown = foreign(model.graph)
             content: bytes = model.SerializeToString()
         except Exception as error:  # it fails in any way, on the graph or in TensorFlow
-            raise PublishError(f"tf2onnx cannot convert it: {str(error) or repr(error)}") from error
+            raise PublishError("tf2onnx cannot convert it", detail=in_full(error)) from error
     if unknown:
         raise PublishError(f"tf2onnx has no ONNX operator for TensorFlow's {', '.join(unknown)}")
     return content

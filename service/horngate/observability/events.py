@@ -53,7 +53,9 @@ class RepositoryEvents:
             seconds = round(status.load_seconds or 0, 3)
             log.info("available", engine=status.engine, load_seconds=seconds)
             if status.engine_reason:
-                log.warning("not on the fastest engine", reason=status.engine_reason)
+                log.warning(
+                    "not on the fastest engine", reason=status.engine_reason, detail=status.detail
+                )
             if status.rows_reason:
                 log.warning("requests run one by one", reason=status.rows_reason)
         elif status.error:

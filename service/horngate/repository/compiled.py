@@ -64,6 +64,7 @@ class CompiledRecord:
         made_with: versions of the tools by name, and the ``opset``.
         signatures: every served signature; none where the model was refused.
         refused: why there is no compiled form; "" where there is one.
+        detail: what the tools said to that, for operators alone.
         edition: of the table that it was compiled by; "" for those from before there was one.
     """
 
@@ -72,6 +73,7 @@ class CompiledRecord:
     signatures: Mapping[str, CompiledSignature] = field(default_factory=dict)
     refused: str = ""
     edition: str = EDITION
+    detail: str = ""
 
     @property
     def largest_difference(self) -> float:
@@ -80,7 +82,8 @@ class CompiledRecord:
 
     def __str__(self) -> str:
         if self.refused:
-            return f"not compiled: {self.refused}; TensorFlow will serve it"
+            told = f" [{self.detail}]" if self.detail else ""
+            return f"not compiled: {self.refused}; TensorFlow will serve it{told}"
         return f"compiled to ONNX, largest difference {self.largest_difference:.2g}"
 
 
@@ -117,6 +120,7 @@ def read_compiled(version: Path, files: Files | None = None) -> CompiledRecord |
             },
             refused=str(document["refused"]),
             edition=str(document.get("edition", "")),
+            detail=str(document.get("detail", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LoadError(
@@ -131,6 +135,7 @@ def write_compiled(version: Path, record: CompiledRecord) -> None:
         "made_with": dict(record.made_with),
         "edition": record.edition,
         "refused": record.refused,
+        "detail": record.detail,
         "signatures": {name: _document(form) for name, form in record.signatures.items()},
     }
     extras.write_json(version / RECORD, content)

@@ -66,12 +66,16 @@ class Load(Protocol):
 
 
 class Started(NamedTuple):
-    """A version on an engine: what a batch costs there, and why no earlier engine serves it."""
+    """A version on an engine: what a batch costs there, and why no earlier engine serves it.
+
+    ``detail`` is what is for operators alone of the reason.
+    """
 
     servable: Servable
     threads: int
     curve: Curve | None
     reason: str = ""
+    detail: str = ""
 
 
 class Loader:
@@ -160,6 +164,7 @@ class Loader:
             batching=batching,
             curve=curve,
             engine_reason=started.reason,
+            engine_detail=started.detail,
         )
 
     def _room(self, folder: Path, progress: Progress) -> AbstractContextManager[None]:
@@ -200,6 +205,7 @@ class Loader:
     ) -> Started:
         """The first engine wanted that loads the version and answers right on its goldens."""
         reasons: list[str] = []
+        details: list[str] = []
         error: LoadError | None = None
         for runtime in self._runtimes:
             if settings.runtime.engine not in ("auto", runtime.name):
@@ -217,9 +223,10 @@ class Loader:
                 started = self._with_threads(settings.runtime.threads, start)
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
+                details += [f"{runtime.name}: {refused.detail}"] * bool(refused.detail)
                 error = refused
             else:
-                return started._replace(reason="; ".join(reasons))
+                return started._replace(reason="; ".join(reasons), detail="; ".join(details))
         # Of several, the last is told: it runs what a version cannot be without.
         raise error or LoadError(f"no engine {settings.runtime.engine!r} is installed here")
 

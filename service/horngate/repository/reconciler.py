@@ -300,7 +300,7 @@ class Reconciler:
             version.number,
             State.AVAILABLE,
             error="",
-            detail="",
+            detail=version.engine_detail,
             engine=version.engine,
             engine_reason=version.engine_reason,
             rows_reason=version.rows_reason,

@@ -46,7 +46,8 @@ class ServedVersion:
 
     ``max_request_rows`` is what one request may carry, ``max_tensor_bytes`` what an input may.
     ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
-    engine of earlier choice serves it, "" where none would be. ``subjects`` are whom calls are
+    engine of earlier choice serves it, "" where none would be, and ``engine_detail`` what is for
+    operators alone of that. ``subjects`` are whom calls are
     accounted to, by signature, and ``subject`` whom where the signature is not known.
 
     The work that its scheduler has accepted is what holds it in memory: ``retire`` lets that
@@ -66,6 +67,7 @@ class ServedVersion:
         batching: BatchingOptions,
         curve: Curve | None = None,
         engine_reason: str = "",
+        engine_detail: str = "",
     ) -> None:
         self.model = model
         self.number = number
@@ -79,6 +81,7 @@ class ServedVersion:
         self.max_tensor_bytes = settings.limits.max_tensor_bytes
         self.curve = curve
         self.engine_reason = engine_reason
+        self.engine_detail = engine_detail
         self.subject = Subject(model, number, "")
         self.subjects = {name: Subject(model, number, name) for name in servable.signatures}
         self._servable = servable

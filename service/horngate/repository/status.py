@@ -25,7 +25,7 @@ class VersionStatus:
     """One version of a model: its state, and what went wrong where something did.
 
     ``error`` is "" unless the version failed to load; such a version is in state END. ``detail`` is
-    what is for operators alone of that; "" where ``error`` says all.
+    what is for operators alone of that, or of ``engine_reason``; "" where those say all.
     ``engine`` is "" until it is loaded; ``load_seconds`` is None until then. ``engine_reason`` says
     why no engine of earlier choice serves it, "" where none would be; ``rows_reason`` why requests
     that could share a run by their shapes do not, "" where they do.

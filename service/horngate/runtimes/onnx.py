@@ -79,7 +79,7 @@ class OnnxRuntime:
             raise LoadError("expected a compiled form, received none; run `horngate compile`")
         wrong = unusable(folder, record, files, leave_forms=True)
         if wrong is not None:
-            raise LoadError(wrong)
+            raise LoadError(wrong, detail=record.detail)
         return OnnxServable.of(folder, record.signatures, threads, files)
 
 

@@ -149,9 +149,11 @@ def test_what_does_not_fit_says_why(
 
 
 def test_a_refusal_is_no_form_and_says_why(version: Path) -> None:
-    record = CompiledRecord({}, {}, refused="tf2onnx has no ONNX operator for Svd")
-    assert unusable(version, record) == "not compiled: tf2onnx has no ONNX operator for Svd"
-    assert str(record).endswith("for Svd; TensorFlow will serve it")
+    record = CompiledRecord({}, {}, refused="tf2onnx cannot convert it", detail="at /home/me/m")
+    write_compiled(version, record)
+    assert read_compiled(version) == record
+    assert unusable(version, record) == "not compiled: tf2onnx cannot convert it"
+    assert str(record).endswith("cannot convert it; TensorFlow will serve it [at /home/me/m]")
 
 
 @pytest.mark.parametrize("edition", ["", "0123456789ab"])

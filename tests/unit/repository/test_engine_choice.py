@@ -26,7 +26,7 @@ class Wrong(DoublingServable):
 
 class Failing(DoubleRuntime):
     def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> DoublingServable:
-        raise LoadError("its source has changed")
+        raise LoadError("its source has changed", detail="/srv/secret: OSError")
 
 
 class Bench:
@@ -79,6 +79,7 @@ def test_an_engine_that_fails_to_load_gives_way_with_its_reason(bench: Bench) ->
     version = bench.load()
     assert bench.sure.loaded == [bench.folder]
     assert version.engine_reason == "not served by fast: its source has changed"
+    assert version.engine_detail == "fast: /srv/secret: OSError", "for operators alone"
 
 
 def test_an_engine_that_is_wrong_on_the_goldens_gives_way_and_is_closed(bench: Bench) -> None:
