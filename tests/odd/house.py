@@ -24,7 +24,7 @@ from tests.odd.case import Case, Place
 from tests.odd.graphs import drawn
 from tests.odd.publishing import Answer, Publisher
 from tests.odd.watch import Watch
-from tests.serving import RunningServer
+from tests.serving import Held, RunningServer
 
 CANARY: Final = "the canary sings at a quarter past nine"
 OPERATOR: Final = "the-token-of-the-operator"
@@ -88,6 +88,7 @@ class House:
         self.port: int = self._listener.getsockname()[1]
         self._watch = Watch(self.outside)
         self._server: RunningServer | None = None
+        self._handles = 0
         self._publisher: Publisher | None = None
         self._said: list[str] = []
         self._begun = 0
@@ -118,7 +119,12 @@ class House:
             if "load_seconds" in KEYS:
                 flags.append(f"--load-seconds={LOAD_SECONDS}")
             self._server = RunningServer(self.repository, *flags)
+            self._handles = Held(self._server).handles()
         return self._server
+
+    def opened(self) -> int:
+        """Handles that the server has more than it began with."""
+        return Held(self.server).handles() - self._handles
 
     def load(self, model: str) -> Reply:
         """Order the model to be loaded, and wait for what becomes of it."""

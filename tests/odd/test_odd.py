@@ -58,6 +58,10 @@ def test_what_becomes_of_it(house: House, case: Case, name: str) -> None:
     house.meet(case, name)
 
 
+def test_nothing_is_left_open(house: House) -> None:
+    assert house.opened() < 32
+
+
 def test_the_table_is_long_and_says_nothing_twice() -> None:
     listed = [case.name for table in TABLES.values() for case in table]
     assert len(listed) >= 200
