@@ -216,6 +216,7 @@ def named(key: str) -> Served:
     return Served((({key: FED}, [2.0]),))
 
 
+NOT_THERE: Final = refused("'y': expected a tensor of the graph")
 TOO_LARGE: Final = Served((), batched=False, why=("none can be made up",))
 
 _TENSORS: Final = [
@@ -241,16 +242,16 @@ _TENSORS: Final = [
     Case("a signature without inputs", graph(no_inputs),
          Served((({}, [1.0, 2.0]),), batched=False)),
     Case("a signature without outputs", graph(no_outputs), refused("without signatures")),
-    Case("a good signature beside one that is not", graph(one_good_of_two), refused("nobody:0")),
+    Case("a good signature beside one that is not", graph(one_good_of_two), Served()),
     Case("an input that the graph does not have", graph(tensor("input", name="nobody:0")),
-         refused("nobody:0")),
+         refused("'x': expected a tensor of the graph")),
     Case("an output that the graph does not have", graph(tensor("output", name="nobody:0")),
-         refused("nobody:0")),
+         NOT_THERE),
     Case("an output past its node's last", graph(tensor("output", name="y:9")),
-         refused("does not have output 9")),
+         NOT_THERE),
     Case("an output that is an operation", graph(an_operation_as_output), Served(batched=True)),
-    Case("an output that is a control", graph(a_control_as_output), refused("output")),
-    Case("an output without a tensor", graph(tensor("output", name="")), refused("not found")),
+    Case("an output that is a control", graph(a_control_as_output), NOT_THERE),
+    Case("an output without a tensor", graph(tensor("output", name="")), NOT_THERE),
     Case("an input that is a constant of the graph", graph(a_fed_constant),
          Served((({"x": FED, "one": np.float32(4)}, [5.0]),), batched=False)),
     Case("an output that is the input", graph(an_output_that_is_the_input),
@@ -260,9 +261,9 @@ _TENSORS: Final = [
     Case("an input of an unknown number of dimensions", graph(tensor("input", shape=None)),
          refused("'x'", "dimensions")),
     Case("an input of a dtype that the graph denies", graph(tensor("input", dtype=tf.int64)),
-         Served((), batched=False, why=("refuses every row",), refuses=([1],), dtype=np.int64)),
+         refused("'x': expected int64, as the signature says")),
     Case("an output of a dtype that the graph denies", graph(tensor("output", dtype=tf.string)),
-         Served()),
+         refused("'y': expected string, as the signature says")),
     Case("an output of fewer dimensions than claimed", graph(tensor("output", shape=(None, 3))),
          Served()),
     Case("complex numbers", graph(of(tf.complex64)),
