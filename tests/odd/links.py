@@ -26,6 +26,7 @@ CHECKSUMS: Final = f"{EXTRA}/checksums.json"
 COMPILED: Final = f"{EXTRA}/compiled.json"
 FORM: Final = f"{EXTRA}/compiled/serving_default.onnx"
 CURVES: Final = f"{EXTRA}/curves.json"
+ROWS: Final = f"{EXTRA}/rows.json"
 PROVENANCE: Final = f"{EXTRA}/provenance.json"
 WARM_UP: Final = "assets.extra/tf_serving_warmup_requests"
 
@@ -303,6 +304,8 @@ CASES: Final = [
     at(f"{EXTRA}/compiled", "a link to a folder", _to_the_folder_outside, LINK),
     at(CURVES, "a FIFO", _fifo, "a FIFO"),
     at(CURVES, "a link to zeros", _to_zeros, LINK),
+    at(ROWS, "a FIFO", _fifo, "a FIFO"),
+    at(ROWS, "a link to zeros", _to_zeros, LINK),
     at(PROVENANCE, "a link outside", _to_the_secret, LINK),
     at(WARM_UP, "a FIFO", _fifo, "a FIFO"),
     at(WARM_UP, "a device of zeros", _device(5), "a character device"),

@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import shutil
 import struct
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import google_crc32c
@@ -20,7 +17,7 @@ from horngate.protocols.pb.tensorflow_serving.apis.prediction_log_pb2 import Pre
 from horngate.protocols.tfserving.tensor import encode
 from horngate.repository import extras
 from horngate.repository.records import write_records
-from tests.odd.case import Case, Place, Served, not_published, refused
+from tests.odd.case import Case, Place, Served, refused
 from tests.odd.links import (
     CHECKSUMS,
     COMPILED,
@@ -30,6 +27,7 @@ from tests.odd.links import (
     GOLDENS,
     GRAPH,
     PROVENANCE,
+    ROWS,
     WARM_UP,
     WORDS,
 )
@@ -201,6 +199,9 @@ def below(*told: str) -> Served:
 
 
 FINE: Final = Served()
+BATCHED: Final = Served(batched=True)
+"""What was found is made anew where it cannot be believed."""
+
 LONG: Final = b" " * (300 * 2**20)
 
 _GRAPH: Final = [
@@ -308,6 +309,13 @@ _OTHERS: Final = [
     Case("curves of negative times", edited(CURVES, document(lambda read: [
          entry.update(seconds=[-1.0]) for entry in read.values() if isinstance(entry, dict)])),
          FINE),
+    Case("findings about rows that are no JSON", edited(ROWS, content(b"{")), BATCHED),
+    Case("findings about rows that are a list", edited(ROWS, content([1])), BATCHED),
+    Case("findings about rows of 300 MB", edited(ROWS, content(LONG)), BATCHED),
+    Case("findings about rows of fewer trials", edited(ROWS, document(
+         lambda read: read.update(rules=1))), BATCHED),
+    Case("findings about rows of another graph", edited(ROWS, document(
+         lambda read: read.update(engines={"onnx": {"files": {GRAPH: "0" * 64}}}))), BATCHED),
     Case("a provenance that is no JSON", edited(PROVENANCE, content(b"no")), FINE),
     Case("a warm-up that is no record", edited(WARM_UP, content(b"no record at all")),
          refused("tf_serving_warmup_requests", "record 0")),
@@ -329,43 +337,6 @@ _OTHERS: Final = [
 ]  # fmt: skip
 
 
-def publishing(change: Callable[[Path, Place], object]) -> Callable[[Place], None]:
-    """A SavedModel to be published, changed."""
-
-    def make(place: Place) -> None:
-        change(place.plain(), place)
-
-    return make
-
-
-def _secret_asset(folder: Path, place: Place) -> None:
-    (folder / WORDS).unlink()
-    (folder / WORDS).symlink_to(place.secret)
-
-
-def _fifo_asset(folder: Path, _: Place) -> None:
-    (folder / WORDS).unlink()
-    os.mkfifo(folder / WORDS)
-
-
-def _assets_outside(folder: Path, place: Place) -> None:
-    shutil.rmtree(folder / "assets")
-    (folder / "assets").symlink_to(place.outside)
-
-
-def _empty_graph(folder: Path, _: Place) -> None:
-    (folder / GRAPH).write_bytes(b"")
-
-
-_PUBLISHED: Final = [
-    Case("a link to a secret is not published", publishing(_secret_asset),
-         not_published("words.txt", "a symbolic link")),
-    Case("a FIFO is not published", publishing(_fifo_asset), not_published("words.txt", "a FIFO")),
-    Case("a folder outside is not published", publishing(_assets_outside),
-         not_published("assets", "a symbolic link")),
-    Case("an empty graph is not published", publishing(_empty_graph), not_published("SavedModel")),
-]  # fmt: skip
-
 CASES: Final = [
-    *_GRAPH, *_GOLDENS, *_CHECKSUMS, *_COMPILED, *_OTHERS, *_PUBLISHED,
+    *_GRAPH, *_GOLDENS, *_CHECKSUMS, *_COMPILED, *_OTHERS,
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from tests.odd import (
     rows,
     settings,
     sizes,
+    sources,
     states,
 )
 from tests.odd.case import Case
@@ -31,6 +32,7 @@ TABLES = {
     "bodies": bodies.CASES,
     "links": links.CASES,
     "sizes": sizes.CASES,
+    "sources": sources.CASES,
     "settings": settings.CASES,
     "names": names.CASES,
     "states": states.CASES,
