@@ -254,10 +254,6 @@ def a_graph_in_chunks(place: Place) -> None:
     (place.plain() / "saved_model.cpb").write_bytes(b"gotcha")
 
 
-def a_fingerprint(place: Place) -> None:
-    (place.plain() / "fingerprint.pb").write_bytes(b"\xff" * 100)
-
-
 def debug_information(place: Place) -> None:
     path = place.plain() / "debug" / "saved_model_debug_info.pb"
     path.parent.mkdir()
@@ -279,6 +275,13 @@ CASES: Final = [
     at(GRAPH, "a device of zeros", _device(5), "a character device"),
     at(GRAPH, "a folder", _folder),
     at(GRAPH, "a terabyte of nothing", _sparse, "bytes"),
+    at(WARM_UP, "a terabyte of nothing", _sparse, "bytes"),
+    at(GOLDEN, "a terabyte of nothing", _sparse, "bytes"),
+    at(CHECKSUMS, "a terabyte of nothing", _sparse, "bytes"),
+    Case("a terabyte of nothing as a compiled form", instead(FORM, _sparse),
+         refused("MiB left of the limit")),
+    Case("a terabyte of nothing as model.toml", model_settings(_sparse),
+         refused("model.toml", "bytes")),
     at(INDEX, "a link outside, known to the checksums,", _to_the_secret, LINK, recorded=True),
     at(INDEX, "a FIFO", _fifo, "a FIFO"),
     at("variables", "a link to a folder", _to_the_folder_outside, LINK),
@@ -346,5 +349,4 @@ CASES: Final = [
     Case("a second graph as text", both_forms_of_the_graph, FINE),
     Case("a graph as text alone", only_the_graph_as_text, refused(GRAPH)),
     Case("a graph in chunks beside it", a_graph_in_chunks, FINE),
-    Case("a fingerprint that is none", a_fingerprint, FINE),
 ]  # fmt: skip
