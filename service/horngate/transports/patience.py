@@ -37,7 +37,8 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         # The transport then says when the last byte of a reply is taken, and not the last but some.
-        transport.set_write_buffer_limits(high=0)
+        # Not 0, which a TLS transport reaches with nothing to write, and then waits for itself.
+        transport.set_write_buffer_limits(high=1, low=0)
         super().connection_made(transport)
         self._headers.wind(HEADER_SECONDS)
 
