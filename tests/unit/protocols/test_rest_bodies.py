@@ -11,6 +11,8 @@ from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.http import HttpReply, HttpRequest
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.rest import routes as oip_routes
+from horngate.protocols.oip.rest_infer import _write_input
+from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import ClassificationResponse
 from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import RegressionResponse
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
@@ -126,3 +128,13 @@ def test_scores_that_are_no_numbers_are_written_by_name() -> None:
     for value in (1.5, math.inf):
         regressed.result.regressions.add(value=value)
     assert _regressed(regressed).body == b'{"results":[1.5,Infinity]}'
+
+
+def test_bytes_behind_a_body_are_not_copied_anew_for_each_tensor() -> None:
+    message, sent = ModelInferRequest(), bytes(1000)
+    rest = memoryview(sent)
+    for name in ("a", "b"):
+        tensor = {"name": name, "datatype": "UINT8", "shape": [1]}
+        rest = _write_input(tensor | {"parameters": {"binary_data_size": 1}}, message, rest)
+    assert rest.obj is sent
+    assert (len(rest), list(message.raw_input_contents)) == (998, [b"\0", b"\0"])

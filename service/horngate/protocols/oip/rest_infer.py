@@ -76,11 +76,13 @@ def _read(
     outputs = read_list(content, "outputs") if "outputs" in content else []
     check_tensors(len(tensors), "inputs")
     check_tensors(len(outputs), "outputs")
+    # A view: cut as bytes, what is left would be copied anew for each of thousands of tensors.
+    rest = memoryview(binary)
     for tensor in tensors:
-        binary = _write_input(tensor, message, binary)
-    if binary:
+        rest = _write_input(tensor, message, rest)
+    if rest:
         raise InvalidRequest(
-            f"expected no bytes behind the last tensor's, received {len(binary)} more; "
+            f"expected no bytes behind the last tensor's, received {len(rest)} more; "
             f"{BINARY_SIZE} has to count each tensor's bytes"
         )
     wanted: dict[str, bool] = {}
@@ -112,7 +114,7 @@ def _within(length: str, body: bytes) -> bool:
     return len(length) < 20 and int(length) <= len(body)
 
 
-def _write_input(tensor: Any, message: ModelInferRequest, binary: bytes) -> bytes:
+def _write_input(tensor: Any, message: ModelInferRequest, binary: memoryview) -> memoryview:
     """Add an input and its bytes; return the bytes that are left for the next."""
     name = read_text(tensor, "name")
     datatype = read_text(tensor, "datatype")
@@ -138,7 +140,7 @@ def _write_input(tensor: Any, message: ModelInferRequest, binary: bytes) -> byte
                 f"are left, received {kind}{shown(size)}",
                 name=name,
             )
-        message.raw_input_contents.append(binary[:size])
+        message.raw_input_contents.append(bytes(binary[:size]))
         return binary[size:]
     message.raw_input_contents.append(_raw(name, datatype, list(written.shape), tensor))
     return binary
