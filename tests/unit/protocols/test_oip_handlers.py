@@ -481,6 +481,9 @@ def test_the_highest_come_first_and_ties_in_order() -> None:
     whole = np.array([[3, 9], [7, 1]], np.int32)
     assert classified("y", whole, 2, batched=False).tolist() == [b"9:1", b"7:2"]
     assert classified("y", whole, 9, batched=True).tolist() == [[b"9:1", b"3:0"], [b"7:0", b"1:1"]]
+    none = np.zeros((0, 3), np.float32)
+    assert classified("y", none, 2, batched=True).shape == (0, 2)
+    assert classified("y", none[:, 0], 2, batched=True).shape == (0, 1)
 
 
 def test_large_integers_sort_by_their_last_digit_and_what_is_no_number_comes_last() -> None:

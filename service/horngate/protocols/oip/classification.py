@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -32,7 +33,9 @@ def classified(name: str, array: Array, count: int, *, batched: bool) -> Array:
         raise InvalidRequest(
             f"output {name!r}: expected numbers to classify by, received {array.dtype.name}"
         )
-    rows = array.reshape(len(array) if batched else 1, -1)
+    number = len(array) if batched else 1
+    # Told and not left to numpy, which cannot work out the size of rows of which there are none.
+    rows = array.reshape(number, math.prod(array.shape[1:] if batched else array.shape))
     # With every bit turned round integers sort the other way: a float would mix up large ones.
     keys = ~rows if rows.dtype.kind in "iu" else -rows.astype(np.float64)
     order = np.argsort(keys, axis=1, kind="stable")[:, :count]
