@@ -8,7 +8,7 @@ Knows bytes and who holds them; never what is in them.
 >>> share.take(60)
 >>> budget.used
 60
->>> share.drop()
+>>> share.end()
 >>> budget.used
 0
 """
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from horngate.errors import InvalidRequest, Overloaded
+from horngate.errors import Cancelled, InvalidRequest, Overloaded
 
 UNCOUNTED: Final = 16 * 1024
 """Tensors of a request that take no more are not counted: as many requests as may be in flight come
@@ -99,10 +99,11 @@ class Budget:
 class Share:
     """What one call holds, until the call has ended and no run of a model has its tensors.
 
-    Thread-safe. It has one holder as it is made: the call.
+    Thread-safe. It has one holder as it is made: the call. Once that has ended, nothing more is
+    taken: a thread that still writes its answer would take what nobody gives back.
     """
 
-    __slots__ = ("_ahead", "_holders", "_lock", "_size", "budget")
+    __slots__ = ("_ahead", "_ended", "_holders", "_lock", "_size", "budget")
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -110,14 +111,17 @@ class Share:
         self._holders = 1
         self._size = 0
         self._ahead = 0
+        self._ended = False
 
     def take(self, size: int, *, ahead: bool = False) -> None:
         """Hold ``size`` bytes more; ``ahead`` where they are of tensors that are yet to be made.
 
         Raises:
             Overloaded, InvalidRequest: as ``Budget.take``.
+            Cancelled: the call has ended.
         """
         with self._lock:
+            self._check_open()
             self.budget.take(size, beside=self._size)
             self._size += size
             if ahead:
@@ -128,8 +132,10 @@ class Share:
 
         Raises:
             Overloaded, InvalidRequest: as ``Budget.take``.
+            Cancelled: the call has ended.
         """
         with self._lock:
+            self._check_open()
             known = min(self._ahead, size)
             self.budget.take(size - known, beside=self._size)
             self._ahead -= known
@@ -145,6 +151,20 @@ class Share:
     def drop(self) -> None:
         """One holder less; with the last, all of it is given back."""
         with self._lock:
-            self._holders -= 1
-            if not self._holders:
-                self.budget.give(self._size)
+            self._drop()
+
+    def end(self) -> None:
+        """The call is none of the holders any more, however often it says so."""
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self._drop()
+
+    def _drop(self) -> None:
+        self._holders -= 1
+        if not self._holders:
+            self.budget.give(self._size)
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise Cancelled("the call ended before its answer was made")

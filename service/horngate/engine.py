@@ -95,16 +95,23 @@ class Call:
             share.take_tensors(size)
 
     def end(self) -> None:
-        """The call has ended: what it holds is given back, once no run has it any more."""
-        share, self.share = self.share, None
+        """The call has ended: what it holds is given back, once no run has it any more.
+
+        From any thread, and more than once: another may still write an answer that nobody wants.
+        """
+        self.budget = None
+        share = self.share
         if share is not None:
-            share.drop()
+            share.end()
 
     def _share(self, size: int) -> Share | None:
         """What it holds of the budget; None where ``size`` is not worth counting."""
-        if self.share is None and self.budget is not None and size > UNCOUNTED:
-            self.share = Share(self.budget)
-        return self.share
+        share, budget = self.share, self.budget
+        if share is None and budget is not None and size > UNCOUNTED:
+            share = self.share = Share(budget)
+            if self.budget is None:  # it ended between these lines, and found no share to end
+                share.end()
+        return share
 
     def check_model(self, model: str) -> None:
         """Refuse a model that the caller may not ask.

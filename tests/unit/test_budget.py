@@ -9,7 +9,7 @@ import pytest
 
 from horngate.budget import UNCOUNTED, Budget, Share
 from horngate.engine import Call
-from horngate.errors import Code, InvalidRequest, Overloaded
+from horngate.errors import Cancelled, Code, InvalidRequest, Overloaded
 from horngate.observability.calls import CallFigures
 from horngate.observability.metrics import Metrics
 
@@ -107,7 +107,7 @@ def test_a_call_has_the_budget_from_its_start_to_its_end() -> None:
         call.hold(MIB)
         assert budget.used == MIB
         calls.finished(method, call, code, 0.1)
-        assert (budget.used, call.share) == (0, None)
+        assert (budget.used, call.budget) == (0, None)
 
 
 def test_the_figures_tell_what_is_held() -> None:
@@ -119,3 +119,35 @@ def test_the_figures_tell_what_is_held() -> None:
     assert "\nhorngate_tensor_bytes_in_flight 3.0\n" in text
     assert "\nhorngate_tensor_bytes_limit 10.0\n" in text
     assert "\nhorngate_tensor_bytes_refused_total 1.0\n" in text
+
+
+def test_a_call_that_has_ended_holds_nothing_more() -> None:
+    budget = Budget()
+    held, idle = call_of(budget), call_of(budget)
+    held.hold(MIB)
+    for call in (held, idle):
+        call.end()
+        call.end()
+    with pytest.raises(Cancelled):
+        held.hold(MIB)
+    with pytest.raises(Cancelled):
+        held.hold_tensors(MIB)
+    idle.hold(MIB)
+    assert budget.used == 0
+
+
+def test_a_call_that_ends_while_another_thread_writes_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budget = Budget()
+    call = call_of(budget)
+
+    def made(of: Budget) -> Share:
+        share = Share(of)
+        call.end()
+        return share
+
+    monkeypatch.setattr("horngate.engine.Share", made)
+    with pytest.raises(Cancelled):
+        call.hold(MIB)
+    assert budget.used == 0

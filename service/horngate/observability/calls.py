@@ -69,6 +69,7 @@ class CallFigures(Collector):
 
     def finished(self, method: Observed, call: Call, code: Code, seconds: float) -> None:
         """A call ended with ``code`` after ``seconds``."""
+        call.budget = None  # as ``Call.end`` has it, which most calls need not be asked for
         if call.share is not None:
             call.end()
         path = method.path
