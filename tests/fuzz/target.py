@@ -13,7 +13,7 @@ import asyncio
 import functools
 import tempfile
 import tracemalloc
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -196,7 +196,7 @@ def _request(method: HttpMethod, places: Mapping[str, str], data: bytes) -> Outc
 
     request = Request({"type": "http", "method": method.verb, "headers": headers}, receive)
     try:
-        whole = _at_once(read_body(request, MAX_BODY, lambda _: None))
+        whole = _at_once(read_body(request, MAX_BODY, lambda _: None, work=_here))
         reply = _result(method.handler(HttpRequest(places, request.headers, whole), Call(100.0)))
         _reply(request, reply)
     except HorngateError as error:
@@ -240,6 +240,10 @@ def _written(data: bytes) -> None:
 
 def _result(answer: T | Answer[T]) -> T:
     return answer.result() if isinstance(answer, Answer) else answer
+
+
+async def _here(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
 
 
 def _at_once(awaitable: Awaitable[T]) -> T:

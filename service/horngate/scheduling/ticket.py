@@ -56,6 +56,13 @@ class Answer(abc.ABC, Generic[T_co]):
         running finishes unseen.
         """
 
+    def size(self) -> int:
+        """Bytes of arrays that the answer is made of, once done; 0 where it is of no account.
+
+        They tell a thread that must not be held up whether to leave ``result`` to another.
+        """
+        return 0
+
     def then(self, transform: Callable[[T_co], U]) -> Answer[U]:
         """The same answer, with ``transform`` applied by the thread that asks for the result.
 
@@ -138,6 +145,9 @@ class Mapped(Answer[U]):
 
     def result(self) -> U:
         return self._transform(self._source.result())
+
+    def size(self) -> int:
+        return self._source.size()
 
     def cancel(self) -> None:
         self._source.cancel()

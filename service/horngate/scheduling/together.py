@@ -32,6 +32,9 @@ class Together(Answer[list[T]]):
     def result(self) -> list[T]:
         return [answer.result() for answer in self._answers]
 
+    def size(self) -> int:
+        return sum(answer.size() for answer in self._answers)
+
     def cancel(self) -> None:
         for answer in self._answers:
             answer.cancel()

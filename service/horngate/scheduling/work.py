@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from horngate.budget import Share
 from horngate.errors import Cancelled
 from horngate.scheduling.ticket import Ticket
-from horngate.tensors import Array, Arrays, Signature
+from horngate.tensors import Array, Arrays, Signature, tensor_bytes
 
 LaneKey: TypeAlias = tuple[object, ...]
 """What requests must have in common to share a batch."""
@@ -74,6 +74,12 @@ class Work(Ticket[dict[str, Array]]):
             if padded
             else (signature.name, *[inputs[name].shape[1:] for name in signature.free])
         )
+
+    def size(self) -> int:
+        try:
+            return tensor_bytes(self.result())
+        except Exception:  # noqa: BLE001 - whatever became of it instead is told by ``result``
+            return 0
 
     def cancel(self) -> None:
         if self.fail(Cancelled("the caller cancelled the call before its answer was ready")):

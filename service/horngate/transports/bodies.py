@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from typing import Any, Final
 
 from starlette.requests import Request
 
@@ -25,6 +26,9 @@ STEP: Final = 1024 * 1024
 Hold = Callable[[int], None]
 """Told of bytes that are held until the call ends: ``Call.hold``."""
 
+Work = Callable[..., Awaitable[Any]]
+"""Runs a function with arguments elsewhere than on the loop."""
+
 _DIGITS: Final = 19
 _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": 0}
 
@@ -41,30 +45,22 @@ class TooSlow(RequestError):
     code = Code.DEADLINE_EXCEEDED
 
 
-async def read_in_time(request: Request, limit: int, seconds: float, hold: Hold) -> bytes:
+async def read_body(
+    request: Request, limit: int, hold: Hold, *, seconds: float | None = None, work: Work
+) -> bytes:
     """The whole body, uncompressed.
 
-    Raises:
-        TooSlow: it was not there after ``seconds``.
-        TooLarge, InvalidRequest, RequestError: as ``read_body``.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            return await read_body(request, limit, hold)
-    except TimeoutError:
-        raise TooSlow(
-            f"expected the whole body within {seconds:g} s; send it faster, or in parts"
-        ) from None
-
-
-async def read_body(request: Request, limit: int, hold: Hold) -> bytes:
-    """The whole body, uncompressed, however long it takes to come.
-
-    ``hold`` is told of the bytes that came, once all have, and of those that they expand to as they
-    do.
+    Args:
+        request: whose body it is.
+        limit: the most bytes, compressed or not.
+        hold: told of the bytes that come, ``STEP`` by ``STEP``, and of those that they expand to
+            as they do.
+        seconds: how long it may take to come.
+        work: runs what takes its time.
 
     Raises:
         RequestError: what ``hold`` raises.
+        TooSlow: it was not there after ``seconds``.
         TooLarge: it has more than ``limit`` bytes; the rest is not read.
         InvalidRequest: it is compressed in another way than it says, or than is known here.
     """
@@ -72,17 +68,30 @@ async def read_body(request: Request, limit: int, hold: Hold) -> bytes:
     # Python reads no number of thousands of digits.
     if announced.isdecimal() and (len(announced) > _DIGITS or int(announced) > limit):
         raise _too_large(limit)
+    try:
+        async with nullcontext() if seconds is None else asyncio.timeout(seconds):
+            body = await _received(request, limit, hold)
+    except TimeoutError:
+        raise TooSlow(
+            f"expected the whole body within {seconds:g} s; send it faster, or in parts"
+        ) from None
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    return body if coding == "identity" else await work(_uncompressed, body, coding, limit, hold)
+
+
+async def _received(request: Request, limit: int, hold: Hold) -> bytes:
     parts: list[bytes] = []
-    size = 0
+    size = held = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
             raise _too_large(limit)
         parts.append(part)
-    hold(size)
-    body = b"".join(parts)
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    return body if coding == "identity" else _uncompressed(body, coding, limit, hold)
+        if size - held >= STEP:
+            hold(size - held)
+            held = size
+    hold(size - held)
+    return b"".join(parts)
 
 
 def compressed(request: Request, reply: HttpReply) -> tuple[bytes, dict[str, str]]:

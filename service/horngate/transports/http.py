@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
@@ -41,7 +41,7 @@ from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest
 from horngate.protocols.method import CallObserver, Observed
 from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
-from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_in_time
+from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_body
 from horngate.transports.doorbell import Doorbell
 from horngate.transports.listener import listen
 from horngate.transports.options import PortOptions
@@ -49,9 +49,18 @@ from horngate.transports.patience import BODY_SECONDS, PatientProtocol
 from horngate.transports.port import Report, authorization, forwarded, one_too_many
 from horngate.transports.tls import rotating
 
+T = TypeVar("T")
+
 LARGE: Final = 64 * 1024
 """Bytes of a body from which on reading and writing JSON is left to a worker thread, so that the
 loop stays free for others."""
+
+LARGE_ANSWER: Final = 16 * 1024
+"""Bytes of an answer's arrays from which on it is: four of them may become sixty in JSON."""
+
+WORKERS: Final = 4
+"""Bodies that are read or written at a time. More would not be quicker, since Python runs one of
+the threads at a time, and would keep the loop and the pages waiting, whose threads are others."""
 
 POLL_SECONDS: Final = 0.02
 
@@ -107,6 +116,7 @@ class HttpServer:
         self._report = report
         self._clock = clock
         self._running = 0
+        self._workers = asyncio.Semaphore(WORKERS)
         self._socket = listen(options)
         self.port: int = self._socket.getsockname()[1]
         app = Starlette(
@@ -161,7 +171,7 @@ class HttpServer:
             self._running += 1
             code = Code.OK
             try:
-                return _response(request, await self._serve(method, request, call))
+                return await self._serve(method, request, call)
             except asyncio.CancelledError:
                 code = Code.CANCELLED
                 raise
@@ -205,7 +215,7 @@ class HttpServer:
 
         return endpoint
 
-    async def _serve(self, method: HttpMethod, request: Request, call: Call) -> HttpReply:
+    async def _serve(self, method: HttpMethod, request: Request, call: Call) -> Response:
         if self._gate.closed and not method.open:
             call.caller = self._gate.admit(*_who(request))
         if self._running > self._options.max_in_flight and not method.open:
@@ -214,21 +224,32 @@ class HttpServer:
         limit = self._options.max_message_bytes
         body = b""
         if not method.open:
-            body = await read_in_time(request, limit, BODY_SECONDS, call.hold)
+            body = await read_body(request, limit, call.hold, seconds=BODY_SECONDS, work=self._work)
         asked = HttpRequest(request.path_params, request.headers, body, limit)
         if len(body) < LARGE:
             reply = method.handler(asked, call)
         else:
-            reply = await run_in_threadpool(method.handler, asked, call)
+            reply = await self._work(method.handler, asked, call)
         if isinstance(reply, Answer):
             await _answered(request, reply)
-            if len(body) < LARGE:
+            if reply.size() < LARGE_ANSWER:
                 reply = reply.result()
             else:
-                reply = await run_in_threadpool(reply.result)
+                reply = await self._work(reply.result)
         if len(reply.body) > limit:
             raise ReplyTooLarge(len(reply.body), limit)
-        return reply
+        return await self._packed(request, reply)
+
+    async def _packed(self, request: Request, reply: HttpReply) -> Response:
+        if len(reply.body) < LARGE:
+            return _response(request, reply)
+        packed: Response = await self._work(_response, request, reply)
+        return packed
+
+    async def _work(self, function: Callable[..., T], *args: Any) -> T:
+        """Run what takes its time on a thread of a few, once one is free."""
+        async with self._workers:
+            return await run_in_threadpool(function, *args)
 
     def _failure(self, method: HttpMethod, error: Exception) -> JsonError:
         if isinstance(error, HorngateError):

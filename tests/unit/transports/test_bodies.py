@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from horngate.errors import InvalidRequest, Overloaded
@@ -30,7 +31,7 @@ def read(body: bytes, limit: int = LIMIT, hold: Hold = lambda _: None, **headers
 
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     request = Request({"type": "http", "method": "POST", "headers": named}, receive)
-    return asyncio.run(read_body(request, limit, hold))
+    return asyncio.run(read_body(request, limit, hold, work=run_in_threadpool))
 
 
 def test_what_a_body_expands_to_is_counted_as_it_does() -> None:
@@ -39,6 +40,18 @@ def test_what_a_body_expands_to_is_counted_as_it_does() -> None:
     assert len(read(body, 8 * STEP, held.append, content_encoding="gzip")) == 5 * STEP
     assert held[0] == len(body)
     assert (max(held[1:]), sum(held[1:])) == (STEP, 5 * STEP)
+
+
+def test_a_body_is_counted_as_it_comes() -> None:
+    held: list[int] = []
+
+    def hold(size: int) -> None:
+        held.append(size)
+        raise Overloaded("no room")
+
+    with pytest.raises(Overloaded):
+        read(bytes(4 * STEP), 8 * STEP, hold)
+    assert held == [2 * STEP]
 
 
 def test_and_is_made_no_further_than_there_is_room() -> None:
