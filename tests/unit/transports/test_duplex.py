@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
+from google.protobuf.message import Message
 
 from horngate.engine import Call
 from horngate.errors import Code, InvalidRequest, Overloaded
@@ -41,6 +42,7 @@ class Stream:
         self.observer = Observer()
         self.faults: list[Exception] = []
         self.inside = 0
+        self.repeats = False
         method = DuplexMethod(
             protocol="p",
             service="s",
@@ -49,9 +51,7 @@ class Stream:
             response=HealthCheckResponse,
             status=lambda error: Status(error.code, str(error)),
             handler=self._handle,
-            failed=lambda request, _: HealthCheckResponse(
-                status=HealthCheckResponse.SERVICE_UNKNOWN
-            ),
+            failed=self._failed,
         )
         loop = asyncio.get_running_loop()
         self.duplex = Duplex(
@@ -70,6 +70,11 @@ class Stream:
             raise Overloaded("the queue is full")
         self.asked.append(Ticket())
         return self.asked[-1]
+
+    def _failed(self, request: HealthCheckRequest, _: Status) -> Message:
+        if self.repeats:
+            return request
+        return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
 
     def _enter(self, _: Call) -> None:
         self.inside += 1
@@ -163,6 +168,36 @@ def test_a_reply_over_the_limit_is_the_error_of_its_request_alone() -> None:
         assert await stream.replies() == [3, 0]
         assert stream.observer.codes == [Code.RESOURCE_EXHAUSTED, Code.OK]
         assert stream.faults == []
+
+    asyncio.run(scene())
+
+
+def test_answers_that_nobody_reads_hold_nothing_of_what_is_shared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(duplex_module, "MOST_IN_FLIGHT", 3)
+
+    async def scene() -> None:
+        stream = Stream()
+        await stream.send([request()] * 5)
+        for ticket in stream.asked:
+            ticket.succeed(SERVING)
+        await asyncio.sleep(0.01)
+        assert (stream.inside, stream.observer.open) == (0, 0)
+        assert len(stream.asked) == 3, "no more is read until they are"
+        assert stream.duplex.in_flight == 3, "and a drain waits for them"
+
+    asyncio.run(scene())
+
+
+def test_an_error_that_repeats_too_much_of_its_request_is_told_without() -> None:
+    async def scene() -> None:
+        stream = Stream(most_bytes=10)
+        stream.repeats = True
+        await stream.send([request("refused"), request("y" * 50)])
+        stream.asked[0].fail(Overloaded("the queue is full"))
+        told = [HealthCheckRequest.FromString(data) async for data in stream.duplex.replies()]
+        assert [each.service for each in told] == ["refused", ""]
 
     asyncio.run(scene())
 

@@ -18,9 +18,9 @@ from horngate.transports.port import Report, failure, parsed, serialized
 
 MOST_IN_FLIGHT: Final = 1024
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""Requests of one stream that may wait for their answers, by number and by size; no more are read
-until some have left. gRPC's flow control then makes the caller wait, so that a stream cannot fill
-the memory. A single request may be larger."""
+"""Requests of one stream whose answers have not left, by number and by size, that of the answers
+once they are there. No more are read until some have left. gRPC's flow control then makes the
+caller wait, so that a stream cannot fill the memory. A single request may be larger."""
 
 
 class Duplex:
@@ -29,7 +29,8 @@ class Duplex:
     Args:
         most_bytes: of a reply. A larger one is told as an error of its request alone.
         enter: called once for each request, before it is handled; may refuse it by raising.
-        leave: called once for each request, when its answer has left or nobody wants it.
+        leave: called once for each request, when its answer is there or nobody wants it: a caller
+            who reads no answers takes room from nobody but themselves.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class Duplex:
         self._report = report
         self._clock = clock
         self._waiting: set[_Waiting] = set()
-        self._done: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._unsent = 0
+        self._done: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._bytes = 0
         self._freed = asyncio.Event()
         self._error: Exception | None = None
@@ -62,7 +64,7 @@ class Duplex:
     @property
     def in_flight(self) -> int:
         """Requests whose answers have not left."""
-        return len(self._waiting)
+        return self._unsent
 
     async def read(self, messages: AsyncIterator[bytes], make_call: Callable[[], Call]) -> None:
         """Take requests until the caller has no more, or sends what cannot be read."""
@@ -82,10 +84,14 @@ class Duplex:
         Raises:
             Exception: what ended the requests before their end.
         """
-        while self._waiting or not self._ended:
-            asked = await self._done.get()
-            if asked is not None:
-                yield self._reply(asked)
+        while self._unsent or not self._ended:
+            data = await self._done.get()
+            if data is None:
+                continue
+            yield data
+            self._unsent -= 1
+            self._bytes -= len(data)
+            self._freed.set()
         if self._error is not None:
             raise self._error
 
@@ -104,18 +110,18 @@ class Duplex:
             self._observer.finished(self._method, waiting.call, code, now - waiting.call.started)
             self._leave()
         self._waiting.clear()
+        self._unsent = 0
 
     async def _make_room(self, size: int) -> None:
         """Return when a request of ``size`` bytes may wait beside those that do."""
-        while self._waiting and (
-            len(self._waiting) >= MOST_IN_FLIGHT or self._bytes + size > MOST_BYTES
-        ):
+        while self._unsent and (self._unsent >= MOST_IN_FLIGHT or self._bytes + size > MOST_BYTES):
             self._freed.clear()
             await self._freed.wait()
 
     def _ask(self, waiting: _Waiting) -> None:
         self._observer.started(self._method, waiting.call)
         self._waiting.add(waiting)
+        self._unsent += 1
         self._bytes += waiting.size
         try:
             self._enter(waiting.call)
@@ -125,34 +131,40 @@ class Duplex:
         if isinstance(waiting.answer, Answer):
             waiting.answer.on_done(lambda: self._post(waiting))
         else:
-            self._done.put_nowait(waiting)
+            self._answered(waiting)
 
     def _post(self, waiting: _Waiting) -> None:
         # A closed loop has closed the stream that this answer was for.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._done.put_nowait, waiting)
+            self._loop.call_soon_threadsafe(self._answered, waiting)
 
-    def _reply(self, waiting: _Waiting) -> bytes:
-        code = Code.OK
-        try:
-            data = serialized(waiting.result(), self._most_bytes)
-        except Exception as error:  # noqa: BLE001 - the same
-            told = failure(self._method, error, self._report)
-            code = told.code
-            status = Status(told.code, told.message)
-            data = self._method.failed(waiting.request, status).SerializeToString()
+    def _answered(self, waiting: _Waiting) -> None:
+        """Write the answer, and let go of the request and of all that it holds."""
+        if waiting not in self._waiting:
+            return  # it was given up meanwhile
+        code, data = self._reply(waiting)
         self._waiting.discard(waiting)
-        self._bytes -= waiting.size
+        self._bytes += len(data) - waiting.size
         self._leave()
-        self._freed.set()
         self._observer.finished(
             self._method, waiting.call, code, self._clock() - waiting.call.started
         )
-        return data
+        self._done.put_nowait(data)
+
+    def _reply(self, waiting: _Waiting) -> tuple[Code, bytes]:
+        try:
+            return Code.OK, serialized(waiting.result(), self._most_bytes)
+        except Exception as error:  # noqa: BLE001 - whatever became of it, its caller is told
+            told = failure(self._method, error, self._report)
+        status = Status(told.code, told.message)
+        data = self._method.failed(waiting.request, status).SerializeToString()
+        if len(data) > self._most_bytes:  # what it repeats of the request is that long
+            data = self._method.failed(self._method.request(), status).SerializeToString()
+        return told.code, data
 
 
 class _Waiting:
-    """A request of the stream, of ``size`` bytes, whose answer has not left.
+    """A request of the stream, of ``size`` bytes, whose answer is not there yet.
 
     ``answer`` is a message, a promise of one, or why there is none.
     """
