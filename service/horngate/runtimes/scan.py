@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
+from horngate.runtimes.definitions import Wanted
 from horngate.runtimes.graph import Fed, Graph, Place, Reached, values_in
 from horngate.runtimes.operations import (
     FILLING,
@@ -105,6 +106,8 @@ def scan(meta_graph: Any, definitions: Definitions, *, objects: bool = False) ->
     for place in graph.places():
         if not all_.has(place) and not LEFT_OUT.fullmatch(place.node.op):
             _look(place, _standing(place), graph, definitions, found)
+    if not found:
+        found |= {each.what: each for each in _incomplete(graph, definitions)}
     return Scanned(list(found.values()), all_)
 
 
@@ -121,9 +124,12 @@ def _look(
         found[operation] = Finding(operation, does, where)
 
 
+def _place(place: Place) -> str:
+    return "the graph" if place.function is None else f"the function {place.function!r}"
+
+
 def _standing(place: Place) -> str:
-    where = "the graph" if place.function is None else f"the function {place.function!r}"
-    return f"{where}, though nothing leads there"
+    return f"{_place(place)}, though nothing leads there"
 
 
 def _twisted(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
@@ -148,6 +154,18 @@ def _twisted(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
             f"at most {MOST_UNPACKED} are expected",
             "the graph",
         )
+
+
+def _incomplete(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
+    """Nodes without the attributes that TensorFlow takes for granted."""
+    wanted = Wanted()
+    for place in graph.places():
+        definition = definitions(place.node.op)
+        if definition is None:
+            continue  # it calls a function
+        wrong = wanted.fault(place.node, definition, in_function=place.function is not None)
+        if wrong is not None:
+            yield Finding(f"a node {place.node.op}", wrong, _place(place))
 
 
 def _beyond_the_file(tensor: Any) -> int:

@@ -344,9 +344,35 @@ def dials(_: Path) -> Model:
     return model
 
 
+def adding_one(_: Path) -> Model:
+    model = Model()
+    model.call(model.function(lambda x: x + 1).signature.name)
+    return model
+
+
+def has_a_constant_without_a_value(path: Path) -> Model:
+    model = adding_one(path)
+    (function,) = model.graph.library.function
+    for node in function.node_def:
+        if node.op == "Const":
+            del node.attr["value"]
+    return model
+
+
+def has_a_constant_that_is_a_number(path: Path) -> Model:
+    model = adding_one(path)
+    (function,) = model.graph.library.function
+    for node in function.node_def:
+        if node.op == "Const":
+            node.attr["value"].i = 7
+    return model
+
+
 @pytest.mark.parametrize(
     ("make", "what"),
     [
+        (has_a_constant_without_a_value, "a node Const (has no attribute 'value') in the function"),
+        (has_a_constant_that_is_a_number, "a node Const (has an attribute 'value' of another kind"),
         (reads, "ReadFile (reads or writes files) in the graph, though nothing leads there"),
         (matches, "MatchingFiles (reads or writes files) in the graph"),
         (debugs, "DebugIdentity (reads or writes files) in the graph"),
@@ -454,6 +480,7 @@ def test_each_node_is_visited_once_for_all_signatures(
     before, each = "x", info("y:0")
     for number in range(1000):
         node = model.graph.node.add(name=f"n{number}", op="Identity", input=[before])
+        node.attr["T"].type = FLOAT
         before = node.name
         each.name = f"{before}:0"
         model.meta.signature_def[f"s{number}"].outputs["y"].CopyFrom(each)
