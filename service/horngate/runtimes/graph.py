@@ -225,6 +225,13 @@ class Graph:
         named = [each.name for found in values_in(node.attr) for each in functions_in(*found)]
         return [name for name in (node.op, *named) if name in self.functions]
 
+    def before(self, place: Place, position: int) -> Any:
+        """The node that gives ``place`` its input at ``position``; None where none does."""
+        if position >= len(place.node.input):
+            return None
+        nodes = self._nodes if place.function is None else self._bodies[place.function]
+        return nodes.get(_node_of(place.node.input[position]))
+
     def is_fed(self, place: Place, position: int, fed: frozenset[Fed]) -> bool:
         """Whether the input at ``position`` is always one of ``fed``, whoever calls.
 

@@ -105,6 +105,7 @@ _LOOKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "Empty": _writes_all("init", otherwise=False),
     "Eig": _writes_all("compute_v", otherwise=True),
     "SelfAdjointEigV2": _writes_all("compute_v", otherwise=True),
+    "Svd": _writes_all("compute_uv", otherwise=True),
     "ImageProjectiveTransformV2": _transforms,
     "ImageProjectiveTransformV3": _transforms,
 }

@@ -27,6 +27,7 @@ from horngate.runtimes.operations import (
     named,
     told,
 )
+from horngate.runtimes.transforms import transforms
 
 MOST_UNPACKED: Final = 256 * 1024 * 1024
 """Bytes that constants may take beyond those that the file holds for them: a shape and one value
@@ -117,7 +118,7 @@ def _look(
     operation = place.node.op
     if operation in found or operation in graph.functions:
         return  # a function is looked at by itself
-    does = named(operation) or told(place.node)
+    does = named(operation) or told(place.node) or transforms(place, graph)
     if does is not None:
         if does is NOBODY and definitions(operation) is None:
             does = "TensorFlow does not know it here"
