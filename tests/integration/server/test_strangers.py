@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import time
@@ -23,6 +24,7 @@ from tests.serving import Held, RunningServer, wait_until
 TOKEN = "the-token-of-the-team"  # noqa: S105 - of this test alone
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/inference.GRPCInferenceService/ServerMetadata"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 CHECK = "/grpc.health.v1.Health/Check"
 NO_UTF_8 = (b"authorization", b"Bearer seen-in-the-log\xff\xfe")
 MEGABYTES = 48
@@ -141,10 +143,13 @@ def test_no_redirect_names_a_host(locked: RunningServer) -> None:
     assert b"elsewhere" not in told
 
 
-def test_streams_and_their_messages_count(small_models: Served, transport: str) -> None:
-    running = RunningServer(
-        small_models.repository, "--transport", transport, "--max-in-flight", "2"
-    )
+def test_streams_and_their_messages_count(
+    small_models: Served, transport: str, tmp_path: Path
+) -> None:
+    shutil.copytree(small_models.repository / "constant", tmp_path / "constant")
+    # So that a message waits for its answer until the next ones are there.
+    (tmp_path / "constant" / "model.toml").write_text("[batching]\nmax_queue_delay = 0.5\n")
+    running = RunningServer(tmp_path, "--transport", transport, "--max-in-flight", "2")
     try:
         errors = streamed(running, None, 200)
         assert any("at most 2 calls in flight" in str(error) for error in errors)
@@ -160,12 +165,29 @@ def test_streams_and_their_messages_count(small_models: Served, transport: str) 
             with pytest.raises(grpc.RpcError) as told:
                 next(watch(health_pb2.HealthCheckRequest(), timeout=30))
             assert told.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert streamed(running, None, 1) == [None], "theirs are others than anybody's"
+            reflection: Any = channel.stream_stream(REFLECTION)
+            with pytest.raises(grpc.RpcError) as told:
+                next(reflection(iter([b""]), timeout=30))
+            assert told.value.code() is grpc.StatusCode.UNAVAILABLE
             for stream in streams:
                 stream.cancel()
         wait_until(lambda: streamed(running, None, 1) == [None], "the streams to be gone")
         assert ask(running) == ask(running)
     finally:
         assert running.stop() == 0
+
+
+def test_a_stream_that_anybody_opens_keeps_little(locked: RunningServer) -> None:
+    request = health_pb2.HealthCheckRequest(service="x" * 5000)
+    with grpc.insecure_channel(locked.address) as channel:
+        watch: Any = channel.unary_stream(
+            "/grpc.health.v1.Health/Watch", health_pb2.HealthCheckRequest.SerializeToString
+        )
+        with pytest.raises(grpc.RpcError) as told:
+            next(watch(request, timeout=30))
+    assert told.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "expected a message of at most 4096 bytes" in str(told.value.details())
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from horngate.access.gate import Gate
 from horngate.engine import Call
-from horngate.errors import Code, ShuttingDown
+from horngate.errors import Code, Overloaded, ShuttingDown
 from horngate.protocols.method import (
     CallObserver,
     DuplexMethod,
@@ -34,6 +34,7 @@ from horngate.transports.grpcio.door import Door
 from horngate.transports.grpcio.duplex import Duplex
 from horngate.transports.grpcio.handlers import Context, Handlers
 from horngate.transports.grpcio.reflection import add_reflection
+from horngate.transports.grpcio.streams import Streams, check_opening
 from horngate.transports.options import PortOptions
 from horngate.transports.port import (
     Report,
@@ -78,6 +79,7 @@ class GrpcServer:
         self._pool = pool
         self._streams: set[asyncio.Queue[Message | None]] = set()
         self._duplexes: set[Duplex] = set()
+        self._open = Streams(options.max_in_flight)
         self._in_flight = 0
         self._waiting = 0
         self._none_waiting = asyncio.Event()
@@ -103,7 +105,8 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),
             ]
         )
-        add_reflection(self._server, {method.service for method in self._methods}, self._pool)
+        services = {method.service for method in self._methods}
+        add_reflection(self._server, services, self._pool, self._open)
         handlers = Handlers(map(self._handler, self._methods), self._door.turned_away)
         self._server.add_generic_rpc_handlers((handlers,))
         try:
@@ -203,7 +206,7 @@ class GrpcServer:
         loop = asyncio.get_running_loop()
 
         async def serve(data: bytes, context: Context) -> AsyncIterator[bytes]:
-            await self._check_streams(method, context)
+            await self._enter_stream(method, context)
             call = call_of(context, clock())
             observer.started(method, call)
             code = Code.OK
@@ -213,6 +216,8 @@ class GrpcServer:
             try:
                 if self._gate.closed and not method.open:
                     self._admit(call, context)
+                if method.open:
+                    check_opening(data)
                 request = parsed(method, method.request.FromString, data)
                 stop = method.handler(request, call, lambda reply: _post(loop, queue, reply))
                 while True:
@@ -228,6 +233,7 @@ class GrpcServer:
             finally:
                 stop()
                 self._streams.discard(queue)
+                self._open.leave(anybody=method.open)
                 observer.finished(method, call, code, clock() - call.started)
 
         return serve
@@ -239,7 +245,7 @@ class GrpcServer:
         guarded = self._gate.closed and not method.open
 
         async def serve(messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-            await self._check_streams(method, context)
+            await self._enter_stream(method, context)
             duplex = Duplex(
                 method,
                 loop,
@@ -266,6 +272,7 @@ class GrpcServer:
                 reader.cancel()
                 duplex.cancel()
                 self._duplexes.discard(duplex)
+                self._open.leave(anybody=method.open)
                 if not self._busy():
                     self._none_waiting.set()
 
@@ -286,11 +293,12 @@ class GrpcServer:
     def _leave(self) -> None:
         self._in_flight -= 1
 
-    async def _check_streams(self, method: Method, context: Context) -> None:
-        """End the call if as many streams are open as there may be."""
-        limit = self._options.max_in_flight
-        if len(self._streams) + len(self._duplexes) >= limit:
-            told = failure(method, one_too_many(limit), self._report)
+    async def _enter_stream(self, method: Method, context: Context) -> None:
+        """End the call if as many streams of its kind are open as there may be."""
+        try:
+            self._open.enter(anybody=method.open)
+        except Overloaded as error:
+            told = failure(method, error, self._report)
             await context.abort(CODES[told.code], told.message, told.trailers)
 
     def _busy(self) -> bool:
