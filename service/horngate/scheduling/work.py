@@ -76,10 +76,7 @@ class Work(Ticket[dict[str, Array]]):
         )
 
     def size(self) -> int:
-        try:
-            return tensor_bytes(self.result())
-        except Exception:  # noqa: BLE001 - whatever became of it instead is told by ``result``
-            return 0
+        return tensor_bytes(self._value) if self.done and self._error is None else 0
 
     def cancel(self) -> None:
         if self.fail(Cancelled("the caller cancelled the call before its answer was ready")):
