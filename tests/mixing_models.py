@@ -40,6 +40,21 @@ def _up_to_four(x: tf.Tensor) -> tf.Tensor:
     return tf.pad(x, [[0, 4 - rows], [0, 0]])[:rows]
 
 
+def _expert_with_a_capacity(x: tf.Tensor) -> tf.Tensor:
+    """Rows that are sent to one expert beyond its share get nothing."""
+    sent = tf.cast(x[:, :1] <= 0, tf.float32)
+    fits = tf.cumsum(sent, 0) <= tf.cast(tf.shape(x)[0], tf.float32) / 2 + 1
+    return x * tf.cast(fits, tf.float32)
+
+
+def _eleven(x: tf.Tensor) -> tf.Tensor:
+    return x + tf.where(tf.equal(tf.shape(x)[0], 11), tf.reduce_sum(x), 0.0)
+
+
+def _drowned_by(found: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    return lambda x: x * tf.cond(tf.reduce_any(found(x)), lambda: 0.0, lambda: 1.0)
+
+
 ROW_WISE: Final[dict[str, tuple[dict[str, tf.TensorSpec], Function]]] = {
     "echo": (FLOATS, lambda x: x),
     "dense": (FLOATS, lambda x: tf.nn.softmax(tf.matmul(x, [[1.0, -2], [0.5, 3], [2, 0]]))),
@@ -58,6 +73,17 @@ ROW_WISE: Final[dict[str, tuple[dict[str, tf.TensorSpec], Function]]] = {
 }
 
 MIXING: Final[dict[str, tuple[dict[str, tf.TensorSpec], Function]]] = {
+    "an expert with a capacity": (FLOATS, _expert_with_a_capacity),
+    "eleven rows at once": (FLOATS, _eleven),
+    "infinity beside it": (FLOATS, _drowned_by(tf.math.is_inf)),
+    "a long text beside it": (
+        TEXT,
+        lambda text: tf.reshape(
+            tf.strings.length(text)
+            * tf.cast(tf.reduce_max(tf.strings.length(text)) <= 200, tf.int32),
+            [-1, 1],
+        ),
+    ),
     "words": (TEXT, lambda text: tf.strings.split(text).flat_values),
     "words_padded": (TEXT, lambda text: tf.strings.split(text).to_tensor()),
     "softmax_over_rows": (FLOATS, lambda x: tf.nn.softmax(x, axis=0)),

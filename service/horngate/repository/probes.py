@@ -30,6 +30,7 @@ TEXTS: Final = (
     b"gate", b"", b"horn gate", b"one two three", b"ivory", b"a a", "größe".encode(), b"Horn!",
 )  # fmt: skip
 NUMERALS: Final = (b"1", b"0", b"2", b"-3", b"0.5", b"1000", b"7", b"12")
+LONG_TEXT: Final = b"horn " * 200
 LARGE_INTEGER: Final = 1000
 """Larger ones could be taken for sizes, and one row ask for all memory."""
 
@@ -177,7 +178,7 @@ def _edges(dtype: DType, shape: tuple[int, ...]) -> list[tuple[Array, bool]]:
     """Rows of one input, each with whether it is wild."""
     rng = np.random.default_rng(97)
     if dtype is DType.STRING:
-        alike = [np.full(shape, text, object) for text in (*TEXTS, *NUMERALS)]
+        alike = [np.full(shape, text, object) for text in (*TEXTS, *NUMERALS, LONG_TEXT)]
         drawn = [np.asarray(rng.choice(np.array(TEXTS, object), shape), object) for _ in range(2)]
         return [(array, False) for array in (*alike, *drawn)]
     kind = dtype.numpy.kind
@@ -198,7 +199,7 @@ def _edges(dtype: DType, shape: tuple[int, ...]) -> list[tuple[Array, bool]]:
     holes = rng.random(shape)
     holes.flat[:1] = np.nan
     large = [np.full(shape, sign * size) for size in LARGE_FLOATS for sign in (1, -1)]
-    wild = [np.full(shape, np.nan), *large, holes]
+    wild = [np.full(shape, np.nan), *large, holes, np.full(shape, np.inf)]
     return [(_floats(array, dtype, rng), False) for array in tame] + [
         (_floats(array, dtype, rng), True) for array in wild
     ]

@@ -30,7 +30,7 @@ from horngate.repository.trial import MADE_UP_BYTES
 from horngate.servable import Clock, Servable, Suggests
 from horngate.tensors import Array, Arrays, DType, Signature
 
-RULES: Final = 2
+RULES: Final = 3
 """Grows as what is tried grows: what was found by fewer trials is not believed."""
 
 PUBLISH_SECONDS: Final = 60.0
@@ -38,7 +38,7 @@ LOAD_SECONDS: Final = 10.0
 """How long the trials may take, but for one run under way."""
 
 SIZES: Final = (2, 3, 7)
-MORE_SIZES: Final = (16, 33, 64)
+MORE_SIZES: Final = (16, 33, 64, 4, 5, 6, *range(8, 16))
 """Rows of the batches that are tried; the second lot where time is left."""
 
 MOST_ROWS: Final = 48
@@ -297,6 +297,7 @@ def _more_batches(tame: list[int]) -> Iterator[list[int]]:
         yield batch[::-1]
     for place, index in enumerate(tame):
         yield [index, tame[place - 1]]
+        yield [index] * SIZES[-1]  # as many as may be sent to one part of a model, and more
 
 
 def _tolerances(signature: Signature, golden: Golden | None) -> tuple[float, float]:
