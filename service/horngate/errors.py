@@ -88,14 +88,33 @@ class HorngateError(Exception):
         self.detail = _printable(detail, MOST_DETAIL)
 
 
+_TURNS: Final = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""What has text run the other way."""
+
+_CONTROLS: Final = {
+    **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
+    **{code: f"\\u{code:04x}" for code in _TURNS},
+}
+_BUT_LINES: Final = {code: told for code, told in _CONTROLS.items() if chr(code) not in "\t\n"}
+
+
+def printable(line: str) -> str:
+    """``line`` without what a terminal would obey, or take for another line's beginning."""
+    if line.isprintable():
+        return line
+    return line.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
+
+
 def _printable(text: str, most: int) -> str:
-    """``text`` as any protocol can carry it.
+    """``text`` as any protocol can carry it, and any terminal show it.
 
     Names out of a model or of its files are told in errors; such a name may be of any length, and
-    hold bytes that are no text.
+    hold bytes that are no text, or that move a cursor.
     """
     if len(text) > most:
         text = f"{text[: most // 2]} … {text[-most // 2 :]}"
+    if not text.isprintable():
+        text = text.translate(_BUT_LINES)
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from horngate.errors import HorngateError, InvalidRequest, LoadError, ModelNotReady
+from horngate.errors import HorngateError, InvalidRequest, LoadError, ModelNotReady, printable
 
 
 def test_what_is_for_operators_is_beside_what_is_for_callers() -> None:
@@ -25,3 +25,10 @@ def test_names_of_any_bytes_and_any_length_can_be_told() -> None:
     assert str(error).encode()
     assert len(str(error)) < 2100
     assert len(error.detail) < 8100
+
+
+def test_what_moves_a_cursor_is_told_and_not_obeyed() -> None:
+    error = LoadError("'a\x1b[2J\r' is wrong\n\tand more", detail="\x9b2J\u202e")
+    assert str(error) == "'a\\x1b[2J\\x0d' is wrong\n\tand more"
+    assert error.detail == "\\x9b2J\\u202e"
+    assert printable("one\ntwo \udcff größe") == "one\\x0atwo \\udcff größe"

@@ -6,6 +6,7 @@ import argparse
 
 from horngate.cli import target
 from horngate.cli.quiet import quiet_tensorflow
+from horngate.errors import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +30,11 @@ def run(options: argparse.Namespace) -> int:
 
     trusted = options.trust_model_ops
     record = compile_version(folder, trust_operations=trusted)
-    print(f"{name}: version {number} {record}")
+    print(printable(f"{name}: version {number} {record}"))
     curve = measure_version(folder, record, trust_operations=trusted)
     if curve is not None:
         print(f"{name}: best in batches of up to {curve.best} rows on this machine")
     alone = establish_version(folder, record, trust_operations=trusted)
     for signature, reason in sorted(alone.items()):
-        print(f"{name}: signature {signature!r} is not batched: {reason}")
+        print(printable(f"{name}: signature {signature!r} is not batched: {reason}"))
     return 1 if record.refused else 0

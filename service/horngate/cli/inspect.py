@@ -10,7 +10,7 @@ from typing import Any
 from horngate.cli import target
 from horngate.cli.target import VersionOnDisk
 from horngate.config.model_file import read_model_settings
-from horngate.errors import LoadError
+from horngate.errors import LoadError, printable
 from horngate.repository import extras
 from horngate.repository.compiled import CompiledRecord, read_compiled, unusable
 from horngate.repository.curve import Curve, read_curve, this_machine
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found, indent=2))
     else:
-        print("\n".join(text(version, found)))
+        print("\n".join(map(printable, text(version, found))))
     return 1 if found["checksums"]["fault"] else 0
 
 

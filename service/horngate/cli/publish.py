@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from horngate.cli.quiet import quiet_tensorflow
-from horngate.errors import PublishError
+from horngate.errors import PublishError, printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,9 +57,10 @@ def run(options: argparse.Namespace) -> int:
         )
     print(f"{published.model}: version {published.version} published in {published.folder}")
     if published.compiled is not None:
-        print(f"{published.model}: version {published.version} {published.compiled}")
+        print(printable(f"{published.model}: version {published.version} {published.compiled}"))
     for signature, reason in sorted(published.alone.items()):
-        print(f"{published.model}: signature {signature!r} is not batched: {reason}")
+        told = f"{published.model}: signature {signature!r} is not batched: {reason}"
+        print(printable(told))
     return 0
 
 

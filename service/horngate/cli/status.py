@@ -12,7 +12,7 @@ from typing import Any
 from horngate.cli import connection
 from horngate.cli.documents import dump, signature_document
 from horngate.client import Client, Serving, State, VersionStatus
-from horngate.errors import ModelNotFound, RequestError
+from horngate.errors import ModelNotFound, RequestError, printable
 from horngate.tensors import Signature, TensorSpec
 
 
@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(dump({"models": [_document(model, found[model]) for model in found]}))
     else:
-        print("\n".join(line for model in found for line in _text(model, found[model])))
+        lines = [line for model in found for line in _text(model, found[model])]
+        print("\n".join(map(printable, lines)))
     live = [any(v.status.state is State.AVAILABLE for v in found[model]) for model in found]
     return 0 if all(live) else 1
 

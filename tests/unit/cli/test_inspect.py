@@ -153,3 +153,16 @@ def test_what_is_recorded_of_its_rows_is_told(
     (version.parent / "model.toml").write_text("[batching]\ntrust_rows = true\n")
     inspect(version)
     assert "  but " not in capsys.readouterr().out
+
+
+def test_what_a_version_says_of_itself_moves_no_cursor(
+    version: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes a version writes what an operator's terminal gets to see of it."""
+    write_provenance(version, {"made\x1b[2J": "by\rme\nsignature  trusted"})
+    compile_it(version, refused="no\x1b]0;title\x07")
+    inspect(version)
+    told = capsys.readouterr().out
+    assert told.replace("\n", "").isprintable()
+    assert "by\\x0dme\\x0asignature  trusted" in told
+    assert "no\\x1b]0;title\\x07" in told
