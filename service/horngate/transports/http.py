@@ -116,6 +116,7 @@ class HttpServer:
         self._report = report
         self._clock = clock
         self._running = 0
+        self._accepted = 0
         self._workers = asyncio.Semaphore(WORKERS)
         self._socket = listen(options)
         self.port: int = self._socket.getsockname()[1]
@@ -152,9 +153,12 @@ class HttpServer:
         self._thread.start()
 
     def drain(self, seconds: float) -> None:
-        """Return once no REST request waits for its answer, after ``seconds`` at the latest."""
+        """Return once no REST request waits for its answer, after ``seconds`` at the latest.
+
+        One whose body is still to come is none: whoever is slow with it would hold up every stop.
+        """
         ends = time.monotonic() + seconds
-        while self._running and time.monotonic() < ends:
+        while self._accepted and time.monotonic() < ends:
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -225,6 +229,16 @@ class HttpServer:
         body = b""
         if not method.open:
             body = await read_body(request, limit, call.hold, seconds=BODY_SECONDS, work=self._work)
+        self._accepted += 1
+        try:
+            return await self._answer(method, request, call, body)
+        finally:
+            self._accepted -= 1
+
+    async def _answer(
+        self, method: HttpMethod, request: Request, call: Call, body: bytes
+    ) -> Response:
+        limit = self._options.max_message_bytes
         asked = HttpRequest(request.path_params, request.headers, body, limit)
         if len(body) < LARGE:
             reply = method.handler(asked, call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 import time
 import urllib.request
@@ -24,6 +25,7 @@ from horngate.tensors import Array, DType, Signature, TensorSpec
 from horngate.transports import bodies
 from horngate.transports.http import LARGE, LARGE_ANSWER, HttpServer
 from horngate.transports.options import PortOptions
+from tests.serving import wait_until
 
 LOOP = "http"
 X = TensorSpec("x", DType.FLOAT32, (None,))
@@ -115,3 +117,17 @@ def test_a_small_one_costs_no_hop(bench: Bench) -> None:
 def test_a_body_is_uncompressed_beside_the_loop(bench: Bench) -> None:
     assert bench.post(gzip.compress(b"7"), **{"Content-Encoding": "gzip"}) == 7
     assert LOOP not in bench.threads["_uncompressed"]
+
+
+def test_a_drain_does_not_wait_for_bodies_that_are_still_to_come(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waited(_: float) -> None:
+        raise AssertionError("the drain waits")
+
+    head = b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n7"
+    with socket.create_connection(("127.0.0.1", bench.server.port), timeout=30) as slow:
+        slow.sendall(head)
+        wait_until(lambda: bench.server._running == 1, "the request to begin")
+        monkeypatch.setattr("horngate.transports.http.time.sleep", waited)
+        bench.server.drain(30)
