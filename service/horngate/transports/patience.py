@@ -21,6 +21,10 @@ REPLY_SECONDS: Final = 60.0
 LINGER_SECONDS: Final = 5.0
 """For whoever is told that no more of the body is wanted: time to read that, and to stop."""
 
+SLICE: Final = 1024
+"""Bytes of a body in chunks that are read at a time. A chunk of one byte costs as much as a long
+one, and what came at once would otherwise keep all others waiting for seconds."""
+
 _TELLS: Final = (h11.IDLE, h11.SEND_RESPONSE)
 
 
@@ -34,6 +38,7 @@ class PatientProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._headers, self._body, self._reply = (_Clock(self) for _ in range(3))
+        self._left = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         # The transport then says when the last byte of a reply is taken, and not the last but some.
@@ -43,6 +48,34 @@ class PatientProtocol(H11Protocol):
         self._headers.wind(HEADER_SECONDS)
 
     def data_received(self, data: bytes) -> None:
+        if self._left:  # of a body in chunks; it is read as its turn comes
+            self._left += data
+        else:
+            self._left = data
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Read what came: of a body in chunks a slice, and the rest after others' turn."""
+        while self._left:
+            size = SLICE if self._may_be_chunks() else len(self._left)
+            part, self._left = self._left[:size], self._left[size:]
+            self._read(part)
+            if self.transport.is_closing():
+                self._left = b""
+            elif self._left and self._may_be_chunks() and self.conn.their_state is h11.SEND_BODY:
+                self.transport.pause_reading()
+                self.loop.call_soon(self._go_on)
+                return
+        if not (self.flow.read_paused or self.transport.is_closing()):
+            self.transport.resume_reading()
+
+    def _may_be_chunks(self) -> bool:
+        """Whether the next bytes are a request's beginning, or a body that comes in chunks."""
+        if self.conn.their_state is h11.SEND_BODY:
+            return any(name == b"transfer-encoding" for name, _ in self.headers)
+        return self.conn.their_state is h11.IDLE
+
+    def _read(self, data: bytes) -> None:
         try:
             super().data_received(data)
         except h11.ProtocolError:

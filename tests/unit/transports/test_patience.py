@@ -171,3 +171,28 @@ def test_a_bad_chunk_ends_the_call_that_waits_for_it(port: int, observer: Observ
     head = b"POST /say HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n"
     assert trickled(port, head).startswith(b"HTTP/1.1 400 ")
     assert observer.codes == [Code.CANCELLED]
+
+
+def test_a_body_of_tiny_chunks_leaves_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    order: list[str] = []
+    handle = patience.PatientProtocol.handle_events
+
+    def watched(connection: patience.PatientProtocol) -> None:
+        order.append("read")
+        connection.loop.call_soon(order.append, "others")
+        handle(connection)
+
+    monkeypatch.setattr(patience.PatientProtocol, "handle_events", watched)
+    flood = b"POST /say HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    flood += b"1\r\nx\r\n" * 1500 + b"0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        one.sendall(flood)
+        reply = one.recv(65_536)
+        while not reply.endswith(b"x" * 1500):
+            more = one.recv(65_536)
+            assert more, reply
+            reply += more
+    assert order.count("read") >= len(flood) // patience.SLICE
+    assert "read read" not in " ".join(order), "a slice, and then it is others' turn"
