@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Final
 
-from horngate.budget import Share
 from horngate.errors import Overloaded
 from horngate.scheduling.padding import run_bytes
 from horngate.scheduling.work import Work
 
-_NOTHING: Final = contextlib.nullcontext()
 
-
-def holding(batch: Sequence[Work], rows: int) -> AbstractContextManager[None]:
+@contextlib.contextmanager
+def holding(batch: Sequence[Work], rows: int) -> Iterator[None]:
     """Hold them while ``batch`` runs in ``rows`` rows, though its callers may leave meanwhile.
 
-    What runs alone was counted as it was queued. Members that are not worth counting come to a
-    batch that is not either: ``padding.Growth`` bounds what filling up makes of it.
+    At least one of ``batch`` is counted. What runs alone was, as it was queued. Members that are
+    not worth counting come to a batch that is not either: ``padding.Growth`` bounds what filling up
+    makes of it.
 
     Raises:
         Overloaded: by entering it, where there is no room to join them; each alone still fits.
     """
     shares = [work.share for work in batch if work.share is not None]
-    if not shares:
-        return _NOTHING
-    return _held(shares, run_bytes(batch, rows) if len(batch) > 1 else 0)
-
-
-@contextlib.contextmanager
-def _held(shares: Sequence[Share], size: int) -> Iterator[None]:
     budget = shares[0].budget
+    size = run_bytes(batch, rows) if len(batch) > 1 else 0
     if not budget.try_take(size):
         raise Overloaded(
             f"expected room for {size} bytes to join the requests of a batch, found too little; "

@@ -134,7 +134,7 @@ class BatchQueue:
         """
         expired: list[Work] = []
         if not self._again:
-            return self._take_ripe(now, takes, expired)
+            return self._take_ripe(now, takes, expired) if self._lanes else Turn([], expired, None)
         if self._lanes_first:
             self._lanes_first = False
             turn = self._take_ripe(now, takes, expired)
