@@ -30,9 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Publish and say where."""
     source: Path = options.source
     if not _readable(source):
-        raise PublishError(
-            f"{source}: expected a .keras file or a SavedModel folder; not found"
-        )
+        raise PublishError(f"{source}: expected a .keras file or a SavedModel folder; not found")
     quiet_tensorflow()
     from horngate.builder import publish  # noqa: PLC0415 - takes seconds
 
