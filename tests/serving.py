@@ -48,12 +48,16 @@ class RunningServer:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        listening = self.wait_for_log("listening")
-        self.grpc_port: int = listening["grpc_port"]
-        self.http_port: int = listening["http_port"]
-        self.address = f"127.0.0.1:{self.grpc_port}"
-        if ready:
-            wait_until(lambda: self.http("/readyz")[0] == 200, "the server to be ready")
+        try:
+            listening = self.wait_for_log("listening")
+            self.grpc_port: int = listening["grpc_port"]
+            self.http_port: int = listening["http_port"]
+            self.address = f"127.0.0.1:{self.grpc_port}"
+            if ready:
+                wait_until(lambda: self.http("/readyz")[0] == 200, "the server to be ready")
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
     def http(self, path: str) -> tuple[int, str]:
         """Status and body of a GET on the HTTP port."""
