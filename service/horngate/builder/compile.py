@@ -88,7 +88,8 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
             staging.chmod(0o755)  # a server may run as somebody else
             try:
                 record = replace(
-                    record, signatures=_compile(folder, staging, goldens, trust_operations)
+                    record,
+                    signatures=_compile(folder, hashes, staging, goldens, trust_operations),
                 )
             except PublishError as error:
                 record = replace(
@@ -103,14 +104,14 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
 
 
 @contextlib.contextmanager
-def _sealed(folder: Path, trust_operations: bool) -> Iterator[Path]:
+def _sealed(files: extras.Hashes, trust_operations: bool) -> Iterator[Path]:
     """The SavedModel as the converter may have it: it runs more of it than serving does.
 
     Raises:
         PublishError: what that runs reaches beyond the model.
     """
     try:
-        with sealed(folder, trust_operations=trust_operations) as source:
+        with sealed(files, trust_operations=trust_operations) as source:
             yield source
     except LoadError as error:
         raise PublishError(str(error), detail=error.detail) from error
@@ -123,15 +124,16 @@ def _in_one_line(text: str) -> str:
 
 def _compile(
     folder: Path,
+    files: extras.Hashes,
     staging: Path,
     goldens: Mapping[str, extras.Golden],
     trust_operations: bool,
 ) -> dict[str, CompiledSignature]:
     forms: dict[str, CompiledSignature] = {}
-    tensorflow = SavedModelRuntime(trust_operations=trust_operations).load(folder)
+    tensorflow = SavedModelRuntime(trust_operations=trust_operations).load(folder, files=files)
     stack = contextlib.ExitStack()
     try:
-        source = stack.enter_context(_sealed(folder, trust_operations))
+        source = stack.enter_context(_sealed(files, trust_operations))
         meta_graph = _meta_graph(source)
         for name, signature in tensorflow.signatures.items():
             _check_dtypes(signature)

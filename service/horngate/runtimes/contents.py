@@ -19,7 +19,6 @@ from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from horngate.errors import LoadError, in_full
-from horngate.repository.extras import Hashes
 from horngate.repository.files import private_folder
 from horngate.runtimes.scan import assets, scan
 from horngate.sizes import SAVED_MODEL
@@ -127,13 +126,12 @@ def private_copy(files: Files, meta_graph: MetaGraphDef, *, whole: bool = False)
 
 
 @contextlib.contextmanager
-def sealed(folder: Path, *, trust_operations: bool = False) -> Iterator[Path]:
-    """A private copy of the SavedModel in ``folder``, as ``tf.saved_model.load`` may load it.
+def sealed(files: Files, *, trust_operations: bool = False) -> Iterator[Path]:
+    """A private copy of the SavedModel among ``files``, as ``tf.saved_model.load`` may load it.
 
     Raises:
         LoadError: what that runs reaches beyond the model, or a file cannot be copied.
     """
-    files = Hashes(folder)
     meta_graph = read(files) if trust_operations else looked_at(files, objects=True)
     with private_copy(files, meta_graph, whole=True) as copy:
         yield copy

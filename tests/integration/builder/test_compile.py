@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -367,3 +369,28 @@ def test_publish_says_what_became_of_compiling(
     assert "m: version 1 compiled to ONNX, largest difference " in capsys.readouterr().out
     assert main([*command, "--no-compile"]) == 0
     assert "compiled" not in capsys.readouterr().out
+
+
+def test_a_model_that_changes_while_it_is_compiled_has_no_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times(factor: float) -> Path:
+        module = tf.Module()
+        module.factor = tf.Variable(factor)
+        module.f = tf.function(lambda x: {"y": x * module.factor}, input_signature=[PICTURES])
+        saved = tmp_path / str(factor)
+        tf.saved_model.save(module, str(saved), signatures={DEFAULT_SIGNATURE: module.f})
+        return saved
+
+    version, other = times(2.0), times(3.0)
+    load = SavedModelRuntime.load
+
+    def swap(runtime: SavedModelRuntime, folder: Path, **given: Any) -> Servable:
+        loaded = load(runtime, folder, **given)
+        shutil.copytree(other, folder, dirs_exist_ok=True)
+        return loaded
+
+    monkeypatch.setattr(SavedModelRuntime, "load", swap)
+    record = compile_version(version)
+    assert not record.signatures
+    assert "has changed while it was loaded" in (record.refused or "")

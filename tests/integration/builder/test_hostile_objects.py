@@ -15,6 +15,7 @@ from tensorflow.python.trackable.resource import TrackableResource
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import PublishError
+from horngate.repository.extras import Hashes
 from horngate.runtimes import contents
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Files
@@ -75,7 +76,7 @@ def test_the_converter_has_what_was_looked_at(
         return seen
 
     monkeypatch.setattr(contents, "looked_at", swap)
-    with contents.sealed(source) as copy:
+    with contents.sealed(Hashes(source)) as copy:
         assert stat.S_IMODE(copy.stat().st_mode) == 0o700
         restored = tf.saved_model.load(str(copy))
         answer = restored.signatures["serving_default"](tf.constant([3.0]))
