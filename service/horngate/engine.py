@@ -20,6 +20,7 @@ from horngate.repository.repository import Repository
 from horngate.repository.served import ServedVersion, Subject, find_signature
 from horngate.repository.status import VersionStatus
 from horngate.scheduling.admission import admit, check_outputs
+from horngate.scheduling.executor import Burst
 from horngate.scheduling.scheduler import SchedulerClosed
 from horngate.scheduling.ticket import Answer
 from horngate.scheduling.work import deadline_passed
@@ -39,9 +40,19 @@ class Call:
         subject: filled in by the engine as soon as it knows a live version, errors included.
         budget: what it may hold of; None where nobody counts.
         share: what it holds; None while that is next to nothing.
+        burst: what it came with, where the thread that brought it runs batches.
     """
 
-    __slots__ = ("budget", "caller", "deadline", "share", "started", "subject", "submitted")
+    __slots__ = (
+        "budget",
+        "burst",
+        "caller",
+        "deadline",
+        "share",
+        "started",
+        "subject",
+        "submitted",
+    )
 
     def __init__(self, started: float, deadline: float | None = None) -> None:
         self.started = started
@@ -51,6 +62,7 @@ class Call:
         self.subject: Subject | None = None
         self.budget: Budget | None = None
         self.share: Share | None = None
+        self.burst: Burst | None = None
 
     def hold(self, size: int) -> None:
         """Count ``size`` bytes until the call ends, before they are made.
@@ -323,7 +335,13 @@ def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Resp
         if filled > rows:  # run alone, it is copied into so many rows
             call.hold(size // rows * filled)
     work = version.scheduler.submit(
-        signature, request.inputs, rows, call.deadline, request.priority, share=call.share
+        signature,
+        request.inputs,
+        rows,
+        call.deadline,
+        request.priority,
+        share=call.share,
+        burst=call.burst,
     )
     call.submitted = work.enqueued
 

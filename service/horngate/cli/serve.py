@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import uvloop
-
 from horngate.cli import peer_flags
 from horngate.cli.quiet import quiet_grpc, quiet_tensorflow
 from horngate.config.server import (
@@ -36,7 +34,6 @@ HELP: Final = {
     "host": "address to listen on",
     "grpc_port": "gRPC port; 0 takes a free one and the log says which",
     "http_port": "metrics, health and status page; 0 as above",
-    "transport": "what carries gRPC: auto, grpcio or native",
     "max_message_bytes": "largest request and reply, in bytes",
     "max_header_bytes": "most metadata, or HTTP headers, of a request, in bytes",
     "max_in_flight": "calls of a port that may wait for their answers",
@@ -128,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    left = uvloop.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
+    left = serve(settings, on_started=_say_how_to_call if text else _say_nothing)
     if left:
         # A thread within an engine, that nothing can end: taking the interpreter and the engine's
         # libraries down around it may crash. Nothing is left to be done.

@@ -17,15 +17,19 @@ from horngate.access.rate import check_rate
 from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
 from horngate.errors import ConfigError
+from horngate.fronts.tls import TlsOptions
 from horngate.observability.logs import LogFormat, LogLevel
-from horngate.transports.choice import Transport
-from horngate.transports.tls import TlsOptions
 
 ControlMode = Literal["poll", "none", "explicit"]
 Sandbox = Literal["off", "on", "required"]
 MetricsCompat = Literal["none", "triton"]
 PREFIX: Final = "HORNGATE_"
 FILE_KEY: Final = "config"
+GONE: Final = {
+    "transport": "one front carries gRPC on every address, plain and TLS, and does all that the "
+    "others did; take the setting out, nothing is lost"
+}
+"""Settings of earlier releases, and why they are not missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,6 @@ class ServerSettings:
         host: address that both ports listen on.
         grpc_port: 0 takes a free one; the log says which.
         http_port: metrics, health and the status page; 0 as above.
-        transport: what carries gRPC: auto, grpcio or native; see transports/choice.py.
         max_message_bytes: the largest request and the largest reply.
         max_header_bytes: the most metadata, or HTTP headers, of a request.
         max_in_flight: calls of a port that may wait for their answers; one more is refused at once.
@@ -97,7 +100,6 @@ class ServerSettings:
     host: str = "127.0.0.1"
     grpc_port: int = 8500
     http_port: int = 8501
-    transport: Transport = "auto"
     max_message_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
     max_in_flight: int = 8192
@@ -197,7 +199,11 @@ def read_server_settings(
     values: dict[str, Value] = {}
     if named_file:
         for key, raw in read_toml(Path(named_file)).items():
+            _check_not_gone(key, named_file)
             values[key] = Value(raw, named_file)
+    for key in GONE:
+        if PREFIX + key.upper() in environment:
+            _check_not_gone(key, f"environment {PREFIX}{key.upper()}")
     for key in KEYS:
         variable = PREFIX + key.upper()
         if variable in environment:
@@ -224,6 +230,11 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
         and "_PORT_" not in name
         and name not in (PREFIX + "PORT", PREFIX + "TOKEN")
     )
+
+
+def _check_not_gone(key: str, source: str) -> None:
+    if key in GONE:
+        raise ConfigError(f"{source}: {key}: the setting is gone: {GONE[key]}")
 
 
 def _check(key: str, value: float, low: float, high: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from horngate.engine import Call
 from horngate.errors import Code, HorngateError, InvalidRequest, ReplyTooLarge
 from horngate.protocols.json import parse_json, to_json
-from horngate.protocols.method import cut
+from horngate.protocols.method import Status, cut
 from horngate.scheduling.ticket import Answer
 
 JSON: Final = "application/json"
@@ -65,18 +65,11 @@ class HttpReply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class JsonError(NamedTuple):
-    """How a failed request ends: a code and the words for the body's ``error``."""
-
-    code: Code
-    message: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpMethod:
     """One route. The handler must not block; it may return a promise of the reply.
 
-    ``error`` gives code and words by which this protocol answers an error; it is total. Places in
+    ``status`` gives code and words by which this protocol answers an error; it is total. Places in
     ``route`` are written ``{model}``.
     """
 
@@ -85,7 +78,7 @@ class HttpMethod:
     verb: str
     route: str
     handler: Callable[[HttpRequest, Call], HttpReply | Answer[HttpReply]]
-    error: Callable[[HorngateError], JsonError]
+    status: Callable[[HorngateError], Status]
     predicts: bool = False
     open: bool = False
     """Whether callers need no token."""
@@ -109,9 +102,9 @@ def check_reply(arrays: Iterable[Sized], most_bytes: int) -> None:
         raise ReplyTooLarge(least, most_bytes)
 
 
-def failed(error: JsonError) -> HttpReply:
-    """The reply that tells of ``error``."""
-    return HttpReply(to_json({"error": cut(error.message)}), STATUSES.get(error.code, 500))
+def failed(code: Code, message: str) -> HttpReply:
+    """The reply that tells how a request failed."""
+    return HttpReply(to_json({"error": cut(message)}), STATUSES.get(code, 500))
 
 
 def read_json(body: bytes) -> dict[str, Any]:

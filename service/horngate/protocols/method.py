@@ -135,6 +135,18 @@ class Observed(Protocol):
         """Whether it runs a model: its figures are then bound to a version as that loads."""
 
 
+class Served(Observed, Protocol):
+    """A method as the life of its calls knows it: gRPC's and HTTP's alike."""
+
+    @property
+    def open(self) -> bool:
+        """Whether callers need no token."""
+
+    @property
+    def status(self) -> Callable[[HorngateError], Status]:
+        """By which its protocol answers an error; it is total."""
+
+
 class CallObserver(Protocol):
     """Told of every call by the transport that carries it. Must not raise or block."""
 

@@ -1,15 +1,20 @@
 """Who runs batches: the driver of a scheduler, injected so that a test can be one.
 
 A driver owns no queue. It is given ``turn``, which runs at most one batch and says when to ask
-again, and it decides on which thread to call it.
+again, and it decides on which thread to call it: on one of the model's own, or on the thread that
+brought the calls, once it has brought all that came with them. The second makes one batch of many
+calls without a hop between threads; what takes long is not for it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
+
+from horngate.servable import Clock
 
 TurnFunction: TypeAlias = Callable[[], "float | None"]
 """Runs one batch if there is one. Returns seconds until the next may be ripe, 0 for at once, or
@@ -19,6 +24,13 @@ None when nothing waits."""
 STOP_SECONDS: Final = 10.0
 """How long ``stop`` waits for a batch that is running; a stuck one is left behind after that."""
 
+QUICK_SECONDS: Final = 0.005
+"""A run that takes longer is not for the thread that also has to receive calls."""
+
+_FORGETTING: Final = 0.9
+"""How much of the longest run is remembered from run to run, so that a large request now and then
+keeps a model away from the receiving thread, and a slow moment does not do so for ever."""
+
 
 class Executor(Protocol):
     """Calls ``turn`` whenever there may be something to do."""
@@ -26,8 +38,11 @@ class Executor(Protocol):
     def start(self, turn: TurnFunction) -> None:
         """Begin. Called once."""
 
-    def wake(self) -> None:
-        """Work was queued; called from any thread, after the queue's lock was given back."""
+    def wake(self, burst: Burst | None = None) -> None:
+        """Work was queued; called from any thread, after the queue's lock was given back.
+
+        ``burst`` is what the work came with, where the thread that brought it can run it.
+        """
 
     def stop(self) -> None:
         """End. Waits for a ``turn`` that is under way, within bounds."""
@@ -55,7 +70,7 @@ class ThreadExecutor:
         for thread in self._threads:
             thread.start()
 
-    def wake(self) -> None:
+    def wake(self, burst: Burst | None = None) -> None:  # noqa: ARG002 - none of its own to run in
         # A thread that was told and has not looked yet will find this work as well. If it looks
         # just now, it looks at the queue after this flag.
         if self._told:
@@ -88,3 +103,123 @@ class ThreadExecutor:
                     return
                 self._told = False
             wait = self._turn()
+
+
+class Burst:
+    """The models that the calls of one receiving thread have woken, and that have not run yet.
+
+    It is opened for the calls that came together and run when all of them are in. Belongs to its
+    thread, but for ``held_up`` and ``relieve``: one that a run holds up is relieved by another.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._woken: OrderedDict[BurstExecutor, None] = OrderedDict()
+        self._running: BurstExecutor | None = None
+        self._since: float | None = None
+        self._relieved = False
+        self._open = False
+
+    def open(self) -> None:
+        """Calls are about to come in: what they wake is run together."""
+        self._open = True
+        self._since = self._clock()
+
+    def add(self, executor: BurstExecutor) -> bool:
+        """Run ``executor`` with the rest; False where the burst is not open.
+
+        What a run wakes is another instance's to take, on a thread of its own.
+        """
+        if self._open:
+            self._woken[executor] = None
+        return self._open
+
+    def run(self) -> bool:
+        """Run what was woken, a batch of each model in turn; whether some is left for later.
+
+        It is left once ``QUICK_SECONDS`` are over, so that those who call meanwhile are heard:
+        a model with a long queue must not make the others wait for all of it.
+        """
+        self._open = False
+        now = self._clock()
+        ends = now + QUICK_SECONDS
+        while (executor := self._next()) is not None:
+            self._since = now
+            self._running = executor
+            again = executor.run()
+            self._running = None
+            if again and self._relieved:
+                executor.hand_on()
+            elif again:
+                self._woken[executor] = None
+            if self._woken and (now := self._clock()) >= ends:
+                return True
+        self._since = None
+        return False
+
+    def held_up(self, seconds: float) -> bool:
+        """Whether one call or one run has taken longer than ``seconds``. Any thread."""
+        since = self._since
+        return since is not None and self._clock() - since > seconds
+
+    def relieve(self) -> None:
+        """Leave what is woken to the models' own threads; this one may never come back."""
+        self._relieved = True
+        running, since = self._running, self._since
+        if running is not None and since is not None:
+            running.too_long(self._clock() - since)
+        while (executor := self._next()) is not None:
+            executor.hand_on()
+
+    def _next(self) -> BurstExecutor | None:
+        try:
+            return self._woken.popitem(last=False)[0]
+        except KeyError:
+            return None
+
+
+class BurstExecutor:
+    """Runs batches in the burst that brought them while they are quick, else on ``threads``."""
+
+    def __init__(self, threads: ThreadExecutor, clock: Clock) -> None:
+        self._threads = threads
+        self._clock = clock
+        self._longest = 0.0
+
+    def start(self, turn: TurnFunction) -> None:
+        self._turn = turn
+        self._threads.start(self._timed)
+
+    def wake(self, burst: Burst | None = None) -> None:
+        if burst is None or self._longest > QUICK_SECONDS or not burst.add(self):
+            self._threads.wake()
+
+    def run(self) -> bool:
+        """Run a batch here if they are quick; whether there may be another."""
+        if self._longest > QUICK_SECONDS:
+            self._threads.wake()
+            return False
+        wait = self._timed()
+        if wait == 0.0:
+            return True
+        if wait is not None:
+            self._threads.wake()
+        return False
+
+    def hand_on(self) -> None:
+        """Leave what waits to the threads."""
+        self._threads.wake()
+
+    def too_long(self, seconds: float) -> None:
+        """A run has taken ``seconds`` already: the next ones are for the threads."""
+        self._longest = max(self._longest, seconds)
+
+    def stop(self) -> None:
+        self._threads.stop()
+
+    def _timed(self) -> float | None:
+        started = self._clock()
+        wait = self._turn()
+        if wait == 0.0:
+            self._longest = max(self._clock() - started, self._longest * _FORGETTING)
+        return wait

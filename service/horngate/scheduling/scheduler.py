@@ -21,7 +21,7 @@ from horngate.errors import (
     in_full,
 )
 from horngate.scheduling.batch import RowsDiffer, cut, join
-from horngate.scheduling.executor import Executor
+from horngate.scheduling.executor import Burst, Executor
 from horngate.scheduling.holding import holding
 from horngate.scheduling.observer import BatchObserver, Refusal, Waiting
 from horngate.scheduling.options import DEFAULT_BATCH_SIZE, BatchingOptions
@@ -125,6 +125,7 @@ class Scheduler:
         priority: int = 0,
         *,
         share: Share | None = None,
+        burst: Burst | None = None,
     ) -> Work:
         """Queue one admitted request.
 
@@ -135,6 +136,7 @@ class Scheduler:
             deadline: in seconds of the clock, None for none.
             priority: 1 goes first, where the options have ``priority_levels``; 0 is none.
             share: what the call holds of the server's budget, if anything.
+            burst: what the call came with, where its thread runs batches.
 
         Raises:
             Overloaded: the queue is full.
@@ -168,7 +170,7 @@ class Scheduler:
             self._observer.refused(Refusal.STUCK, 1)
             raise
         if idle:
-            self._executor.wake()
+            self._executor.wake(burst)
         return work
 
     def close(self, on_drained: Callable[[], None]) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
+import queue
 import resource
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from horngate.config.server import ServerSettings
+from horngate.fronts.options import is_loopback
 from horngate.observability import logs
 from horngate.server.assembly import Assembly, assemble
-from horngate.transports.choice import is_loopback
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-async def serve(
+def serve(
     settings: ServerSettings, *, on_started: Callable[[int, int], None] = lambda *_: None
 ) -> bool:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
@@ -41,7 +42,7 @@ async def serve(
     asked_to_stop = _watch_signals()
     parts = assemble(settings)
     try:
-        grpc_port = await parts.grpc.start()
+        grpc_port = parts.grpc.start()
     except BaseException:
         parts.http.stop()
         raise
@@ -51,8 +52,6 @@ async def serve(
         host=settings.host,
         grpc_port=grpc_port,
         http_port=parts.http.port,
-        transport=parts.transport.transport,
-        transport_reason=parts.transport.reason,
         models=str(parts.models),
     )
     warn_of_plain_text(settings)
@@ -60,9 +59,9 @@ async def serve(
     parts.keeper.start()
     parts.watchdog.start()
     on_started(grpc_port, parts.http.port)
-    received = await asked_to_stop
+    received = asked_to_stop.get()
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
-    await drain(parts, settings.drain_seconds)
+    drain(parts, settings.drain_seconds)
     log.info("stopped")
     return parts.keeper.left_behind
 
@@ -106,29 +105,31 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def drain(parts: Assembly, seconds: float) -> None:
+def drain(parts: Assembly, seconds: float) -> None:
     """Say not ready, take no new requests, let running ones finish, give everything back.
 
     Running requests may take ``seconds``; what runs longer is cancelled.
     """
     parts.engine.begin_drain()
     parts.watchdog.stop()
-    await asyncio.gather(parts.grpc.drain(seconds), asyncio.to_thread(parts.http.drain, seconds))
-    await parts.grpc.stop()
-    # Off the loop: versions are closed there, which may wait for a batch that is still running.
-    await asyncio.to_thread(parts.keeper.stop)
-    await asyncio.to_thread(parts.http.stop)
+    with ThreadPoolExecutor(2) as both:
+        both.submit(parts.grpc.drain, seconds)
+        both.submit(parts.http.drain, seconds)
+    parts.grpc.stop()
+    parts.keeper.stop()
+    parts.http.stop()
 
 
-def _watch_signals() -> asyncio.Future[signal.Signals]:
-    loop = asyncio.get_running_loop()
-    asked: asyncio.Future[signal.Signals] = loop.create_future()
+def _watch_signals() -> queue.SimpleQueue[signal.Signals]:
+    asked: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+    received: list[int] = []
 
-    def receive(number: signal.Signals) -> None:
-        if asked.done():
+    def receive(number: int, _frame: object) -> None:
+        if received:
             os._exit(128 + number)  # whoever asks twice wants no more waiting
-        asked.set_result(number)
+        received.append(number)
+        asked.put(signal.Signals(number))
 
     for number in SIGNALS:
-        loop.add_signal_handler(number, receive, number)
+        signal.signal(number, receive)
     return asked

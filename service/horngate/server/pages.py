@@ -11,11 +11,11 @@ from horngate.access.caller import Caller
 from horngate.config.serving_files import MONITORING_PATH
 from horngate.engine import Call, Engine
 from horngate.errors import RequestError
+from horngate.fronts.http.front import Page, Reply
 from horngate.observability.exposition import Exposition
 from horngate.observability.metrics import CONTENT_TYPE
 from horngate.repository.status import State, UnderWay
 from horngate.tensors import Signature
-from horngate.transports.http import Page, Reply
 
 TEXT = "text/plain; charset=utf-8"
 STYLE = (

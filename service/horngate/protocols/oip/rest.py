@@ -13,8 +13,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from horngate.engine import Call
-from horngate.errors import HorngateError
-from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, JsonError
+from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
 from horngate.protocols.json import message_to_plain, to_json
 from horngate.protocols.method import Method, UnaryMethod
 from horngate.protocols.oip.errors import status
@@ -57,7 +56,7 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
                 verb=verb,
                 route=route,
                 handler=partial(_through, method, read, write),
-                error=_error,
+                status=status,
                 predicts=method.predicts,
                 open=method.open,
             )
@@ -80,7 +79,7 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
                 verb="POST",
                 route=f"{model}/infer",
                 handler=partial(infer, unary["ModelInfer"]),
-                error=_error,
+                status=status,
                 predicts=True,
             )
         )
@@ -138,8 +137,3 @@ def _live(reply: pb.ServerLiveResponse) -> HttpReply:
 def _ready(reply: pb.ServerReadyResponse | pb.ModelReadyResponse) -> HttpReply:
     # Triton's code for "no": its client takes 200 for ready and whatever else for not.
     return HttpReply(status=200 if reply.ready else 400)
-
-
-def _error(error: HorngateError) -> JsonError:
-    told = status(error)
-    return JsonError(told.code, told.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, cast
 
@@ -11,16 +11,15 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from horngate.engine import Call, Engine
-from horngate.errors import HorngateError, InvalidRequest
+from horngate.errors import InvalidRequest
 from horngate.protocols.http import (
     HttpMethod,
     HttpReply,
     HttpRequest,
-    JsonError,
     read_json,
 )
 from horngate.protocols.json import parsed_bytes, shown, to_json
-from horngate.protocols.method import Method, Status, UnaryMethod
+from horngate.protocols.method import Method, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
     ClassificationResponse,
@@ -71,7 +70,7 @@ def routes(engine: Engine, methods: Sequence[Method]) -> list[HttpMethod]:
                     verb=verb,
                     route=f"{_MODEL}{place}{suffix}",
                     handler=handler,
-                    error=partial(_error, to_status),
+                    status=to_status,
                     predicts=verb == "POST",
                 )
             )
@@ -96,11 +95,6 @@ def read_version(places: Any) -> VersionRef:
             "behind /labels/"
         )
     return number
-
-
-def _error(to_status: Callable[[HorngateError], Status], error: HorngateError) -> JsonError:
-    told = to_status(error)
-    return JsonError(told.code, told.message)
 
 
 def _status(method: UnaryMethod, request: HttpRequest, call: Call) -> HttpReply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from horngate.access.watched import Watched
-from horngate.transports.tls import Certificates
+from horngate.fronts.tls import Certificates
 
 
 def credentials(certificates: Watched[Certificates]) -> grpc.ServerCredentials:

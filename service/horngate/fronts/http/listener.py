@@ -6,7 +6,7 @@ import socket
 from typing import Final
 
 from horngate.errors import ConfigError
-from horngate.transports.options import PortOptions
+from horngate.fronts.options import PortOptions
 
 BACKLOG: Final = 1024
 

@@ -1,7 +1,7 @@
 """From threads that complete answers to the event loop that waits for them.
 
 Waking an event loop from another thread is a system call and a hand-over. A batch completes many
-answers at once, so the bell is rung for the first of them and the loop, once awake, takes all.
+answers at once, so the loop is woken for the first of them and the loop, once awake, takes all.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any
 from horngate.scheduling.ticket import Answer
 
 
-class Doorbell:
+class Waker:
     """Bound to one event loop, which alone awaits; answers may complete on any thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._arrived: deque[asyncio.Future[None]] = deque()
-        self._rung = False
+        self._woken = False
 
     async def wait(self, answer: Answer[Any]) -> None:
         """Return when ``answer`` is done. Cancelling the wait cancels the answer."""
         future: asyncio.Future[None] = self._loop.create_future()
-        answer.on_done(lambda: self._ring(future))
+        answer.on_done(lambda: self._wake(future))
         try:
             await future
         except asyncio.CancelledError:
             answer.cancel()
             raise
 
-    def _ring(self, future: asyncio.Future[None]) -> None:
+    def _wake(self, future: asyncio.Future[None]) -> None:
         self._arrived.append(future)
-        # Two threads may both find it unrung: one ring too many, never one too few, because the
+        # Two threads may both find it asleep: one wake-up too many, never one too few, because the
         # loop resets the flag before it looks.
-        if not self._rung:
-            self._rung = True
+        if not self._woken:
+            self._woken = True
             self._loop.call_soon_threadsafe(self._open)
 
     def _open(self) -> None:
-        self._rung = False
+        self._woken = False
         while self._arrived:
             future = self._arrived.popleft()
             if not future.done():

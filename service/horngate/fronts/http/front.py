@@ -26,8 +26,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from horngate.access.caller import Caller
-from horngate.access.gate import Gate
-from horngate.engine import Call
+from horngate.calls import Calls, InFlight, Who
 from horngate.errors import (
     Cancelled,
     Code,
@@ -35,19 +34,16 @@ from horngate.errors import (
     RateLimited,
     ReplyTooLarge,
     Unauthenticated,
-    drop_frames,
 )
-from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest, JsonError, failed
-from horngate.protocols.method import CallObserver, Observed
+from horngate.fronts.http.bodies import TooLarge, TooSlow, compressed, read_body
+from horngate.fronts.http.listener import listen
+from horngate.fronts.http.patience import BODY_SECONDS, PatientProtocol
+from horngate.fronts.http.waker import Waker
+from horngate.fronts.options import PortOptions
+from horngate.fronts.origin import authorization, forwarded
+from horngate.fronts.tls import rotating
+from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest, failed
 from horngate.scheduling.ticket import Answer
-from horngate.servable import Clock
-from horngate.transports.bodies import TooLarge, TooSlow, compressed, read_body
-from horngate.transports.doorbell import Doorbell
-from horngate.transports.listener import listen
-from horngate.transports.options import PortOptions
-from horngate.transports.patience import BODY_SECONDS, PatientProtocol
-from horngate.transports.port import Report, authorization, forwarded, one_too_many
-from horngate.transports.tls import rotating
 
 T = TypeVar("T")
 
@@ -96,7 +92,22 @@ class Page:
         return self.path
 
 
-class HttpServer:
+class HttpCall(InFlight):
+    """A request, which says whom it comes from."""
+
+    __slots__ = ("_request",)
+
+    method: HttpMethod
+
+    def __init__(self, method: HttpMethod, request: Request, started: float) -> None:
+        super().__init__(method, started, None)
+        self._request = request
+
+    def who(self) -> Who:
+        return _who(self._request)
+
+
+class HttpFront:
     """Listens from its construction on, so that a port in use is known before models load."""
 
     def __init__(
@@ -104,18 +115,9 @@ class HttpServer:
         pages: Sequence[Page],
         methods: Sequence[HttpMethod],
         options: PortOptions,
-        *,
-        observer: CallObserver,
-        report: Report,
-        clock: Clock,
-        gate: Gate,
+        calls: Calls,
     ) -> None:
-        self._gate = gate
-        self._options = options
-        self._observer = observer
-        self._report = report
-        self._clock = clock
-        self._running = 0
+        self._calls = calls
         self._accepted = 0
         self._workers = asyncio.Semaphore(WORKERS)
         self._socket = listen(options)
@@ -169,13 +171,14 @@ class HttpServer:
         self._socket.close()
 
     def _endpoint(self, method: HttpMethod) -> Callable[[Request], Awaitable[Response]]:
+        calls = self._calls
+
         async def endpoint(request: Request) -> Response:
-            call = Call(self._clock())
-            self._observer.started(method, call)
-            self._running += 1
+            call = HttpCall(method, request, calls.clock())
+            calls.begin(call)
             code = Code.OK
             try:
-                return await self._serve(method, request, call)
+                return await self._serve(request, call)
             except asyncio.CancelledError:
                 code = Code.CANCELLED
                 raise
@@ -184,66 +187,64 @@ class HttpServer:
                 code = Code.CANCELLED
                 return Response(status_code=STATUSES[code])
             except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
-                why = self._failure(method, error)
-                drop_frames(error)
-                code = why.code
-                return _response(request, _refusal(error, why))
+                told = calls.failure(method, error)
+                code = told.code
+                return _response(request, _refusal(error, failed(code, told.message)))
             finally:
-                self._running -= 1
-                self._observer.finished(method, call, code, self._clock() - call.started)
+                calls.end(call, code)
 
         return endpoint
 
     def _page(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             caller: Caller | None = None
-            if self._gate.closed and not page.open:
+            gate = self._calls.gate
+            if gate.closed and not page.open:
                 try:
-                    caller = self._gate.admit(*_who(request))
+                    caller = gate.admit(*_who(request))
                 except HorngateError as error:
-                    told = _refusal(error, JsonError(error.code, str(error)))
+                    refusal = _refusal(error, failed(error.code, str(error)))
                     return Response(
-                        told.body, told.status, dict(told.headers), media_type=told.content_type
+                        refusal.body,
+                        refusal.status,
+                        dict(refusal.headers),
+                        media_type=refusal.content_type,
                     )
             elif page.known is not None:
                 with contextlib.suppress(Unauthenticated):
-                    caller = self._gate.known(_who(request)[0])
+                    caller = gate.known(_who(request).authorization)
             answer = page.answer
             if caller is not None and page.known is not None:
                 answer = partial(page.known, caller)
             try:
                 reply = await run_in_threadpool(answer)
             except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
-                return _response(request, failed(self._failed(page, error)))
+                told = self._calls.fault(page, error)
+                return _response(request, failed(told.code, told.message))
             return Response(reply.body, reply.status, media_type=reply.content_type)
 
         return endpoint
 
-    async def _serve(self, method: HttpMethod, request: Request, call: Call) -> Response:
-        if self._gate.closed and not method.open:
-            call.caller = self._gate.admit(*_who(request))
-        if self._running > self._options.max_in_flight and not method.open:
-            raise one_too_many(self._options.max_in_flight)
+    async def _serve(self, request: Request, call: HttpCall) -> Response:
+        self._calls.enter(call)
         # What is open to everybody takes no body, and none is read: it would be anybody's memory.
-        limit = self._options.max_message_bytes
+        limit = self._calls.most_bytes
         body = b""
-        if not method.open:
+        if not call.method.open:
             body = await read_body(request, limit, call.hold, seconds=BODY_SECONDS, work=self._work)
         self._accepted += 1
         try:
-            return await self._answer(method, request, call, body)
+            return await self._answer(request, call, body)
         finally:
             self._accepted -= 1
 
-    async def _answer(
-        self, method: HttpMethod, request: Request, call: Call, body: bytes
-    ) -> Response:
-        limit = self._options.max_message_bytes
+    async def _answer(self, request: Request, call: HttpCall, body: bytes) -> Response:
+        limit, handler = self._calls.most_bytes, call.method.handler
         asked = HttpRequest(request.path_params, request.headers, body, limit)
         if len(body) < LARGE:
-            reply = method.handler(asked, call)
+            reply = handler(asked, call)
         else:
-            reply = await self._work(method.handler, asked, call)
+            reply = await self._work(handler, asked, call)
         if isinstance(reply, Answer):
             await _answered(request, reply)
             if reply.size() < LARGE_ANSWER:
@@ -265,16 +266,6 @@ class HttpServer:
         async with self._workers:
             return await run_in_threadpool(function, *args)
 
-    def _failure(self, method: HttpMethod, error: Exception) -> JsonError:
-        if isinstance(error, HorngateError):
-            return method.error(error)
-        return self._failed(method, error)
-
-    def _failed(self, what: Observed, error: Exception) -> JsonError:
-        """What is told of an error that nobody designed."""
-        self._report(what, error)
-        return JsonError(Code.INTERNAL, f"{what.name} failed inside the server; its log says why")
-
 
 async def _answered(request: Request, answer: Answer[Any]) -> None:
     """Return when ``answer`` is done.
@@ -283,7 +274,7 @@ async def _answered(request: Request, answer: Answer[Any]) -> None:
         Cancelled: the caller has left, and its request was given up.
     """
     loop = asyncio.get_running_loop()
-    waits = loop.create_task(Doorbell(loop).wait(answer))
+    waits = loop.create_task(Waker(loop).wait(answer))
     leaves = loop.create_task(_left(request))
     try:
         await asyncio.wait({waits, leaves}, return_when=asyncio.FIRST_COMPLETED)
@@ -305,9 +296,8 @@ def _response(request: Request, reply: HttpReply) -> Response:
     return Response(body, reply.status, headers, media_type=reply.content_type)
 
 
-def _refusal(error: Exception, told: JsonError) -> HttpReply:
-    """The reply that tells of ``error``, with what HTTP has for it beside the words."""
-    reply = failed(told)
+def _refusal(error: Exception, reply: HttpReply) -> HttpReply:
+    """The ``reply`` that tells of ``error``, with what HTTP has for it beside the words."""
     if isinstance(error, Unauthenticated):
         return dataclasses.replace(reply, headers={"WWW-Authenticate": "Bearer"})
     if isinstance(error, RateLimited):
@@ -318,11 +308,10 @@ def _refusal(error: Exception, told: JsonError) -> HttpReply:
     return reply
 
 
-def _who(request: Request) -> tuple[str, str, list[str]]:
-    """The token that a request shows, the address that it comes from, and what is said of that."""
+def _who(request: Request) -> Who:
     address = "" if request.client is None else request.client.host
     headers = request.headers.items()
-    return authorization(headers), address, forwarded(headers)
+    return Who(authorization(headers), address, forwarded(headers))
 
 
 async def _not_served(request: Request, error: Exception) -> Response:
@@ -330,10 +319,8 @@ async def _not_served(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     told = failed(
-        JsonError(
-            Code.NOT_FOUND,
-            f"Malformed request: {request.method} {request.scope['path'][:200]} is not served; the "
-            "documentation lists what is",
-        )
+        Code.NOT_FOUND,
+        f"Malformed request: {request.method} {request.scope['path'][:200]} is not served; the "
+        "documentation lists what is",
     )
     return Response(told.body, status, headers, media_type=told.content_type)

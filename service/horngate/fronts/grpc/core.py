@@ -1,0 +1,169 @@
+"""gRPC's core as grpcio holds it: the only file that knows its private names.
+
+Below grpcio's servers, which hand over one call at a time, lies a completion queue. It gives every
+call and every message that is there, and it takes operations from any thread. What each name is
+used for, and what it is replaced by should a newer grpcio change it, is in docs/adr/0014.
+``tests/unit/fronts/grpc/test_core.py`` fails where one is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # an extension, without types
+
+ARRIVED: Final = object()
+"""The tag of an event that brings a new call."""
+
+SHUT: Final = object()
+"""The tag of the event that says that the port is closed and all of its calls are over."""
+
+
+Event = Any
+"""Of the queue: ``tag``, ``success``; a new call's has ``call``, ``call_details`` (``method``,
+``deadline`` in seconds of the Unix time) and ``invocation_metadata``."""
+
+
+class Tag(Protocol):
+    """Of what was asked for, and told when it is there."""
+
+    def event(self, event: Event, duty: Any) -> None:
+        """It is there; ``duty`` is what the thread that received it has in hand."""
+
+
+class _Unheeded:
+    def event(self, event: Event, duty: Any) -> None:
+        """Nobody waits for it."""
+
+
+UNHEEDED: Final = _Unheeded()
+"""The tag of what nobody waits for."""
+
+_PLAIN: Final = 0
+"""No flags."""
+
+_TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
+_SHUTDOWN: Final = cygrpc.CompletionType.queue_shutdown
+
+CoreCall = Any
+"""A call of the core. It ends where nothing refers to it any more."""
+
+Pairs = Sequence[tuple[str, str | bytes]]
+
+
+class Core:
+    """A gRPC port and its queue. One thread at a time may call ``next``, any all else."""
+
+    def __init__(self, arguments: Sequence[tuple[str, int]]) -> None:
+        self._queue = cygrpc.CompletionQueue()
+        self._server = cygrpc.Server(tuple(arguments), False)
+        self._server.register_completion_queue(self._queue)
+        self._poll = self._queue.poll
+
+    def listen(self, address: str, credentials: Any | None) -> int:
+        """Listen on ``address``, host and port or a Unix socket; returns the port, 0 for none.
+
+        ``credentials`` are a ``grpc.ServerCredentials``, None for plain text.
+        """
+        try:
+            if credentials is None:
+                return int(self._server.add_http2_port(address.encode()))
+            return int(self._server.add_http2_port(address.encode(), credentials._credentials))  # noqa: SLF001 - grpcio's own server takes them there too
+        except RuntimeError:
+            return 0
+
+    def start(self, ahead: int) -> None:
+        """Begin to take calls, of which ``ahead`` may wait in the queue."""
+        self._server.start()
+        for _ in range(ahead):
+            self.ask()
+
+    def ask(self) -> None:
+        """Let one more call come into the queue: asked again for each that has come."""
+        self._server.request_call(self._queue, self._queue, ARRIVED)
+
+    def next(self, until: float | None) -> Event | None:
+        """The next event; None where there is none by ``until``, in seconds of the Unix time.
+
+        0 looks and does not wait, None waits for ever.
+        """
+        event = self._poll(until)
+        return None if event.completion_type == _TIMEOUT else event
+
+    def shut(self) -> None:
+        """Close the port: clients are told to go elsewhere, calls in flight may end."""
+        self._server.shutdown(self._queue, SHUT)
+
+    def cancel_all(self) -> None:
+        """Cancel the calls in flight of a port that was shut."""
+        self._server.cancel_all_calls()
+
+    def destroy(self) -> None:
+        """Give all back. No call is left, and ``SHUT`` has come."""
+        self._server.destroy()
+        self._queue.shutdown()
+        while self._poll(None).completion_type != _SHUTDOWN:
+            pass
+
+
+def read(call: CoreCall, tag: object) -> None:
+    """Ask for the next message: ``message`` of the event that has ``tag``."""
+    call.start_server_batch((cygrpc.ReceiveMessageOperation(_PLAIN),), tag)
+
+
+def message(event: Event) -> bytes | None:
+    """What ``read`` asked for; None where the caller sends no more, or has left."""
+    data: bytes | None = event.batch_operations[0].message()
+    return data
+
+
+def watch(call: CoreCall, tag: object) -> None:
+    """Ask for the end of a call: ``left`` of the event that has ``tag``."""
+    call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(_PLAIN),), tag)
+
+
+def left(event: Event) -> bool:
+    """Whether the call ended before it was answered: its caller left, or its deadline passed."""
+    return bool(event.batch_operations[0].cancelled())
+
+
+def answer(call: CoreCall, data: bytes, tag: object) -> None:
+    """End a call with its only message. The event that has ``tag`` says that it has left."""
+    call.start_server_batch(
+        (
+            cygrpc.SendInitialMetadataOperation(None, _PLAIN),
+            cygrpc.SendMessageOperation(data, _PLAIN),
+            cygrpc.SendStatusFromServerOperation(None, 0, b"", _PLAIN),
+        ),
+        tag,
+    )
+
+
+def send(call: CoreCall, data: bytes, tag: object, *, first: bool) -> None:
+    """Send a message of a stream. One may be under way at a time, until its event comes."""
+    operation = cygrpc.SendMessageOperation(data, _PLAIN)
+    _start(call, operation, tag, first=first)
+
+
+def end(
+    call: CoreCall, code: int, words: str, trailers: Pairs, tag: object, *, first: bool = True
+) -> None:
+    """End a call by a status. ``first`` where nothing was sent before."""
+    operation = cygrpc.SendStatusFromServerOperation(
+        tuple(trailers) or None, code, words.encode("utf-8", "replace"), _PLAIN
+    )
+    _start(call, operation, tag, first=first)
+
+
+def _start(call: CoreCall, operation: Any, tag: object, *, first: bool) -> None:
+    if first:
+        opening = cygrpc.SendInitialMetadataOperation(None, _PLAIN)
+        call.start_server_batch((opening, operation), tag)
+    else:
+        call.start_server_batch((operation,), tag)
+
+
+def cancel(call: CoreCall) -> None:
+    """End a call at once; what it was being told is given up."""
+    call.cancel(cygrpc.StatusCode.cancelled, "given up by the server")
