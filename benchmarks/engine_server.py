@@ -25,16 +25,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 from benchmarks.catalogue import ENGINES
 from benchmarks.model import inputs
+from horngate.batching.executor import ThreadExecutor
 from horngate.config.model_file import read_model_settings
-from horngate.observability.events import RepositoryEvents
-from horngate.observability.metrics import Metrics
+from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.served import ServedVersion
 from horngate.protocols.oip.select import default_signature
-from horngate.repository.layout import SETTINGS_FILE
-from horngate.repository.loader import Loader
-from horngate.repository.served import ServedVersion
 from horngate.runtimes.deferred import onnx, tensorflow
-from horngate.scheduling.executor import ThreadExecutor
 from horngate.servable import Servable
+from horngate.store.layout import SETTINGS_FILE
+from horngate.telemetry.events import RepositoryEvents
+from horngate.telemetry.metrics import Metrics
 
 BLOCK_SECONDS: Final = 0.1
 WARM_UP: Final = 5

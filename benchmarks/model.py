@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.load import Load
 from horngate.builder.samples import FREE_SIZE, made_up_inputs
-from horngate.repository.layout import SETTINGS_FILE, version_folders
+from horngate.store.layout import SETTINGS_FILE, version_folders
 from horngate.tensors import Array, Signature, TensorSpec
 
 

@@ -19,29 +19,29 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from horngate.batching.gathering import Gatherer, GatheringExecutor
+from horngate.transports.native.exchange import Details, Exchanges
+from horngate.transports.options import PortOptions
 
 from horngate.access.gate import Gate
-from horngate.engine import Engine
-from horngate.observability.events import RepositoryEvents
-from horngate.observability.logs import LogLevels
-from horngate.observability.metrics import Metrics
-from horngate.observability.statistics import Statistics
+from horngate.batching.executor import ThreadExecutor
+from horngate.inference import Inference
+from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.model import Model
+from horngate.lifecycle.repository import Repository
+from horngate.lifecycle.settings import ModelSettings
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
 from horngate.protocols.tfserving.tensor import encode
-from horngate.repository.loader import Loader
-from horngate.repository.model import Model
-from horngate.repository.repository import Repository
-from horngate.repository.settings import ModelSettings
-from horngate.scheduling.executor import ThreadExecutor
-from horngate.scheduling.gathering import Gatherer, GatheringExecutor
 from horngate.servable import Files
+from horngate.telemetry.events import RepositoryEvents
+from horngate.telemetry.logs import LogLevels
+from horngate.telemetry.metrics import Metrics
+from horngate.telemetry.statistics import Statistics
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
-from horngate.transports.native.exchange import Details, Exchanges
-from horngate.transports.options import PortOptions
 
 SIGNATURE = Signature(
     "serving_default",
@@ -108,7 +108,7 @@ class RequestPath:
         self.metrics, self.gatherer, self.front = Metrics(), Gatherer(clock), Front()
         repository = Repository()
         control: Any = None  # nothing is loaded or unloaded
-        engine = Engine(repository, control, clock)
+        engine = Inference(repository, control, clock)
         self.methods = {
             method.name: method
             for method in [

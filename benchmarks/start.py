@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.machine import machine
-from horngate.repository.layout import model_folders, version_folders
+from horngate.store.layout import model_folders, version_folders
 
 ENGINES: Final = ("auto", "tensorflow")
 GIVE_UP_SECONDS: Final = 120.0

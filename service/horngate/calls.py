@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from google.protobuf.message import DecodeError, Message
 
 from horngate.access.gate import Gate
-from horngate.engine import Call
+from horngate.answer import Answer
 from horngate.errors import (
     Code,
     HorngateError,
@@ -23,6 +23,7 @@ from horngate.errors import (
     ShuttingDown,
     drop_frames,
 )
+from horngate.inference import Call
 from horngate.protocols.method import (
     CallObserver,
     DuplexMethod,
@@ -33,7 +34,6 @@ from horngate.protocols.method import (
     cut,
 )
 from horngate.protocols.trailers import ERROR
-from horngate.scheduling.ticket import Answer
 from horngate.servable import Clock
 
 Report = Callable[[Observed, Exception], None]

@@ -11,29 +11,29 @@ from pathlib import Path
 
 import numpy as np
 
-from horngate.engine import Engine
+from horngate.batching.scheduler import Scheduler
+from horngate.inference import Inference
+from horngate.lifecycle.served import ServedVersion
+from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.tasks import Progress
 from horngate.protocols.tfserving.classify import METHOD as CLASSIFY
 from horngate.protocols.tfserving.examples import PREDICT
 from horngate.protocols.tfserving.regress import METHOD as REGRESS
-from horngate.repository.rows import establish
-from horngate.repository.served import ServedVersion
-from horngate.repository.settings import ModelSettings
-from horngate.repository.tasks import Progress
-from horngate.scheduling.scheduler import Scheduler
+from horngate.store.rows import establish
 from horngate.tensors import Array, Arrays, DType, Shape, Signature, TensorSpec
-from tests.unit.repository.house import House
-from tests.unit.scheduling.doubles import ManualClock, ManualExecutor, Recorder
+from tests.unit.batching.doubles import ManualClock, ManualExecutor, Recorder
+from tests.unit.lifecycle.house import House
 
 Tensors = Mapping[str, tuple[DType, Shape]]
 
 
-def make_engine(root: Path) -> Engine:
+def make_inference(root: Path) -> Inference:
     """Serves every model of ``MODELS`` in version 1; ``root`` is an empty folder."""
     house = _House(root)
     for model in MODELS:
         house.write(model, 1)
     house.look()
-    return Engine(house.repository, house.control, ManualClock())
+    return Inference(house.repository, house.control, ManualClock())
 
 
 def _signature(name: str, inputs: Tensors, outputs: Tensors, method: str = PREDICT) -> Signature:
@@ -97,7 +97,7 @@ MODELS: dict[str, list[Signature]] = {
 class _Servable:
     """Answers with the first element of each row, so that answers stay small."""
 
-    engine = "double"
+    inference = "double"
 
     def __init__(self, signatures: list[Signature]) -> None:
         self.signatures: Mapping[str, Signature] = {each.name: each for each in signatures}

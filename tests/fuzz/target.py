@@ -20,19 +20,19 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 from starlette.requests import Request
 from starlette.routing import Match, Route
 
-from horngate.engine import Call
+from horngate.answer import Answer
+from horngate.calls import parsed
 from horngate.errors import Code, HorngateError
+from horngate.fronts.http.bodies import compressed, read_body
+from horngate.inference import Call
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, failed
 from horngate.protocols.method import DuplexMethod, Method, Observed, Status, UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
-from horngate.protocols.oip.rest import routes as oip_routes
+from horngate.protocols.oip.rest.routes import routes as oip_routes
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
-from horngate.protocols.tfserving.rest import routes as tfserving_routes
-from horngate.scheduling.ticket import Answer
-from horngate.transports.bodies import compressed, read_body
-from horngate.transports.port import failure, parsed
-from tests.fuzz.engine import make_engine
+from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
+from tests.fuzz.engine import make_inference
 from tests.unit.protocols.doubles import FakeFigures, FakeLogs
 
 CORPUS: Final = Path(__file__).parent / "corpus"
@@ -76,14 +76,14 @@ class Table(NamedTuple):
 def table() -> Table:
     """Made once: all that a server serves, but for reflection, which is gRPC's own."""
     folder = tempfile.TemporaryDirectory(prefix="horngate-fuzz-")
-    engine = make_engine(Path(folder.name))
+    inference = make_inference(Path(folder.name))
     folder.cleanup()
     grpc = [
-        *tfserving_methods(engine),
-        *oip_methods(engine, FakeFigures(), FakeLogs()),
-        *health_methods(engine),
+        *tfserving_methods(inference),
+        *oip_methods(inference, FakeFigures(), FakeLogs()),
+        *health_methods(inference),
     ]
-    rest = [*tfserving_routes(engine, grpc), *oip_routes(grpc)]
+    rest = [*tfserving_routes(inference, grpc), *oip_routes(grpc)]
     return Table(
         {method.path: method for method in grpc},
         [(Route(each.route, _never, methods=[each.verb]), each) for each in rest],

@@ -12,10 +12,10 @@ from typing import Any, Final
 import pytest
 
 from horngate import sizes
+from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.config.server import ServerSettings
-from horngate.observability.metrics import Metrics
-from horngate.repository.policy import VersionOptions
-from horngate.scheduling.options import BatchingOptions, LimitOptions
+from horngate.lifecycle.policy import VersionOptions
+from horngate.telemetry.metrics import Metrics
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = sorted(

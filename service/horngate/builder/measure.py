@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from horngate.repository import extras
-from horngate.repository.compiled import CompiledRecord
-from horngate.repository.curve import LARGEST, Curve, write_curve
-from horngate.repository.trial import measure_curve
 from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store import manifest
+from horngate.store.acceptance import measure_curve
+from horngate.store.compiled import CompiledRecord
+from horngate.store.cost import LARGEST, Curve, write_curve
 
 THREADS: Final = 1
 """What a server begins with."""
@@ -37,7 +37,7 @@ def measure_version(
     saved_model = SavedModelRuntime(trust_operations=trust_operations)
     servable = (OnnxRuntime() if compiled else saved_model).load(folder, THREADS)
     try:
-        goldens = extras.read_goldens(folder)
+        goldens = manifest.read_goldens(folder)
         curve = measure_curve(servable, goldens, time.monotonic, threads=THREADS, largest=LARGEST)
     finally:
         servable.close()

@@ -11,12 +11,12 @@ from horngate.cli import target
 from horngate.cli.target import VersionOnDisk
 from horngate.config.model_file import read_model_settings
 from horngate.errors import LoadError, printable
-from horngate.repository import extras
-from horngate.repository.compiled import CompiledRecord, read_compiled, unusable
-from horngate.repository.curve import Curve, read_curve, this_machine
-from horngate.repository.layout import SETTINGS_FILE
-from horngate.repository.rows_record import read_rows
-from horngate.repository.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings
+from horngate.store import manifest
+from horngate.store.compiled import CompiledRecord, read_compiled, unusable
+from horngate.store.cost import Curve, read_curve, this_machine
+from horngate.store.layout import SETTINGS_FILE
+from horngate.store.rows_record import read_rows
 from horngate.tensors import Signature
 
 ENGINES = ("onnx", "tensorflow")
@@ -49,7 +49,7 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
         ConfigError: the model's settings cannot be used.
     """
     folder = version.folder
-    hashes = extras.Hashes(folder)
+    hashes = manifest.Hashes(folder)
     record = read_compiled(folder)
     settings = read_model_settings(folder.parent / SETTINGS_FILE)
     curves = {engine: curve for engine in ENGINES if (curve := read_curve(folder, engine))}
@@ -58,8 +58,8 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
         "version": version.number,
         "folder": str(folder),
         "checksums": _checksums(version, hashes),
-        "provenance": extras.read_provenance(folder),
-        "goldens": sorted(extras.read_goldens(folder)),
+        "provenance": manifest.read_provenance(folder),
+        "goldens": sorted(manifest.read_goldens(folder)),
         "compiled": _compiled(version, record, hashes),
         "signatures": _signatures(record),
         "curves": {
@@ -103,9 +103,9 @@ def text(version: VersionOnDisk, found: dict[str, Any]) -> list[str]:
     return [*lines, *(f"  but {told}" for told in found["rows"])]
 
 
-def _checksums(version: VersionOnDisk, hashes: extras.Hashes) -> dict[str, str]:
+def _checksums(version: VersionOnDisk, hashes: manifest.Hashes) -> dict[str, str]:
     try:
-        recorded = extras.verify_checksums(version.folder, hashes)
+        recorded = manifest.verify_checksums(version.folder, hashes)
     except LoadError as error:
         return {"state": "wrong", "fault": str(error)}
     state = "verified" if recorded else "none recorded"
@@ -113,7 +113,7 @@ def _checksums(version: VersionOnDisk, hashes: extras.Hashes) -> dict[str, str]:
 
 
 def _compiled(
-    version: VersionOnDisk, record: CompiledRecord | None, hashes: extras.Hashes
+    version: VersionOnDisk, record: CompiledRecord | None, hashes: manifest.Hashes
 ) -> dict[str, Any]:
     if record is None:
         state = f"no; `horngate compile {version.model}:{version.number}` does it"
@@ -158,7 +158,7 @@ def _batch(settings: ModelSettings, curves: dict[str, Curve], record: CompiledRe
 
 
 def _rows(
-    folder: Path, settings: ModelSettings, record: CompiledRecord | None, hashes: extras.Hashes
+    folder: Path, settings: ModelSettings, record: CompiledRecord | None, hashes: manifest.Hashes
 ) -> list[str]:
     """What stands against batching, in words."""
     if not settings.batching.enabled or settings.batching.trust_rows:

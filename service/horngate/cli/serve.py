@@ -20,7 +20,7 @@ from horngate.config.server import (
     unknown_variables,
 )
 from horngate.config.serving_files import MONITORING_PATH, check_monitoring_config_file
-from horngate.observability import logs
+from horngate.telemetry import logs
 
 HELP: Final = {
     "models": "the model repository",

@@ -18,7 +18,7 @@ from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
 from horngate.errors import ConfigError
 from horngate.fronts.tls import TlsOptions
-from horngate.observability.logs import LogFormat, LogLevel
+from horngate.telemetry.logs import LogFormat, LogLevel
 
 ControlMode = Literal["poll", "none", "explicit"]
 Sandbox = Literal["off", "on", "required"]

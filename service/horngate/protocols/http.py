@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 
-from horngate.engine import Call
+from horngate.answer import Answer
 from horngate.errors import Code, HorngateError, InvalidRequest, ReplyTooLarge
+from horngate.inference import Call
 from horngate.protocols.json import parse_json, to_json
 from horngate.protocols.method import Status, cut
-from horngate.scheduling.ticket import Answer
 
 JSON: Final = "application/json"
 STATUSES: Final = {

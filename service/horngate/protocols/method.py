@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call
+from horngate.answer import Answer
 from horngate.errors import Code, HorngateError
-from horngate.scheduling.ticket import Answer
+from horngate.inference import Call
 
 MESSAGE_CHARACTERS: Final = 2000
 MESSAGE_BYTES: Final = 6000

@@ -14,45 +14,45 @@ from horngate.access.gate import Gate
 from horngate.access.proxies import Proxies, parse_proxies
 from horngate.access.roots import Roots
 from horngate.access.watched import Watched
+from horngate.batching.executor import BurstExecutor, ThreadExecutor
 from horngate.budget import Budget
 from horngate.calls import Calls
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
 from horngate.config.serving_files import read_batching_parameters_file, read_model_config_file
 from horngate.config.tokens_file import read_tokens_file
-from horngate.engine import Engine
 from horngate.errors import ModelNotFound
 from horngate.fronts.grpc.front import GrpcFront
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.options import PortOptions
 from horngate.fronts.tls import watch
-from horngate.observability.events import FaultLog, FilesLog, RepositoryEvents
-from horngate.observability.exposition import Exposition
-from horngate.observability.logs import LogLevels
-from horngate.observability.metrics import Metrics
-from horngate.observability.statistics import Statistics
+from horngate.inference import Inference
+from horngate.lifecycle.control import Control
+from horngate.lifecycle.keeper import Keeper
+from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.memory import Memory
+from horngate.lifecycle.repository import Repository
+from horngate.lifecycle.source import Folders, Listed, Listing, OnRequest, Source
+from horngate.lifecycle.status import VersionStatus
+from horngate.lifecycle.watchdog import Watchdog
 from horngate.private import remove_leftovers
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
-from horngate.protocols.oip.rest import routes as oip_routes
+from horngate.protocols.oip.rest.routes import routes as oip_routes
 from horngate.protocols.pb import POOL
 from horngate.protocols.reflection import methods as reflection_methods
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
-from horngate.protocols.tfserving.rest import routes as tfserving_routes
+from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
 from horngate.protocols.tfserving.warmup import read_warm_up
-from horngate.repository.control import Control
-from horngate.repository.keeper import Keeper
-from horngate.repository.layout import check_model_name
-from horngate.repository.loader import Loader
-from horngate.repository.memory import Memory
-from horngate.repository.repository import Repository
-from horngate.repository.source import Folders, Listed, Listing, OnRequest, Source
-from horngate.repository.status import VersionStatus
-from horngate.repository.watchdog import Watchdog
 from horngate.runtimes.deferred import onnx, tensorflow
-from horngate.scheduling.executor import BurstExecutor, ThreadExecutor
 from horngate.servable import Clock
 from horngate.server.pages import pages
+from horngate.store.layout import check_model_name
+from horngate.telemetry.events import FaultLog, FilesLog, RepositoryEvents
+from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.logs import LogLevels
+from horngate.telemetry.metrics import Metrics
+from horngate.telemetry.statistics import Statistics
 
 MOST_INSTANCES: Final = 8
 """More batches at once than that wait for Python's lock and not for a core."""
@@ -71,7 +71,7 @@ class Assembly:
 
     keeper: Keeper
     watchdog: Watchdog
-    engine: Engine
+    inference: Inference
     models: Path
     grpc: GrpcFront
     http: HttpFront
@@ -112,7 +112,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         load_seconds=settings.load_seconds,
         at_once=len(os.sched_getaffinity(0)),
     )
-    engine = Engine(
+    inference = Inference(
         repository,
         Control(keeper, repository, source),
         clock,
@@ -120,13 +120,15 @@ def assemble(settings: ServerSettings) -> Assembly:
     )
     statistics = Statistics(metrics, events.waiting)
     methods = [
-        *tfserving_methods(engine, make_roots(settings, source)),
-        *oip_methods(engine, statistics, LogLevels(), shared_memory=settings.allow_shared_memory),
-        *health_methods(engine),
+        *tfserving_methods(inference, make_roots(settings, source)),
+        *oip_methods(
+            inference, statistics, LogLevels(), shared_memory=settings.allow_shared_memory
+        ),
+        *health_methods(inference),
     ]
     methods += reflection_methods((method.service for method in methods), POOL)
-    rest = [*tfserving_routes(engine, methods), *oip_routes(methods)]
-    metrics.attach([*methods, *rest], lambda: _statuses(engine), events.queues, keeper.under_way)
+    rest = [*tfserving_routes(inference, methods), *oip_routes(methods)]
+    metrics.attach([*methods, *rest], lambda: _statuses(inference), events.queues, keeper.under_way)
     options = partial(
         PortOptions,
         host=settings.host,
@@ -151,7 +153,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
     http = HttpFront(
-        pages(engine, exposition, keeper.under_way, asks=gate.asks),
+        pages(inference, exposition, keeper.under_way, asks=gate.asks),
         rest,
         options(port=settings.http_port),
         calls(),
@@ -159,7 +161,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     return Assembly(
         keeper,
         Watchdog(repository, settings.stuck_seconds),
-        engine,
+        inference,
         source.path,
         grpc,
         http,
@@ -224,9 +226,9 @@ def _poll_seconds(settings: ServerSettings) -> float:
     return NEVER if once else settings.poll_seconds
 
 
-def _statuses(engine: Engine) -> Iterator[VersionStatus]:
-    for model in engine.models():
+def _statuses(inference: Inference) -> Iterator[VersionStatus]:
+    for model in inference.models():
         try:
-            yield from engine.statuses(model)
+            yield from inference.statuses(model)
         except ModelNotFound:
             continue  # it left the repository between the two questions

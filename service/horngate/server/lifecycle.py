@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from horngate.config.server import ServerSettings
 from horngate.fronts.options import is_loopback
-from horngate.observability import logs
 from horngate.server.assembly import Assembly, assemble
+from horngate.telemetry import logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -110,7 +110,7 @@ def drain(parts: Assembly, seconds: float) -> None:
 
     Running requests may take ``seconds``; what runs longer is cancelled.
     """
-    parts.engine.begin_drain()
+    parts.inference.begin_drain()
     parts.watchdog.stop()
     with ThreadPoolExecutor(2) as both:
         both.submit(parts.grpc.drain, seconds)

@@ -20,8 +20,8 @@ SPARE_THREADS = 8
 
 
 @pytest.fixture(scope="module")
-def running(small_models: Served, transport: str) -> Iterator[RunningServer]:
-    server = RunningServer(small_models.repository, "--transport", transport)
+def running(small_models: Served) -> Iterator[RunningServer]:
+    server = RunningServer(small_models.repository)
     for _ in range(3):
         ask(server)
     yield server
@@ -66,9 +66,7 @@ def test_connections_that_are_reset_in_the_middle(running: RunningServer) -> Non
     assert ask(running) == ask(running)
 
 
-def test_headers_beyond_the_limit_are_refused_on_both_ports(
-    running: RunningServer, transport: str
-) -> None:
+def test_headers_beyond_the_limit_are_refused_on_both_ports(running: RunningServer) -> None:
     with grpc.insecure_channel(running.address) as channel:
         call: Any = channel.unary_unary("/inference.GRPCInferenceService/ServerMetadata")
         with pytest.raises(grpc.RpcError) as told:

@@ -7,7 +7,7 @@ from horngate.access.gate import Gate
 from horngate.access.proxies import Proxies, parse_proxies
 from horngate.access.tokens import Tokens, digest
 from horngate.errors import RateLimited, Unauthenticated
-from tests.unit.scheduling.doubles import ManualClock
+from tests.unit.batching.doubles import ManualClock
 
 TOKENS = Tokens(
     {

@@ -5,7 +5,7 @@ import pytest
 from horngate.access import rate
 from horngate.access.rate import Rates, check_rate
 from horngate.errors import ConfigError, RateLimited
-from tests.unit.scheduling.doubles import ManualClock
+from tests.unit.batching.doubles import ManualClock
 
 
 def test_a_burst_of_a_second_and_then_one_call_for_each_share_of_time() -> None:

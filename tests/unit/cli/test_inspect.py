@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 
 from horngate.cli.main import main
-from horngate.repository.compiled import (
+from horngate.store.compiled import (
     CompiledRecord,
     CompiledSignature,
     form_name,
     source_names,
     write_compiled,
 )
-from horngate.repository.curve import Curve, this_machine, write_curve
-from horngate.repository.extras import (
+from horngate.store.cost import Curve, this_machine, write_curve
+from horngate.store.manifest import (
     Golden,
     Hashes,
     write_checksums,
     write_golden,
     write_provenance,
 )
-from horngate.repository.rows_record import write_rows
-from tests.unit.scheduling.doubles import DOUBLING
+from horngate.store.rows_record import write_rows
+from tests.unit.batching.doubles import DOUBLING
 
 
 @pytest.fixture

@@ -107,6 +107,12 @@ class Core:
             pass
 
 
+def peer(call: CoreCall) -> str:
+    """GRPC's name of a call's connection: ``ipv4:10.0.0.7:51234``."""
+    name: bytes = call.peer()
+    return name.decode()
+
+
 def read(call: CoreCall, tag: object) -> None:
     """Ask for the next message: ``message`` of the event that has ``tag``."""
     call.start_server_batch((cygrpc.ReceiveMessageOperation(_PLAIN),), tag)

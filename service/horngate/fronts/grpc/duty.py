@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from horngate.scheduling.executor import Burst
+from horngate.batching.executor import Burst
 from horngate.servable import Clock
 
 if TYPE_CHECKING:

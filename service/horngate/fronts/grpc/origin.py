@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from horngate.calls import Who
-from horngate.fronts.grpc.core import CoreCall
+from horngate.fronts.grpc.core import CoreCall, peer
 from horngate.fronts.origin import Headers, authorization, forwarded
 
 
@@ -23,17 +23,17 @@ class Origin(NamedTuple):
         Raises:
             Unauthenticated: as ``authorization``.
         """
-        address = caller_address(self.core.peer())
+        address = caller_address(peer(self.core))
         return Who(authorization(self.metadata), address, forwarded(self.metadata))
 
 
-def caller_address(peer: str) -> str:
+def caller_address(name: str) -> str:
     """The address in gRPC's name of a peer, without its port; "" for a Unix socket.
 
     >>> caller_address("ipv4:10.0.0.7:51234"), caller_address("ipv6:%5B::1%5D:51234")
     ('10.0.0.7', '::1')
     """
-    family, _, rest = peer.partition(":")
+    family, _, rest = name.partition(":")
     if family not in ("ipv4", "ipv6"):
         return ""
     return unquote(rest).rpartition(":")[0].strip("[]")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
+
+from horngate.fronts.grpc.core import CoreCall, peer
 
 SMALL: Final = 16 * 1024
 """Answers of fewer bytes are counted by number: so many as are allowed come to no more than what is
@@ -17,7 +19,7 @@ CONNECTION_SHARE: Final = 4
 class Leaving(Protocol):
     """What is on its way to its caller."""
 
-    core: Any
+    core: CoreCall
 
     def give_up(self) -> None:
         """Let go of it; ``left`` follows."""
@@ -80,19 +82,19 @@ class Outbox:
         of: dict[str, deque[Leaving]] = defaultdict(deque)
         held: dict[str, int] = defaultdict(int)
         for call, size in sizes.items():
-            peer = call.core.peer()
-            of[peer].append(call)
-            held[peer] += size
+            connection = peer(call.core)
+            of[connection].append(call)
+            held[connection] += size
         share, total = self._most // CONNECTION_SHARE, sum(held.values())
         while held:
-            peer = max(held, key=held.__getitem__)
-            if total <= self._most and held[peer] <= share:
+            most = max(held, key=held.__getitem__)
+            if total <= self._most and held[most] <= share:
                 break
-            call = of[peer].popleft()
-            held[peer] -= sizes[call]
+            call = of[most].popleft()
+            held[most] -= sizes[call]
             total -= sizes[call]
-            if not of[peer]:
-                del held[peer]
+            if not of[most]:
+                del held[most]
             call.give_up()
             self.left(call)
         with self._lock:

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from horngate.calls import Failure
 from horngate.errors import Code
-from horngate.protocols.method import Method
+from horngate.protocols.method import Served
 from horngate.servable import Clock
 
 MOST_STRANGERS: Final = 8
@@ -22,7 +22,10 @@ class Reader(Protocol):
     """A call whose message is to come."""
 
     started: float
-    method: Method
+
+    @property
+    def method(self) -> Served:
+        """Whose message."""
 
     def fail(self, failure: Failure) -> None:
         """End it."""

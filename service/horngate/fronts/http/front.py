@@ -26,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from horngate.access.caller import Caller
+from horngate.answer import Answer
 from horngate.calls import Calls, InFlight, Who
 from horngate.errors import (
     Cancelled,
@@ -43,7 +44,6 @@ from horngate.fronts.options import PortOptions
 from horngate.fronts.origin import authorization, forwarded
 from horngate.fronts.tls import rotating
 from horngate.protocols.http import STATUSES, HttpMethod, HttpReply, HttpRequest, failed
-from horngate.scheduling.ticket import Answer
 
 T = TypeVar("T")
 

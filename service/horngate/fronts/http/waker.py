@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from horngate.scheduling.ticket import Answer
+from horngate.answer import Answer
 
 
 class Waker:

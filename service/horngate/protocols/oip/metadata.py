@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from horngate.engine import Call, Engine, ModelDescription
 from horngate.errors import Unsupported
+from horngate.inference import Call, Inference, ModelDescription
 from horngate.protocols.elements import MalformedTensor
 from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
 from horngate.protocols.oip.select import default_signature, read_version
@@ -47,7 +47,7 @@ _TYPES: Final = {
 
 
 def model_metadata(
-    engine: Engine, request: ModelMetadataRequest, call: Call
+    inference: Inference, request: ModelMetadataRequest, call: Call
 ) -> ModelMetadataResponse:
     """The default signature's inputs and outputs, and the versions that are live.
 
@@ -56,7 +56,7 @@ def model_metadata(
         SignatureNotFound: several signatures, and none is the default.
         Unsupported: a tensor of complex numbers, which the protocol lacks.
     """
-    description = engine.describe(request.name, read_version(request.version), call)
+    description = inference.describe(request.name, read_version(request.version), call)
     signature = default_signature(description.signatures)
     return ModelMetadataResponse(
         name=description.model,
@@ -67,14 +67,16 @@ def model_metadata(
     )
 
 
-def model_config(engine: Engine, request: ModelConfigRequest, call: Call) -> ModelConfigResponse:
+def model_config(
+    inference: Inference, request: ModelConfigRequest, call: Call
+) -> ModelConfigResponse:
     """The same model as Triton would configure it.
 
     Raises:
         ModelNotFound, VersionNotFound, ModelNotReady, SignatureNotFound,
         Unsupported: as ``model_metadata``.
     """
-    description = engine.describe(request.name, read_version(request.version), call)
+    description = inference.describe(request.name, read_version(request.version), call)
     signature = default_signature(description.signatures)
     message = ModelConfigResponse()
     config = message.config

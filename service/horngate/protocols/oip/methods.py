@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
+from horngate.inference import Call, Inference
 from horngate.protocols.figures import Figures
 from horngate.protocols.method import DuplexMethod, Method, UnaryMethod
 from horngate.protocols.oip.errors import status
@@ -38,7 +39,6 @@ from horngate.protocols.oip.shared_memory import (
 from horngate.protocols.oip.statistics import model_statistics
 from horngate.protocols.oip.stream import stream_failed, stream_infer
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
-from horngate.scheduling.ticket import Answer
 
 PROTOCOL: Final = "oip"
 SERVICE: Final = "inference.GRPCInferenceService"
@@ -47,12 +47,12 @@ _Handler = Callable[[Any, Call], Message | Answer[Message]]
 
 
 def methods(
-    engine: Engine, figures: Figures, logs: LogControl, *, shared_memory: bool = False
+    inference: Inference, figures: Figures, logs: LogControl, *, shared_memory: bool = False
 ) -> list[Method]:
-    """The methods, bound to ``engine``.
+    """The methods, bound to ``inference``.
 
     Args:
-        engine: the door to the models.
+        inference: the door to the models.
         figures: what ModelStatistics answers.
         logs: what LogSettings changes.
         shared_memory: whether clients may register shared memory.
@@ -66,11 +66,14 @@ def methods(
             "ServerReady",
             pb.ServerReadyRequest,
             pb.ServerReadyResponse,
-            partial(server_ready, engine),
+            partial(server_ready, inference),
             is_open=True,
         ),
         _method(
-            "ModelReady", pb.ModelReadyRequest, pb.ModelReadyResponse, partial(model_ready, engine)
+            "ModelReady",
+            pb.ModelReadyRequest,
+            pb.ModelReadyResponse,
+            partial(model_ready, inference),
         ),
         _method(
             "ServerMetadata",
@@ -82,13 +85,13 @@ def methods(
             "ModelMetadata",
             pb.ModelMetadataRequest,
             pb.ModelMetadataResponse,
-            partial(model_metadata, engine),
+            partial(model_metadata, inference),
         ),
         _method(
             "ModelInfer",
             pb.ModelInferRequest,
             pb.ModelInferResponse,
-            partial(infer, engine, regions),
+            partial(infer, inference, regions),
             predicts=True,
         ),
         DuplexMethod(
@@ -98,7 +101,7 @@ def methods(
             request=pb.ModelInferRequest,
             response=pb.ModelStreamInferResponse,
             status=status,
-            handler=partial(stream_infer, engine, regions),
+            handler=partial(stream_infer, inference, regions),
             failed=stream_failed,
             predicts=True,
         ),
@@ -106,44 +109,44 @@ def methods(
             "ModelConfig",
             pb.ModelConfigRequest,
             pb.ModelConfigResponse,
-            partial(model_config, engine),
+            partial(model_config, inference),
         ),
         _method(
             "ModelStatistics",
             pb.ModelStatisticsRequest,
             pb.ModelStatisticsResponse,
-            partial(model_statistics, engine, figures),
+            partial(model_statistics, inference, figures),
         ),
         _method(
             "RepositoryIndex",
             pb.RepositoryIndexRequest,
             pb.RepositoryIndexResponse,
-            partial(repository_index, engine),
+            partial(repository_index, inference),
         ),
         _method(
             "RepositoryModelLoad",
             pb.RepositoryModelLoadRequest,
             pb.RepositoryModelLoadResponse,
-            partial(repository_model_load, engine),
+            partial(repository_model_load, inference),
         ),
         _method(
             "RepositoryModelUnload",
             pb.RepositoryModelUnloadRequest,
             pb.RepositoryModelUnloadResponse,
-            partial(repository_model_unload, engine),
+            partial(repository_model_unload, inference),
         ),
         *_shared_memory(regions),
         _method(
             "TraceSetting",
             pb.TraceSettingRequest,
             pb.TraceSettingResponse,
-            partial(trace_setting, engine),
+            partial(trace_setting, inference),
         ),
         _method(
             "LogSettings",
             pb.LogSettingsRequest,
             pb.LogSettingsResponse,
-            partial(log_settings, engine, logs),
+            partial(log_settings, inference, logs),
         ),
     ]
 

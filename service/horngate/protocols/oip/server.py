@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from horngate import __version__
-from horngate.engine import Call, Engine
+from horngate.inference import Call, Inference
 from horngate.protocols.oip.select import read_version
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelReadyRequest,
@@ -38,19 +38,21 @@ def server_live(_request: ServerLiveRequest, _call: Call) -> ServerLiveResponse:
     return ServerLiveResponse(live=True)
 
 
-def server_ready(engine: Engine, _request: ServerReadyRequest, _call: Call) -> ServerReadyResponse:
+def server_ready(
+    inference: Inference, _request: ServerReadyRequest, _call: Call
+) -> ServerReadyResponse:
     """Whether the server as a whole is ready."""
-    return ServerReadyResponse(ready=engine.ready())
+    return ServerReadyResponse(ready=inference.ready())
 
 
-def model_ready(engine: Engine, request: ModelReadyRequest, call: Call) -> ModelReadyResponse:
+def model_ready(inference: Inference, request: ModelReadyRequest, call: Call) -> ModelReadyResponse:
     """Whether a model, or a version of it, is live; an unknown one is not.
 
     Raises:
         PermissionDenied: it is a model that the caller may not ask.
     """
     call.check_model(request.name)
-    ready = engine.ready(request.name, read_version(request.version))
+    ready = inference.ready(request.name, read_version(request.version))
     return ModelReadyResponse(ready=ready)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from horngate.engine import Call
 from horngate.errors import InvalidRequest, Unsupported
+from horngate.inference import Call
 from horngate.protocols.oip.regions import Regions
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 

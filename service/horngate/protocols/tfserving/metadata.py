@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from horngate.engine import Call, Engine
 from horngate.errors import InvalidRequest
+from horngate.inference import Call, Inference
 from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
@@ -21,7 +21,7 @@ _FIELD: Final = "signature_def"
 
 
 def get_model_metadata(
-    engine: Engine, request: GetModelMetadataRequest, call: Call
+    inference: Inference, request: GetModelMetadataRequest, call: Call
 ) -> GetModelMetadataResponse:
     """All signatures of a version, as ``Any(SignatureDefMap)`` under ``signature_def``.
 
@@ -31,7 +31,7 @@ def get_model_metadata(
     """
     _check_fields(request.metadata_field)
     target = read_target(request)
-    description = engine.describe(target.model, target.version, call)
+    description = inference.describe(target.model, target.version, call)
     message = GetModelMetadataResponse()
     message.model_spec.name = description.model
     message.model_spec.version.value = description.version

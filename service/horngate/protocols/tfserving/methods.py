@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from horngate.access.roots import Roots
-from horngate.engine import Engine
+from horngate.inference import Inference
 from horngate.protocols.method import Method, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
@@ -50,8 +50,8 @@ PREDICTION_SERVICE: Final = "tensorflow.serving.PredictionService"
 MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
 
 
-def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
-    """The methods, bound to ``engine``; a reload may name folders below ``roots`` and no others."""
+def methods(inference: Inference, roots: Roots | None = None) -> list[Method]:
+    """The methods, bound to ``inference``; a reload may name folders below ``roots`` and no others."""
     return [
         *(
             UnaryMethod(
@@ -61,7 +61,7 @@ def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
                 request=request,
                 response=response,
                 status=status,
-                handler=partial(handler, engine),
+                handler=partial(handler, inference),
                 predicts=True,
             )
             for name, request, response, handler in (
@@ -77,7 +77,7 @@ def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
             request=PredictRequest,
             response=PredictResponse,
             status=status,
-            handler=partial(predict, engine),
+            handler=partial(predict, inference),
             predicts=True,
         ),
         UnaryMethod(
@@ -87,7 +87,7 @@ def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
             request=GetModelMetadataRequest,
             response=GetModelMetadataResponse,
             status=status,
-            handler=partial(get_model_metadata, engine),
+            handler=partial(get_model_metadata, inference),
         ),
         UnaryMethod(
             protocol=PROTOCOL,
@@ -96,7 +96,7 @@ def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
             request=GetModelStatusRequest,
             response=GetModelStatusResponse,
             status=status_of_statuses,
-            handler=partial(get_model_status, engine),
+            handler=partial(get_model_status, inference),
         ),
         UnaryMethod(
             protocol=PROTOCOL,
@@ -105,6 +105,6 @@ def methods(engine: Engine, roots: Roots | None = None) -> list[Method]:
             request=ReloadConfigRequest,
             response=ReloadConfigResponse,
             status=status,
-            handler=partial(reload_config, engine, roots or Roots([])),
+            handler=partial(reload_config, inference, roots or Roots([])),
         ),
     ]

@@ -7,6 +7,8 @@ from typing import Final
 
 from horngate.access.roots import Roots
 from horngate.errors import ConfigError
+from horngate.lifecycle.policy import VersionOptions
+from horngate.lifecycle.source import Listing
 from horngate.protocols.pb.tensorflow_serving.config.file_system_storage_path_source_pb2 import (
     FileSystemStoragePathSourceConfig,
 )
@@ -14,9 +16,7 @@ from horngate.protocols.pb.tensorflow_serving.config.model_server_config_pb2 imp
     ModelConfig,
     ModelServerConfig,
 )
-from horngate.repository.layout import check_model_name
-from horngate.repository.policy import VersionOptions
-from horngate.repository.source import Listing
+from horngate.store.layout import check_model_name
 
 PLATFORM: Final = "tensorflow"
 

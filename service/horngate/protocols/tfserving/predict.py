@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
+from horngate.inference import Call, Inference
 from horngate.protocols.elements import Expand, check_tensors
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
     PredictRequest,
@@ -12,17 +13,18 @@ from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
 )
 from horngate.protocols.tfserving.spec import read_target, write_spec
 from horngate.protocols.tfserving.tensor import MAX_REPEATED_BYTES, decode, encode
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import Array, Request, Response
 
 
-def predict(engine: Engine, request: PredictRequest, call: Call) -> Answer[Message]:
+def predict(inference: Inference, request: PredictRequest, call: Call) -> Answer[Message]:
     """Decode, queue, and encode on the thread that asks for the answer.
 
     Raises:
         RequestError: what is known at once.
     """
-    return engine.predict(decode_request(request, expand=call.expand), call).then(encode_response)
+    return inference.predict(decode_request(request, expand=call.expand), call).then(
+        encode_response
+    )
 
 
 def decode_request(

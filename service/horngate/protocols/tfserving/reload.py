@@ -5,19 +5,19 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from horngate.access.roots import Roots
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
 from horngate.errors import InvalidRequest
+from horngate.inference import Call, Inference
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow_serving.apis.model_management_pb2 import (
     ReloadConfigRequest,
     ReloadConfigResponse,
 )
 from horngate.protocols.tfserving.model_list import read_model_list
-from horngate.scheduling.ticket import Answer
 
 
 def reload_config(
-    engine: Engine, roots: Roots, request: ReloadConfigRequest, call: Call
+    inference: Inference, roots: Roots, request: ReloadConfigRequest, call: Call
 ) -> Answer[Message]:
     """Serve the models of the request and unload all others; answered when that is done.
 
@@ -31,10 +31,10 @@ def reload_config(
     The answer raises:
         LoadError: a model of which no version loads, or a label whose version is not live.
     """
-    engine.check_control(call)
+    inference.check_control(call)
     if not request.HasField("config"):
         raise InvalidRequest("Invalid (missing) config in ReloadConfigRequest; send all models")
-    return engine.control.replace(read_model_list(request.config, roots)).then(_done)
+    return inference.control.replace(read_model_list(request.config, roots)).then(_done)
 
 
 def _done(_: None) -> ReloadConfigResponse:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from horngate.engine import Call, Engine
+from horngate.inference import Call, Inference
+from horngate.lifecycle.status import State
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
     GetModelStatusRequest,
@@ -12,7 +13,6 @@ from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
     ModelVersionStatus,
 )
 from horngate.protocols.tfserving.spec import read_target
-from horngate.repository.status import State
 
 _STATES: Final = {
     State.UNKNOWN: ModelVersionStatus.UNKNOWN,
@@ -25,7 +25,7 @@ _STATES: Final = {
 
 
 def get_model_status(
-    engine: Engine, request: GetModelStatusRequest, call: Call
+    inference: Inference, request: GetModelStatusRequest, call: Call
 ) -> GetModelStatusResponse:
     """All versions that are known of, or the one asked for; a failed one says why.
 
@@ -39,7 +39,7 @@ def get_model_status(
     target = read_target(request)
     call.check_model(target.model)
     message = GetModelStatusResponse()
-    for status in engine.statuses(target.model, target.version):
+    for status in inference.statuses(target.model, target.version):
         version = message.model_version_status.add()
         version.version = status.version
         version.state = _STATES[status.state]
