@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from google.protobuf.message import DecodeError, Message
 
@@ -72,7 +72,7 @@ class InFlight(Call):
     def __init__(self, method: Served, started: float, deadline: float | None) -> None:
         super().__init__(started, deadline)
         self.method = method
-        self.answer: Answer[Message] | None = None
+        self.answer: Answer[Message] | Answer[bytes] | None = None
 
     def who(self) -> Who:
         """Whom it comes from; asked where the gate is closed.
@@ -130,7 +130,7 @@ class Calls:
         self.begin(call)
         try:
             self.enter(call)
-            answer = method.handler(parsed(method, data), call)
+            answer = _asked(call, method, data)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
             self.fail(call, error)
             return
@@ -248,14 +248,14 @@ class Calls:
         drop_frames(error)
         return Failure(Code.INTERNAL, f"{method.name} failed inside the server; its log says why")
 
-    def _wait(self, call: InFlight, answer: Message | Answer[Message]) -> None:
+    def _wait(self, call: InFlight, answer: Message | Answer[Message] | Answer[bytes]) -> None:
         if isinstance(answer, Answer):
             call.answer = answer
             answer.on_done(lambda: self._finish(call, answer.result))
         else:
             self._finish(call, lambda: answer)
 
-    def _finish(self, call: InFlight, result: Callable[[], Message]) -> None:
+    def _finish(self, call: InFlight, result: Callable[[], Message | bytes]) -> None:
         if call not in self._in_flight:
             return  # it was given up, and that is what became of it
         try:
@@ -266,6 +266,21 @@ class Calls:
         call.answer = None
         if self.end(call, Code.OK):
             call.reply(data)
+
+
+def _asked(
+    call: InFlight, method: UnaryMethod, data: bytes
+) -> Message | Answer[Message] | Answer[bytes]:
+    prepared = method.prepared
+    if prepared is None:
+        return method.handler(parsed(method, data), call)
+    known = prepared.answer(data, call)
+    if known is not None:
+        return known
+    message = parsed(method, data)
+    answer = method.handler(message, call)
+    prepared.learn(data, message, call)
+    return answer
 
 
 def parsed(method: Method, data: bytes) -> Message:
@@ -283,14 +298,14 @@ def parsed(method: Method, data: bytes) -> Message:
         ) from error
 
 
-def serialized(reply: Message, limit: int) -> bytes:
-    """``reply`` as bytes.
+def serialized(reply: Message | bytes, limit: int) -> bytes:
+    """``reply`` as bytes, if it is not yet.
 
     Raises:
         ReplyTooLarge: they are more than ``limit``. Left to a gRPC library, the call would count as
             served, a stream would end, and each would be a line in the log.
     """
-    data = reply.SerializeToString()
+    data = reply if type(reply) is bytes else cast("Message", reply).SerializeToString()
     if len(data) > limit:
         raise ReplyTooLarge(len(data), limit)
     return data

@@ -11,21 +11,22 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 
 from horngate.access.caller import Caller
 from horngate.answer import Answer
 from horngate.batching.admission import admit, check_outputs
 from horngate.batching.executor import Burst
 from horngate.batching.scheduler import SchedulerClosed
-from horngate.batching.work import deadline_passed
+from horngate.batching.work import Work, deadline_passed
 from horngate.budget import UNCOUNTED, Budget, Share
 from horngate.errors import PermissionDenied, RequestError, ShuttingDown
 from horngate.lifecycle.control import Control
 from horngate.lifecycle.repository import Repository
-from horngate.lifecycle.served import ServedVersion, Subject, find_signature
+from horngate.lifecycle.served import Handle, Subject, find_signature
 from horngate.lifecycle.status import VersionStatus
 from horngate.servable import Clock
-from horngate.tensors import Array, Request, Response, Signature, tensor_bytes
+from horngate.tensors import Array, Arrays, Request, Response, Signature, tensor_bytes
 from horngate.versions import VersionRef
 
 
@@ -208,24 +209,41 @@ class Inference:
         self._draining = threading.Event()
         self._drain_listeners: list[Callable[[], None]] = []
 
+    def open(self, model: str, version: VersionRef, signature: str, call: Call) -> Handle:
+        """The signature of the live version asked for, the newest where ``version`` is None.
+
+        Raises:
+            PermissionDenied: the model is not the caller's.
+            ShuttingDown: the server is draining.
+            ModelNotFound, ModelNotReady, VersionNotFound, LabelNotFound: no such live version.
+            SignatureNotFound: it has no such signature.
+        """
+        if call.caller is not None:
+            call.caller.check_model(model)
+        if self._draining.is_set():
+            raise ShuttingDown("the server is shutting down; ask another, or again shortly")
+        found = self._repository.find(model, version)
+        call.subject = found.subject
+        handle = found.handle(signature)
+        call.subject = handle.subject
+        return handle
+
     def predict(self, request: Request, call: Call) -> Answer[Response]:
         """Check ``request`` and queue it for the version that it names.
 
         Raises:
-            RequestError: what is known at once: no such model, version or signature, inputs
-                that do not fit, a full queue, a deadline that has passed, a server that is
-                draining. What becomes of the request later is raised by ``Answer.result``.
+            RequestError: what is known at once: what ``open`` and ``admitted`` raise, a full queue,
+                a deadline that has passed. What becomes of the request later is raised by
+                ``Answer.result``.
         """
-        if call.caller is not None:
-            call.caller.check_model(request.model)
         while True:
-            if self._draining.is_set():
-                raise ShuttingDown("the server is shutting down; ask another, or again shortly")
-            version = self._repository.find(request.model, request.version)
+            handle = self.open(request.model, request.version, request.signature, call)
+            rows = admitted(handle, request)
             # A version that was retired between look-up and submission has been replaced before
             # that: look again. One that was asked for by number is not found then.
             with contextlib.suppress(SchedulerClosed):
-                return _submit(version, request, call)
+                work = submit(handle, request.inputs, rows, request.priority, call)
+                return work.then(partial(respond, handle, request.outputs))
 
     def describe(self, model: str, version: VersionRef, call: Call) -> ModelDescription:
         """What is known of a live version, the newest where ``version`` is None.
@@ -314,20 +332,35 @@ class Inference:
             listener()
 
 
-def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Response]:
-    call.subject = version.subject
-    signature = version.signature(request.signature)
-    call.subject = version.subjects[signature.name]
-    wanted = request.outputs
-    check_outputs(signature, wanted)
-    rows = admit(
-        signature,
+def admitted(handle: Handle, request: Request) -> int:
+    """The rows of a ``request`` that is right: what it asks for is there, and its inputs fit.
+
+    Raises:
+        InvalidOutputName: as ``check_outputs``.
+        InvalidInput, InvalidRequest, TooManyRows: as ``admit``.
+    """
+    check_outputs(handle.signature, request.outputs)
+    version = handle.version
+    return admit(
+        handle.signature,
         request.inputs,
         max_rows=version.max_request_rows,
         max_bytes=version.max_tensor_bytes,
     )
+
+
+def submit(handle: Handle, inputs: Arrays, rows: int, priority: int, call: Call) -> Work:
+    """Queue what was admitted, once there is room for it.
+
+    Raises:
+        Overloaded: there is none, in the budget or in the queue.
+        InvalidRequest: there never will be.
+        SchedulerClosed: the version is being retired: open another.
+        RequestError: as ``Scheduler.submit``.
+    """
+    version, signature = handle.version, handle.signature
     fixed = signature.row_bytes
-    size = tensor_bytes(request.inputs) if fixed is None else rows * fixed
+    size = tensor_bytes(inputs) if fixed is None else rows * fixed
     if size > UNCOUNTED:
         call.hold_tensors(size)
     if version.batching.allowed_batch_sizes and signature.batched:
@@ -335,19 +368,14 @@ def _submit(version: ServedVersion, request: Request, call: Call) -> Answer[Resp
         if filled > rows:  # run alone, it is copied into so many rows
             call.hold(size // rows * filled)
     work = version.scheduler.submit(
-        signature,
-        request.inputs,
-        rows,
-        call.deadline,
-        request.priority,
-        share=call.share,
-        burst=call.burst,
+        signature, inputs, rows, call.deadline, priority, share=call.share, burst=call.burst
     )
     call.submitted = work.enqueued
+    return work
 
-    def respond(outputs: dict[str, Array]) -> Response:
-        if wanted:
-            outputs = {name: outputs[name] for name in wanted}
-        return Response(version.model, version.number, signature, outputs)
 
-    return work.then(respond)
+def respond(handle: Handle, wanted: tuple[str, ...], outputs: dict[str, Array]) -> Response:
+    """The answer to what ``handle`` submitted: the ``wanted`` of its outputs, or all of them."""
+    if wanted:
+        outputs = {name: outputs[name] for name in wanted}
+    return Response(handle.version.model, handle.version.number, handle.signature, outputs)

@@ -18,10 +18,13 @@ class RowsDiffer(Exception):
 def join(batch: Sequence[Work], missing: int) -> Arrays:
     """The inputs of all, row after row in the order of ``batch``, and ``missing`` rows more.
 
-    One work that needs no filling is not copied.
+    One work that needs no filling is not copied, unless its arrays lie at odd addresses.
     """
     if len(batch) == 1 and not missing:
-        return batch[0].inputs
+        return {
+            name: array if array.flags.aligned else array.copy()
+            for name, array in batch[0].inputs.items()
+        }
     inputs: dict[str, Array] = {}
     free = batch[0].signature.free
     for name in batch[0].inputs:

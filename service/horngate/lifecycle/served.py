@@ -41,6 +41,20 @@ def find_signature(signatures: Mapping[str, Signature], name: str, whose: str) -
     return found
 
 
+class Handle:
+    """A signature of a live version, found once: what is submitted runs there.
+
+    It may be held weakly, by whoever must not keep a version in memory.
+    """
+
+    __slots__ = ("__weakref__", "signature", "subject", "version")
+
+    def __init__(self, version: ServedVersion, signature: Signature, subject: Subject) -> None:
+        self.version = version
+        self.signature = signature
+        self.subject = subject
+
+
 class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
 
@@ -86,6 +100,10 @@ class ServedVersion:
         self.subjects = {name: Subject(model, number, name) for name in servable.signatures}
         self._servable = servable
         self._executor = executor
+        self._handles = {
+            name: Handle(self, signature, self.subjects[name])
+            for name, signature in servable.signatures.items()
+        }
 
     @property
     def engine(self) -> str:
@@ -121,6 +139,14 @@ class ServedVersion:
         return find_signature(
             self._servable.signatures, name, f"{self.model!r} version {self.number}"
         )
+
+    def handle(self, name: str) -> Handle:
+        """What requests of the signature ``name`` are submitted by, always the same.
+
+        Raises:
+            SignatureNotFound: as ``signature``.
+        """
+        return self._handles.get(name) or self._handles[self.signature(name).name]
 
     def retire(self, on_drained: Callable[[], None]) -> None:
         """Take no more requests; ``on_drained`` is called once the accepted ones are done."""

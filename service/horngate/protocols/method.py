@@ -71,6 +71,21 @@ class UnaryMethod(_Method):
     handler: Callable[[Any, Call], Message | Answer[Message]]
     predicts: bool = False
     """Whether it runs a model: its figures are then bound to a version as that loads."""
+    prepared: Preparing | None = None
+
+
+class Preparing(Protocol):
+    """Answers what it has learned the meaning of, without parsing it."""
+
+    def answer(self, data: bytes, call: Call) -> Answer[bytes] | None:
+        """As the handler would; None where it has not.
+
+        Raises:
+            RequestError: as the handler.
+        """
+
+    def learn(self, data: bytes, message: Any, call: Call) -> None:
+        """Told of what the handler has answered in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

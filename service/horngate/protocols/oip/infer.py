@@ -15,6 +15,7 @@ from horngate.answer import Answer
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
 from horngate.inference import Call, Inference
 from horngate.protocols.elements import Expand, check_tensors
+from horngate.protocols.layout import DATA, ID, Form
 from horngate.protocols.oip.classification import classification_bytes, classified
 from horngate.protocols.oip.parameters import number, text
 from horngate.protocols.oip.regions import Regions
@@ -61,6 +62,30 @@ def infer(
     if wanted:
         return answer.then(partial(encode_response, request.id, wanted, hold=call.hold))
     return answer.then(partial(encode_response, request.id, wanted))
+
+
+class InferCodec:
+    """ModelInfer to whoever prepares requests."""
+
+    form: Final[Form] = {3: ID, 5: {5: {6: DATA, 7: DATA}}, 7: DATA}
+    reply_form: Final[Form] = {3: ID, 6: DATA}
+
+    def read(self, message: ModelInferRequest) -> tuple[Request, tuple[Wanted, ...]] | None:
+        """What a message asks for that has no parameters anywhere."""
+        if message.parameters:
+            return None
+        if any(each.parameters for each in message.inputs):
+            return None
+        if any(each.parameters for each in message.outputs):
+            return None
+        request, wanted, _ = decode_request(message)
+        return request, wanted
+
+    def write(
+        self, identity: str, extra: tuple[Wanted, ...], response: Response
+    ) -> ModelInferResponse:
+        """The answer."""
+        return encode_response(identity, extra, response)
 
 
 def decode_request(

@@ -13,7 +13,7 @@ from horngate.inference import Call, Inference
 from horngate.protocols.figures import Figures
 from horngate.protocols.method import DuplexMethod, Method, UnaryMethod
 from horngate.protocols.oip.errors import status
-from horngate.protocols.oip.infer import infer
+from horngate.protocols.oip.infer import InferCodec, infer
 from horngate.protocols.oip.metadata import model_config, model_metadata
 from horngate.protocols.oip.regions import Regions
 from horngate.protocols.oip.repository import (
@@ -39,6 +39,7 @@ from horngate.protocols.oip.shared_memory import (
 from horngate.protocols.oip.statistics import model_statistics
 from horngate.protocols.oip.stream import stream_failed, stream_infer
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
+from horngate.protocols.prepared import Prepared
 
 PROTOCOL: Final = "oip"
 SERVICE: Final = "inference.GRPCInferenceService"
@@ -93,6 +94,7 @@ def methods(
             pb.ModelInferResponse,
             partial(infer, inference, regions),
             predicts=True,
+            prepared=Prepared(inference, InferCodec()),
         ),
         DuplexMethod(
             protocol=PROTOCOL,
@@ -199,6 +201,7 @@ def _method(
     handler: _Handler,
     *,
     predicts: bool = False,
+    prepared: Prepared | None = None,
     is_open: bool = False,
 ) -> UnaryMethod:
     return UnaryMethod(
@@ -210,5 +213,6 @@ def _method(
         status=status,
         handler=handler,
         predicts=predicts,
+        prepared=prepared,
         open=is_open,
     )

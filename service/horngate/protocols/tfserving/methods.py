@@ -36,11 +36,12 @@ from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
     RegressionRequest,
     RegressionResponse,
 )
+from horngate.protocols.prepared import Prepared
 from horngate.protocols.tfserving.classify import classify
 from horngate.protocols.tfserving.errors import status, status_of_statuses
 from horngate.protocols.tfserving.metadata import get_model_metadata
 from horngate.protocols.tfserving.multi_inference import multi_inference
-from horngate.protocols.tfserving.predict import predict
+from horngate.protocols.tfserving.predict import PredictCodec, predict
 from horngate.protocols.tfserving.regress import regress
 from horngate.protocols.tfserving.reload import reload_config
 from horngate.protocols.tfserving.status import get_model_status
@@ -51,7 +52,7 @@ MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
 
 
 def methods(inference: Inference, roots: Roots | None = None) -> list[Method]:
-    """The methods, bound to ``inference``; a reload may name folders below ``roots`` and no others."""
+    """The methods, bound to ``inference``; a reload may name folders below ``roots`` alone."""
     return [
         *(
             UnaryMethod(
@@ -79,6 +80,7 @@ def methods(inference: Inference, roots: Roots | None = None) -> list[Method]:
             status=status,
             handler=partial(predict, inference),
             predicts=True,
+            prepared=Prepared(inference, PredictCodec()),
         ),
         UnaryMethod(
             protocol=PROTOCOL,

@@ -51,7 +51,7 @@ _FIELD: Final = "signature_def"
 
 
 def routes(inference: Inference, methods: Sequence[Method]) -> list[HttpMethod]:
-    """Every route, bound to ``inference``; what is not ``predict`` goes through gRPC's ``methods``."""
+    """Every route, bound to ``inference``; what is not ``predict`` goes by gRPC's ``methods``."""
     unary = {method.name: method for method in methods if isinstance(method, UnaryMethod)}
     made: list[HttpMethod] = []
     for place in _PLACES:
