@@ -28,15 +28,14 @@ QUICK_SECONDS: Final = 0.005
 """A run that takes longer is not for the thread that also has to receive calls."""
 
 _FORGETTING: Final = 0.9
-"""How much of the longest run is remembered from run to run, so that a large request now and then
-keeps a model away from the receiving thread, and a slow moment does not do so for ever."""
+"""How much is remembered from run to run of one that held up a receiving thread."""
 
 
 class Executor(Protocol):
     """Calls ``turn`` whenever there may be something to do."""
 
-    def start(self, turn: TurnFunction) -> None:
-        """Begin. Called once."""
+    def start(self, turn: TurnFunction, takes: Callable[[], float]) -> None:
+        """Begin, called once; ``takes`` says how many seconds a run of the model usually takes."""
 
     def wake(self, burst: Burst | None = None) -> None:
         """Work was queued; called from any thread, after the queue's lock was given back.
@@ -65,7 +64,7 @@ class ThreadExecutor:
             for index in range(instances)
         ]
 
-    def start(self, turn: TurnFunction) -> None:
+    def start(self, turn: TurnFunction, takes: Callable[[], float]) -> None:  # noqa: ARG002 - it takes runs of any length
         self._turn = turn
         for thread in self._threads:
             thread.start()
@@ -179,27 +178,39 @@ class Burst:
 
 
 class BurstExecutor:
-    """Runs batches in the burst that brought them while they are quick, else on ``threads``."""
+    """Runs batches in the burst that brought them while they are quick, else on ``threads``.
 
-    def __init__(self, threads: ThreadExecutor, clock: Clock) -> None:
+    While a burst runs them, it runs all: another instance on another thread would take Python's
+    lock from the thread that receives, at a higher price than a quick run.
+    """
+
+    def __init__(self, threads: ThreadExecutor) -> None:
         self._threads = threads
-        self._clock = clock
-        self._longest = 0.0
+        self._held_up = 0.0
+        self._burst_thread = 0
 
-    def start(self, turn: TurnFunction) -> None:
+    def start(self, turn: TurnFunction, takes: Callable[[], float]) -> None:
         self._turn = turn
-        self._threads.start(self._timed)
+        self._takes = takes
+        self._threads.start(turn, takes)
 
     def wake(self, burst: Burst | None = None) -> None:
-        if burst is None or self._longest > QUICK_SECONDS or not burst.add(self):
+        if burst is not None and burst.add(self):
+            return
+        if threading.get_ident() != self._burst_thread:  # which looks again by itself
             self._threads.wake()
 
     def run(self) -> bool:
         """Run a batch here if they are quick; whether there may be another."""
-        if self._longest > QUICK_SECONDS:
+        if not self._quick():
+            self._held_up *= _FORGETTING
             self._threads.wake()
             return False
-        wait = self._timed()
+        self._burst_thread = threading.get_ident()
+        try:
+            wait = self._turn()
+        finally:
+            self._burst_thread = 0
         if wait == 0.0:
             return True
         if wait is not None:
@@ -212,14 +223,10 @@ class BurstExecutor:
 
     def too_long(self, seconds: float) -> None:
         """A run has taken ``seconds`` already: the next ones are for the threads."""
-        self._longest = max(self._longest, seconds)
+        self._held_up = seconds
 
     def stop(self) -> None:
         self._threads.stop()
 
-    def _timed(self) -> float | None:
-        started = self._clock()
-        wait = self._turn()
-        if wait == 0.0:
-            self._longest = max(self._clock() - started, self._longest * _FORGETTING)
-        return wait
+    def _quick(self) -> bool:
+        return self._held_up <= QUICK_SECONDS and self._takes() <= QUICK_SECONDS

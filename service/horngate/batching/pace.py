@@ -25,6 +25,10 @@ class Pace:
         self._seconds = before + (seconds - before) * WEIGHT if before else seconds
         self._at = now
 
+    def usual(self) -> float:
+        """Seconds that runs took lately; 0 where nothing has run yet."""
+        return self._seconds
+
     def expected(self, now: float) -> float:
         """Seconds that the next run will probably take; 0 where nothing has run yet."""
         quiet = now - self._at

@@ -77,7 +77,7 @@ class Scheduler:
         self._closed = False
         self._aborted = False
         self._on_drained: Callable[[], None] | None = None
-        executor.start(self._turn)
+        executor.start(self._turn, self._pace.usual)
 
     @property
     def waiting(self) -> Waiting:

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from horngate.answer import Answer
 from horngate.batching.scheduler import SchedulerClosed
 from horngate.batching.work import Work
+from horngate.errors import RequestError
 from horngate.inference import Call, Inference, admitted, respond, submit
 from horngate.lifecycle.served import Handle
 from horngate.protocols.layout import DATA, ID, Form, Hole, Layout, Unclear, holes
@@ -138,7 +139,7 @@ class Prepared:
         for name, shape, dtype, at in kind.tensors:
             inputs[name] = np.ndarray(shape, dtype, data, at)
         try:
-            work = submit(handle, inputs, kind.rows, 0, call)
+            work = submit(handle, inputs, kind.rows, request.priority, call)
         except SchedulerClosed:
             return None
         return _PreparedAnswer(self, kind, handle, data, work)
@@ -194,13 +195,17 @@ class Prepared:
             return None
         identity, tensors = found
         changing = sorted([*identity, *tensors.values()], key=lambda hole: hole.begin)
-        handle = self._inference.open(request.model, request.version, request.signature, call)
+        try:
+            handle = self._inference.open(request.model, request.version, request.signature, call)
+            rows = admitted(handle, request)
+        except RequestError:  # the handler found another signature, or what is live has changed
+            return None
         return _Kind(
             Layout(data, changing),
             request=request._replace(inputs={}),
             extra=extra,
             handle=handle,
-            rows=admitted(handle, request),
+            rows=rows,
             tensors=tuple(_tensor(name, arrays[name], hole) for name, hole in tensors.items()),
             identity=identity[0] if identity else None,
         )

@@ -99,7 +99,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         source,
         load=Loader(
             [onnx(), tensorflow(trust_operations=settings.trust_model_ops)],
-            lambda batching, name: BurstExecutor(ThreadExecutor(batching.at_once, name), clock),
+            lambda batching, name: BurstExecutor(ThreadExecutor(batching.at_once, name)),
             clock,
             events,
             instances=min(len(os.sched_getaffinity(0)), MOST_INSTANCES),

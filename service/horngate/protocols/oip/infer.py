@@ -71,8 +71,8 @@ class InferCodec:
     reply_form: Final[Form] = {3: ID, 6: DATA}
 
     def read(self, message: ModelInferRequest) -> tuple[Request, tuple[Wanted, ...]] | None:
-        """What a message asks for that has no parameters anywhere."""
-        if message.parameters:
+        """What a message asks for that names no time, and whose tensors are in it as they are."""
+        if _TIMEOUT in message.parameters:
             return None
         if any(each.parameters for each in message.inputs):
             return None
