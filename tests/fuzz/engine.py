@@ -97,7 +97,7 @@ MODELS: dict[str, list[Signature]] = {
 class _Servable:
     """Answers with the first element of each row, so that answers stay small."""
 
-    inference = "double"
+    engine = "double"
 
     def __init__(self, signatures: list[Signature]) -> None:
         self.signatures: Mapping[str, Signature] = {each.name: each for each in signatures}
@@ -111,7 +111,8 @@ class _Servable:
 
 
 def _first(spec: TensorSpec, inputs: Arrays) -> Array:
-    alike = [array for array in inputs.values() if array.dtype == spec.dtype.numpy]
+    named = [inputs[name] for name in sorted(inputs)]  # whatever order they came in
+    alike = [array for array in named if array.dtype == spec.dtype.numpy]
     rows = len(next(iter(inputs.values())))
     shape = tuple(rows if size is None else size for size in spec.shape)
     answer = np.full(shape, b"" if spec.dtype is DType.STRING else 0, spec.dtype.numpy)
@@ -129,7 +130,7 @@ def _first(spec: TensorSpec, inputs: Arrays) -> Array:
 class _InlineExecutor(ManualExecutor):
     """Runs what is queued on the thread that queues it."""
 
-    def wake(self) -> None:
+    def wake(self, burst: object = None) -> None:
         self.run_all()
 
 

@@ -40,10 +40,10 @@ class ManualExecutor:
         self.wakes = 0
         self.turn: TurnFunction = lambda: None
 
-    def start(self, turn: TurnFunction) -> None:
+    def start(self, turn: TurnFunction, takes: object = None) -> None:
         self.turn = turn
 
-    def wake(self) -> None:
+    def wake(self, burst: object = None) -> None:
         self.wakes += 1
 
     def stop(self) -> None:
