@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,11 +67,15 @@ NEVER: Final = 1e8
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A server's parts, wired; ``lifecycle`` starts and stops them."""
+    """A server's parts, wired; ``lifecycle`` starts and stops them.
+
+    ``versions`` tells how many are in memory.
+    """
 
     keeper: Keeper
     watchdog: Watchdog
     inference: Inference
+    versions: Callable[[], int]
     models: Path
     grpc: GrpcFront
     http: HttpFront
@@ -162,6 +166,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         keeper,
         Watchdog(repository, settings.stuck_seconds),
         inference,
+        lambda: len(events.versions()),
         source.path,
         grpc,
         http,

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from horngate.config.server import ServerSettings
 from horngate.fronts.options import is_loopback
 from horngate.server.assembly import Assembly, assemble
+from horngate.server.garbage import Garbage
 from horngate.telemetry import logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -56,6 +57,7 @@ def serve(
     )
     warn_of_plain_text(settings)
     warn_of_open_control(settings)
+    parts.inference.on_change(Garbage(parts.versions).look)
     parts.keeper.start()
     parts.watchdog.start()
     on_started(grpc_port, parts.http.port)
