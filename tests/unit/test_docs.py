@@ -16,6 +16,7 @@ from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.config.server import ServerSettings
 from horngate.lifecycle.policy import VersionOptions
 from horngate.telemetry.metrics import Metrics
+from tests import rooms
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = sorted(
@@ -29,6 +30,8 @@ PAGES: Final = sorted(
 LINK: Final = re.compile(r"\]\(([^()\s]+)\)")
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 METRIC: Final = re.compile(r"\bhorngate_[a-z_]+\b")
+TESTS: Final = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+FUNCTION: Final = re.compile(r"^def (test_\w+)", re.MULTILINE)
 SERIES: Final = ("_total", "_bucket", "_sum", "_count", "_created")
 
 
@@ -133,3 +136,27 @@ def test_the_python_in_the_readme_compiles() -> None:
     assert len(blocks) >= 3
     for code in blocks:
         ast.parse(code)
+
+
+def test_every_room_is_on_the_page_with_what_it_imports() -> None:
+    page = rooms.PAGE.read_text("utf-8")
+    assert rooms.written(page, rooms.as_table(rooms.rooms())) == page, "make rooms ARGS=--write"
+
+
+def test_every_room_has_its_place_among_the_layers() -> None:
+    there = {
+        path.stem
+        for path in rooms.PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert set(rooms.names()) == there - {"__init__", "__main__"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    if page.parent.name == "adr":
+        return  # a record stays as it was written
+    known = {each.stem for each in TESTS}.union(
+        *(FUNCTION.findall(each.read_text("utf-8")) for each in TESTS)
+    )
+    assert not set(re.findall(r"\btest_\w+", page.read_text("utf-8"))) - known

@@ -50,7 +50,7 @@ class Executor(Protocol):
 class ThreadExecutor:
     """Runs batches on threads of its own, one for each instance of the model.
 
-    The transport's thread keeps answering health checks and cancellations meanwhile, and while
+    The front's thread keeps answering health checks and cancellations meanwhile, and while
     one batch runs the next is decoded; the price is one hand-over to this thread and one back
     for each batch, not for each request.
     """

@@ -40,8 +40,8 @@ class BatchingOptions:
         trust_rows: whether rows may share a run without anybody having established that the model
             answers each row as if it were alone. Where that is wrong, callers get answers that
             depend on each other's rows, or are each other's.
-        instances: batches that may run at the same time; left out, what suits the transport: one
-            on grpcio, and on the native front one for each core that a run leaves free.
+        instances: batches that may run at the same time; left out, the cores, at most 8,
+            over the threads that a run takes.
     """
 
     enabled: bool = True

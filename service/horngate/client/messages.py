@@ -1,6 +1,6 @@
 """Requests written and replies read: TensorFlow Serving's protocol from the caller's side.
 
-Knows no transport and no retry. The wire's maps have no order, so names are sorted.
+Knows no channel and no retry. The wire's maps have no order, so names are sorted.
 """
 
 from __future__ import annotations

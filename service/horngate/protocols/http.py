@@ -46,7 +46,7 @@ class Sized(Protocol):
 class HttpRequest(NamedTuple):
     """One request: what the route's places held, headers by lower-case name, and the whole body.
 
-    ``most_bytes``: of the reply, which the transport holds it to.
+    ``most_bytes``: of the reply, which the front holds it to.
     """
 
     places: Mapping[str, str]

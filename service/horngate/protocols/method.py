@@ -1,6 +1,6 @@
 """A protocol as a table: method path, message types, handler.
 
-Handlers are plain functions from message to message, so that any transport can serve them. One
+Handlers are plain functions from message to message, so that any front can serve them. One
 that has to wait for the engine returns an ``Answer`` of the message in place of the message.
 """
 
@@ -92,7 +92,7 @@ class Preparing(Protocol):
 class StreamMethod(_Method):
     """One message in, any number out.
 
-    The handler gets ``send``, callable from any thread, and returns what the transport calls,
+    The handler gets ``send``, callable from any thread, and returns what the front calls,
     once, when the stream ends.
     """
 
@@ -163,7 +163,7 @@ class Served(Observed, Protocol):
 
 
 class CallObserver(Protocol):
-    """Told of every call by the transport that carries it. Must not raise or block."""
+    """Told of every call by the front that carries it. Must not raise or block."""
 
     def started(self, method: Observed, call: Call) -> None:
         """A call arrived."""

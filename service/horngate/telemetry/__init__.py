@@ -1,1 +1,1 @@
-"""The whole metric catalogue, and logs."""
+"""The whole metric catalogue, the peers' names for it, and logs."""

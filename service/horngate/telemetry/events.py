@@ -194,7 +194,7 @@ class FaultLog:
     """
 
     def __init__(self) -> None:
-        self._log = logger("transport")
+        self._log = logger("calls")
         self._seldom = Seldom()
 
     def __call__(self, method: Observed, error: Exception) -> None:
