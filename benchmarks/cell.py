@@ -27,6 +27,8 @@ class Cell:
         cpu_us: the server's CPU microseconds a request.
         cores: the server's CPU seconds a second.
         batch_rows: the mean number of rows in a run of the model, None where none is counted.
+        run_us: the model's runs by the server's own clock, microseconds a request, None where it
+            has none.
         counted_per_second: requests a second by the server's own counter, None where it has none.
         others_cores: CPU seconds a second of whatever is neither server nor client: how disturbed
             the measurement was.
@@ -44,6 +46,7 @@ class Cell:
     cpu_us: float
     cores: float
     batch_rows: float | None
+    run_us: float | None
     counted_per_second: float | None
     others_cores: float
     peak_mib: float
@@ -130,7 +133,7 @@ def cell(
     cores = (after.usage.cpu_seconds - before.usage.cpu_seconds) / seconds
     client = (after.client_cpu - before.client_cpu) / seconds
     machine = (after.machine_cpu - before.machine_cpu) / seconds
-    counted = batch_rows = None
+    counted = batch_rows = run_us = None
     errors = 0.0
     if before.counts is not None and after.counts is not None:
         counted_seconds = after.counted_at - before.counted_at
@@ -138,6 +141,8 @@ def cell(
         errors = after.counts.errors - before.counts.errors
         if batches := after.counts.batches - before.counts.batches:
             batch_rows = (after.counts.rows - before.counts.rows) / batches
+            seconds_running = after.counts.run_seconds - before.counts.run_seconds
+            run_us = seconds_running / counted_seconds / counted * 1e6 if counted else None
     return Cell(
         round=number,
         subject=subject,
@@ -149,6 +154,7 @@ def cell(
         cpu_us=cores / (counted or rate) * 1e6,
         cores=cores,
         batch_rows=batch_rows,
+        run_us=run_us,
         counted_per_second=counted,
         others_cores=max(0.0, machine - cores - client),
         peak_mib=after.usage.peak_mib,
