@@ -91,7 +91,9 @@ def command(
     perf_analyzer sends no JSON of one row quickly, so that ``http_load`` does.
     """
     if load.kind in JSON:
-        path = f"/v1/models/{model}:predict" if load.kind == "v1-json" else f"/v2/models/{model}/infer"
+        path = (
+            f"/v1/models/{model}:predict" if load.kind == "v1-json" else f"/v2/models/{model}/infer"
+        )
         line = [sys.executable, "-m", "benchmarks.http_load", address, path, str(body)]
         line += ["--in-flight", str(load.in_flight), "--seconds", f"{window:g}"]
         return [*line, "--windows", str(WINDOWS), "--warm-up", str(warm_up(load))]
@@ -126,7 +128,7 @@ def lent(program: str, file: Path) -> Iterator[str]:
 
     The tool beside the repository runs perf_analyzer in a tree of its own and sees no other files.
     """
-    if Path(program) != BESIDE:
+    if Path(program).name != BESIDE.name:
         yield str(file)
         return
     inside = f"/tmp/{file.parent.name}-{file.name}"  # noqa: S108 - the tree's own, named by a fresh folder

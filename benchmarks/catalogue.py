@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from benchmarks.load import FLOATS, LARGE, LOADS, MANY, REST, SLOW, SMALL, Load
+from benchmarks.load import LARGE, LOADS, MANY, SLOW, SMALL, Load
 
 TITLES: Final = {
     "horngate": "Horngate",
@@ -22,7 +22,7 @@ TITLES: Final = {
 }
 TAKES: Final[dict[str, Sequence[Load]]] = {
     "horngate": LOADS,
-    "horngate-tls": (*SMALL, *LARGE, *FLOATS, *SLOW),
+    "horngate-tls": (*SMALL, *LARGE, *SLOW),
     "horngate-64": (MANY,),
     "horngate-tensorflow": (MANY,),
     "kserve": (*SMALL, *LARGE, *SLOW),
@@ -32,7 +32,7 @@ TAKES: Final[dict[str, Sequence[Load]]] = {
     "core-echo": SMALL,
     "limit": SMALL,
 }
-"""The sketches know requests of one row only."""
+"""The sketches know requests of one row only; perf_analyzer has no TLS for TensorFlow Serving."""
 ENGINE: Final = "engine"
 """Chooses the engine without a network."""
 START: Final = "start"

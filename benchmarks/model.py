@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,11 +52,11 @@ def newest(models: Path, name: str) -> Published:
 
 
 def repository(target: Path, models: Mapping[str, Published], engine: str) -> Path:
-    """Write a repository into ``target`` that holds ``models`` by name, told to run on ``engine``."""
+    """Write a repository into ``target`` of ``models`` by name, told to run on ``engine``."""
     for name, model in models.items():
         folder = target / name
         folder.mkdir(parents=True)
-        (folder / model.folder.name).symlink_to(model.folder, target_is_directory=True)
+        shutil.copytree(model.folder, folder / model.folder.name)
         settings = model.folder.parent / SETTINGS_FILE
         tables = tomllib.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
         (folder / SETTINGS_FILE).write_text(settings_for(tables, engine), encoding="utf-8")

@@ -11,25 +11,39 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import Message
 
+from benchmarks.model import inputs
+from horngate.protocols.oip.tensor import encode
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelConfigRequest,
+    ModelInferRequest,
     ModelMetadataRequest,
     ModelReadyRequest,
     ServerLiveRequest,
     ServerMetadataRequest,
+    ServerMetadataResponse,
     ServerReadyRequest,
 )
+from horngate.tensors import Signature
 
 OIP: Final = "/inference.GRPCInferenceService/"
+INFER: Final = f"{OIP}ModelInfer"
+METADATA: Final = f"{OIP}ServerMetadata"
 
 Recording = dict[str, bytes]
 """Replies, as bytes, by the method's path."""
 
 
-def record(address: str, model: str) -> Recording:
-    """Ask the server at ``address`` what perf_analyzer asks about ``model``."""
+def record(address: str, model: str, signature: Signature) -> Recording:
+    """Ask the server at ``address`` what perf_analyzer asks about ``model``, and one prediction.
+
+    The extensions of the protocol are left out: who answers with this has none.
+    """
     with grpc.insecure_channel(address) as channel:
-        return {path: _call(channel, path, request) for path, request in _questions(model).items()}
+        made = {path: _call(channel, path, request) for path, request in _questions(model).items()}
+        made[INFER] = _call(channel, INFER, _prediction(model, signature))
+    metadata = ServerMetadataResponse.FromString(made[METADATA])
+    del metadata.extensions[:]
+    return made | {METADATA: metadata.SerializeToString()}
 
 
 def configurations(address: str, models: Iterable[str]) -> Recording:
@@ -57,11 +71,18 @@ def _questions(model: str) -> dict[str, Message]:
     return {
         f"{OIP}ServerLive": ServerLiveRequest(),
         f"{OIP}ServerReady": ServerReadyRequest(),
-        f"{OIP}ServerMetadata": ServerMetadataRequest(),
+        METADATA: ServerMetadataRequest(),
         f"{OIP}ModelReady": ModelReadyRequest(name=model),
         f"{OIP}ModelMetadata": ModelMetadataRequest(name=model),
         f"{OIP}ModelConfig": ModelConfigRequest(name=model),
     }
+
+
+def _prediction(model: str, signature: Signature) -> ModelInferRequest:
+    request = ModelInferRequest(model_name=model)
+    for name, array in inputs(signature, 1).items():
+        request.raw_input_contents.append(encode(array, request.inputs.add(name=name)))
+    return request
 
 
 def _call(channel: grpc.Channel, path: str, request: Message) -> bytes:

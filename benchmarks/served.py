@@ -22,12 +22,8 @@ from benchmarks.subject import Counts, NotHere, Process
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelConfigRequest, ModelConfigResponse
 
 LOAD_SECONDS: Final = 180.0
-PREDICTIONS: Final = (
-    'method="ModelInfer"',
-    'method="Predict"',
-    'method="REST infer"',
-    'method="REST predict"',
-)
+PREDICTIONS: Final = ('method="ModelInfer"', 'method="Predict"')
+"""Those over HTTP have the same names."""
 
 
 class Horngate(Process):

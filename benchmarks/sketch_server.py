@@ -3,9 +3,10 @@
     python -m benchmarks.sketch_server echo|limit FOLDER RECORDING [MODEL.onnx]
 
 FOLDER holds ``core_front.py`` and ``limit.py``, which know the one method ModelInfer. Here the
-methods that perf_analyzer asks before the load answer with what was recorded, and for ``limit``,
-which tells kinds of messages by their fixed bytes, the caller's id is taken out of each request and
-put behind its reply. The sketches are as they lie there. It prints a line of JSON with its port.
+methods that perf_analyzer asks before the load answer with what was recorded. The caller's id is
+taken out of each request, because ``limit`` tells kinds of messages by their fixed bytes, and put
+behind its reply. ``echo`` answers predictions with one that was recorded. The sketches are as they
+lie there. It prints a line of JSON with its port.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.recording import OIP, Recording, read
+from benchmarks.recording import INFER, Recording, read
 
-INFER: Final = f"{OIP}ModelInfer".encode()
 BEFORE_ID: Final = (0x0A, 0x12)
 """The tags of a request's name and version, each of fewer than 128 bytes."""
 ID: Final = 0x1A
@@ -40,11 +39,9 @@ def split(message: bytes) -> tuple[bytes, bytes]:
     return message[:at] + message[end:], message[at:end]
 
 
-def front(base: Any, recording: Recording, *, with_ids: bool) -> type:
-    """The sketch's front, on an open port, answering what was recorded."""
-    recorded = {path.encode(): reply for path, reply in recording.items()}
-    untouched: Callable[[bytes], tuple[bytes, bytes]] = lambda message: (message, b"")  # noqa: E731 - one of a kind
-    take = split if with_ids else untouched
+def front(base: Any, recording: Recording) -> type:
+    """The sketch's front, on an open port, answering what was recorded but for predictions."""
+    recorded = {path.encode(): reply for path, reply in recording.items() if path != INFER}
 
     class Front(base):  # type: ignore[misc]  # the sketch is not typed
         def __init__(self, methods: set[bytes]) -> None:
@@ -56,17 +53,17 @@ def front(base: Any, recording: Recording, *, with_ids: bool) -> type:
             print(json.dumps({"port": port}), flush=True)
             return port
 
-        def burst(self, most: int, wait: bool = True) -> list[tuple[Any, bytes | None]]:  # noqa: FBT001, FBT002 - the sketch's own
+        def burst(self, most: int, wait: bool = True) -> list[tuple[Any, bytes | None]]:
             came: list[tuple[Any, bytes | None]] = []
             for call, message in super().burst(most, wait):
                 if message is None:
                     self._ids.pop(call.number, None)
+                    came.append((call, None))
                 elif call.method in recorded:
                     super().reply(call, recorded[call.method])
-                    continue
                 else:
-                    message, self._ids[call.number] = take(message)  # noqa: PLW2901 - less its id
-                came.append((call, message))
+                    without, self._ids[call.number] = split(message)
+                    came.append((call, without))
             return came
 
         def reply(self, call: Any, message: bytes) -> None:
@@ -75,14 +72,14 @@ def front(base: Any, recording: Recording, *, with_ids: bool) -> type:
     return Front
 
 
-def echo(made: type) -> None:
-    """What the sketch does when it is run: it gives every message back."""
-    serving: Any = made({INFER})
+def echo(made: type, reply: bytes) -> None:
+    """Answer every prediction with the same bytes, as the echo in C++ does."""
+    serving: Any = made({INFER.encode()})
     serving.start(b"")
     while True:
         for call, message in serving.burst(256):
             if message is not None:
-                serving.reply(call, message)
+                serving.reply(call, reply)
 
 
 def main() -> None:
@@ -95,12 +92,12 @@ def main() -> None:
     options = parser.parse_args()
     sys.path.insert(0, str(options.folder))
     core: Any = importlib.import_module("core_front")
-    limited = options.sketch == "limit"
-    core.CoreFront = front(core.CoreFront, read(options.recording), with_ids=limited)
-    if limited:
+    recording = read(options.recording)
+    core.CoreFront = front(core.CoreFront, recording)
+    if options.sketch == "limit":
         importlib.import_module("limit").main("0", options.model)
     else:
-        echo(core.CoreFront)
+        echo(core.CoreFront, recording[INFER])
 
 
 if __name__ == "__main__":

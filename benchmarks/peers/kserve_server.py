@@ -23,7 +23,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when it is imported
 import kserve
 import numpy as np
 import onnxruntime  # noqa: TID251 - Horngate is not in this environment
-from grpc import aio, unary_unary_rpc_method_handler
+from grpc import GenericRpcHandler, aio, unary_unary_rpc_method_handler
 
 MODEL_CONFIG = "/inference.GRPCInferenceService/ModelConfig"
 
@@ -64,15 +64,15 @@ def _described(value: Any) -> dict[str, Any]:
     return {"name": value.name, "datatype": "FP32", "shape": shape}
 
 
-class Configured:
+class Configured(GenericRpcHandler):
     """Answers ModelConfig with what was recorded."""
 
     def __init__(self, replies: dict[str, bytes]) -> None:
         self._replies = replies
 
-    def service(self, details: Any) -> Any:
+    def service(self, handler_call_details: Any) -> Any:
         """The handler, for a grpcio server."""
-        if details.method != MODEL_CONFIG:
+        if handler_call_details.method != MODEL_CONFIG:
             return None
         return unary_unary_rpc_method_handler(self._answer)
 

@@ -19,9 +19,17 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when it is imported
 
 import numpy as np
 import onnxruntime  # noqa: TID251 - Horngate is not in this environment
-from pytriton.decorators import batch
-from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
-from pytriton.triton import Triton, TritonConfig, TritonSecurityConfig
+from pytriton.decorators import batch  # type: ignore[import-not-found]  # only in its own environment
+from pytriton.model_config import (  # type: ignore[import-not-found]  # the same
+    DynamicBatcher,
+    ModelConfig,
+    Tensor,
+)
+from pytriton.triton import (  # type: ignore[import-not-found]  # the same
+    Triton,
+    TritonConfig,
+    TritonSecurityConfig,
+)
 
 MOST_ROWS = 64
 

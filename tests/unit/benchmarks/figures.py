@@ -15,6 +15,7 @@ def cell(subject: str, load: Load, number: int = 1, **figures: float) -> Cell:
         "cpu_us",
         "cores",
         "batch_rows",
+        "run_us",
         "counted_per_second",
         "others_cores",
         "peak_mib",

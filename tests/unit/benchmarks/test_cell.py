@@ -14,7 +14,7 @@ REPORT = Report((500.0, 900.0, 1100.0), 2500, 2000.0, 9000.0)
 def measured(before: Counts | None, after: Counts | None) -> Cell:
     """One CPU second in two seconds; counters read a tenth of a second apart from it."""
     return cell(
-        "native-onnx",
+        "horngate",
         Load("triton", 64, 4),
         2,
         REPORT,
@@ -24,12 +24,13 @@ def measured(before: Counts | None, after: Counts | None) -> Cell:
 
 
 def test_cpu_a_request_is_one_rate_over_the_other() -> None:
-    found = measured(Counts(100, 1, 10, 640), Counts(2300, 3, 30, 3200))
+    found = measured(Counts(100, 1, 10, 640, 2.0), Counts(2300, 3, 30, 3200, 2.88))
     assert found.counted_per_second == pytest.approx(1000)
     assert found.cores == pytest.approx(0.5)
     assert found.cpu_us == pytest.approx(500)
     assert found.batch_rows == pytest.approx(128)
     assert found.errors == 2
+    assert found.run_us == pytest.approx(400)
 
 
 def test_the_first_window_is_warm_up() -> None:
@@ -42,6 +43,7 @@ def test_a_server_without_a_counter_is_counted_by_the_client() -> None:
     found = measured(None, None)
     assert found.counted_per_second is None
     assert found.batch_rows is None
+    assert found.run_us is None
     assert found.cpu_us == pytest.approx(500)
 
 
