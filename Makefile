@@ -59,8 +59,8 @@ fuzz: install ## fuzz the decoders, from the corpus in tests/fuzz/corpus
 test-deploy: install ## build the images, run docker-compose.yml and test it from outside
 	@$(BIN)/python -m pytest -m deploy tests/deploy
 
-# Twenty-five minutes on two cores; ARGS="--quick" tries everything in three.
-bench: models ## measure Horngate beside bare gRPC and C++; docs/benchmarks.md says how
+# Under twenty minutes on two cores; ARGS="--quick" tries everything in five.
+bench: models ## measure Horngate beside other servers; docs/benchmarks.md says how
 	@$(BIN)/python -m benchmarks --models $(MODELS) $(ARGS)
 
 soak: install ## a minute of load, swaps and mischief at once; ARGS="--seconds 600 --record" for longer
