@@ -82,11 +82,11 @@ class HttpMethod:
     predicts: bool = False
     open: bool = False
     """Whether callers need no token."""
+    path: str = field(init=False)
+    """What its calls are counted under; several routes may share one."""
 
-    @property
-    def path(self) -> str:
-        """What its calls are counted under; several routes may share one."""
-        return f"/{self.protocol}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"/{self.protocol}/{self.name}")
 
 
 def check_reply(arrays: Iterable[Sized], most_bytes: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -53,11 +53,11 @@ class _Method:
     status: Callable[[HorngateError], Status]
     open: bool = False
     """Whether callers need no token: what an orchestrator asks to know whether to go on."""
+    path: str = field(init=False)
+    """What HTTP/2 carries: ``/package.Service/Method``."""
 
-    @property
-    def path(self) -> str:
-        """The path that HTTP/2 carries: ``/package.Service/Method``."""
-        return f"/{self.service}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"/{self.service}/{self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
