@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from horngate.lifecycle.model import Loading, Model
+from horngate.lifecycle.model import Model
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.version import Loading
 from horngate.store.snapshot import ModelFolder, VersionFolder
 
 
@@ -29,16 +30,16 @@ def wanted(model: Model, settings: ModelSettings, folder: ModelFolder) -> Wanted
     A version that failed to load is wanted only while it is live from its earlier files.
     """
     usable = [
-        number for number in folder.versions if number not in model.failed or number in model.live
+        number for number in folder.versions if number in model.live or not model.failed(number)
     ]
     live = settings.versions.wanted(usable)
     missing = [
         number
         for number in sorted(live, reverse=True)
-        if number not in model.failed
+        if not model.failed(number)
         and not (
             _serves_under(model.live.get(number), settings, folder.versions[number].path)
-            and model.loaded.get(number) == folder.versions[number].fingerprint
+            and model.loaded(number) == folder.versions[number].fingerprint
         )
     ]
     return Wanted(live, missing)

@@ -311,7 +311,8 @@ class Keeper:
         self._followed.append(order)
         for name in sorted(order.names & seen.models.keys()):
             model = self._held(name, essential=False)
-            model.failed.clear()
+            for version, _ in model.failures():
+                version.failed = None
             self._reconciler.follow(model, seen.models[name], whole=True)
 
     def _held(self, name: str, *, essential: bool) -> Model:

@@ -17,15 +17,16 @@ from horngate.lifecycle.compatibility import check_succession
 from horngate.lifecycle.desired import asked_for, outdated, replaced, wanted
 from horngate.lifecycle.loader import Load
 from horngate.lifecycle.memory import RoomTaken
-from horngate.lifecycle.model import Failure, Loading, Model
+from horngate.lifecycle.model import Model
 from horngate.lifecycle.observer import RepositoryObserver
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.status import State, VersionStatus, why
 from horngate.lifecycle.tasks import Continue, GivenUp, Progress, Task, Tasks
+from horngate.lifecycle.version import Failure, Loading, Version
 from horngate.servable import Clock
-from horngate.store.snapshot import Fingerprint, ModelFolder
+from horngate.store.snapshot import Fingerprint, ModelFolder, VersionFolder
 
 MOST_BESIDE: Final = 2
 """Loads of one model beside each other, where one takes long; and how many may not have come back
@@ -82,14 +83,14 @@ class Reconciler:
             number
             for number, found in folder.versions.items()
             if whole
-            or model.loaded.get(number) == found.fingerprint
+            or model.loaded(number) == found.fingerprint
             or (number in seen and seen[number].fingerprint == found.fingerprint)
         )
         model.folder = folder
-        for number, failure in list(model.failed.items()):
-            on_disk = folder.versions.get(number)
+        for version, failure in model.failures():
+            on_disk = folder.versions.get(version.number)
             if on_disk is None or on_disk.fingerprint != failure.fingerprint:
-                model.forget_failure(number)
+                model.forget_failure(version)
         self._take_settings(model, folder)
         self.advance(model)
 
@@ -99,24 +100,26 @@ class Reconciler:
         model.at_rest = model.reading is None
         if self._stopping or model.reading or settings is None or folder is None:
             return
-        for number, loading in list(model.loading.items()):
-            if outdated(loading, settings, folder.versions.get(number)) and self._slow(loading):
-                self._leave(model, number)
+        for version, loading in model.loads():
+            on_disk = folder.versions.get(version.number)
+            if outdated(loading, settings, on_disk) and self._slow(loading):
+                self._leave(version)
         while True:
             # A failure changes what is wanted: the newest version that works.
             aim = wanted(model, settings, folder)
             due = [number for number in aim.missing if number in model.quiet]
-            to_begin = [number for number in due if number not in model.loading]
+            under_way = {version.number for version, _ in model.loads()}
+            to_begin = [number for number in due if number not in under_way]
             if not to_begin or not self._may_begin(model):
                 break
-            number = to_begin[0]
+            version, on_disk = model.version(to_begin[0]), folder.versions[to_begin[0]]
             if self._too_many_stuck(model):
-                self._failed(model, number, folder.versions[number].fingerprint, _too_many_stuck())
+                self._failed(model, version, on_disk.fingerprint, _too_many_stuck())
             else:
-                self._begin_load(model, settings, number, folder)
-        model.at_rest = not due and not model.loading.keys() & {*aim.missing}
+                self._begin_load(model, settings, version, on_disk)
+        model.at_rest = not due and not under_way & {*aim.missing}
         for number in replaced(model, settings, aim):
-            self._retire(model, model.live[number])
+            self._retire(model, model.version(number))
         self._forget_left(model, aim.missing)
 
     def advance_all(self) -> None:
@@ -127,11 +130,11 @@ class Reconciler:
 
     def let_go(self, model: Model) -> None:
         """Serve ``model`` no longer; what is being loaded of it is turned away."""
-        for number in list(model.loading):
-            self._leave(model, number)
+        for version, _ in model.loads():
+            self._leave(version)
         model.reading = None
-        for version in list(model.live.values()):
-            self._retire(model, version)
+        for number in model.live:
+            self._retire(model, model.version(number))
         self._repository.remove(model.name)
 
     def close_drained(self) -> None:
@@ -142,17 +145,17 @@ class Reconciler:
         """Load nothing more, refuse what is still queued, and close every version."""
         self._stopping = True
         for model in self._repository.held().values():
-            for version in model.live.values():
-                version.scheduler.abort()
-                self._retire(model, version)
+            for number, served in model.live.items():
+                served.scheduler.abort()
+                self._retire(model, model.version(number))
         self.close_drained()
 
     def _forget_left(self, model: Model, missing: list[int]) -> None:
         """What was being loaded and is not asked for any more is loading no longer."""
-        for number, status in model.statuses.items():
-            asked_for = number in model.loading or number in missing
-            if status.state is State.LOADING and not asked_for:
-                self._change(model, number, State.END)
+        for version in list(model.versions.values()):
+            asked_for = version.loading is not None or version.number in missing
+            if version.state is State.LOADING and not asked_for:
+                self._change(model, version, State.END)
 
     # Settings -------------------------------------------------------------------------------------
 
@@ -184,8 +187,8 @@ class Reconciler:
             model.reading = None
             model.settings = settings
             model.relabel()
-            for number in list(model.failed):
-                model.forget_failure(number)  # under other settings it may do
+            for version, _ in model.failures():
+                model.forget_failure(version)  # under other settings it may do
             self.advance(model)
 
     def _settings_refused(self, model: Model, task: Task, error: Exception) -> None:
@@ -206,7 +209,8 @@ class Reconciler:
             versions = {} if model.folder is None else model.folder.versions
             if model.settings is None and versions:
                 words, detail = why(error)
-                self._change(model, max(versions), State.END, error=words, detail=detail)
+                newest = model.version(max(versions))
+                self._change(model, newest, State.END, error=words, detail=detail)
             self.advance(model)
 
     # Loading --------------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ class Reconciler:
 
     def _may_begin(self, model: Model) -> bool:
         """Whether no load of the model is under way, or few that take long."""
-        if any(loading.task.began is None for loading in model.loading.values()):
+        if any(loading.task.began is None for _, loading in model.loads()):
             return False
         running = [task for task in self._running(model) if not task.stuck]
         return len(running) < MOST_BESIDE and all(map(self._tasks.slow, running))
@@ -231,42 +235,45 @@ class Reconciler:
         return stuck.count(model.name) >= MOST_BESIDE or len(stuck) >= MOST_STUCK
 
     def _begin_load(
-        self, model: Model, settings: ModelSettings, number: int, folder: ModelFolder
+        self, model: Model, settings: ModelSettings, version: Version, on_disk: VersionFolder
     ) -> None:
-        on_disk = folder.versions[number]
-        if number not in model.live and model.status_of(number).state is not State.LOADING:
-            self._change(model, number, State.LOADING, error="", detail="")
+        number = version.number
+        if version.served is None and version.state is not State.LOADING:
+            self._change(model, version, State.LOADING, error="", detail="")
         seconds = settings.runtime.load_seconds or self._load_seconds
         task = Task(LOAD, model.name, seconds, number)
 
         def load(progress: Progress) -> Continue:
             started = self._clock()
             try:
-                version = self._load(model.name, number, on_disk.path, settings, progress)
+                served = self._load(model.name, number, on_disk.path, settings, progress)
             except GivenUp:
-                return partial(self._load_left, model, task)
+                return partial(self._load_left, model, version, task)
             took = self._clock() - started
-            return partial(self._loaded, model, task, version, took)
+            return partial(self._loaded, model, version, task, served, took)
 
-        task.work, task.failed = load, partial(self._load_failed, model, task)
-        task.late = partial(self._load_late, model, task)
-        model.loading[number] = Loading(task, on_disk.fingerprint, settings)
+        task.work, task.failed = load, partial(self._load_failed, model, version, task)
+        task.late = partial(self._load_late, model, version, task)
+        version.loading = Loading(task, on_disk.fingerprint, settings)
         self._tasks.begin_in_turn(task)
 
-    def _leave(self, model: Model, number: int) -> None:
+    def _leave(self, version: Version) -> None:
         """Wait no longer for a load."""
-        loading = model.loading.pop(number)
-        loading.task.progress.give_up()
+        loading, version.loading = version.loading, None
+        if loading is not None:
+            loading.task.progress.give_up()
 
-    def _loaded(self, model: Model, task: Task, version: ServedVersion, seconds: float) -> None:
-        loading = self._load_ended(model, task)
-        if loading is None or not self._asked_for(model, task.number):
-            self._closings.begin(version)
-        elif (wrong := self._wrong(model, version)) is not None:
-            self._closings.begin(version)
-            self._failed(model, task.number, loading.fingerprint, wrong)
+    def _loaded(
+        self, model: Model, version: Version, task: Task, served: ServedVersion, seconds: float
+    ) -> None:
+        loading = self._load_ended(model, version, task)
+        if loading is None or not self._asked_for(model, version.number):
+            self._closings.begin(served)
+        elif (wrong := self._wrong(model, served)) is not None:
+            self._closings.begin(served)
+            self._failed(model, version, loading.fingerprint, wrong)
         else:
-            self._put_live(model, version, loading, seconds)
+            self._put_live(model, version, served, loading, seconds)
         self._go_on()
 
     def _asked_for(self, model: Model, number: int) -> bool:
@@ -278,74 +285,78 @@ class Reconciler:
             and asked_for(model, settings, folder, number)
         )
 
-    def _wrong(self, model: Model, version: ServedVersion) -> LoadError | None:
-        """Why callers of the newest version, whose place it takes, cannot use ``version``."""
+    def _wrong(self, model: Model, served: ServedVersion) -> LoadError | None:
+        """Why callers of the newest version, whose place it takes, cannot use ``served``."""
         settings, newest = model.settings, model.newest
-        if settings is None or newest is None or version.number <= newest.number:
+        if settings is None or newest is None or served.number <= newest.number:
             return None  # a step back is somebody's decision
         try:
-            check_succession(newest, version, settings.versions)
+            check_succession(newest, served, settings.versions)
         except LoadError as error:
             return error
         return None
 
     def _put_live(
-        self, model: Model, version: ServedVersion, loading: Loading, seconds: float
+        self,
+        model: Model,
+        version: Version,
+        served: ServedVersion,
+        loading: Loading,
+        seconds: float,
     ) -> None:
-        before = model.live.get(version.number)
-        model.put_live(version)
-        model.loaded[version.number] = loading.fingerprint
+        before = version.served
+        model.put_live(version, served, loading.fingerprint)
         self._change(
             model,
-            version.number,
+            version,
             State.AVAILABLE,
             error="",
-            detail=version.engine_detail,
-            engine=version.engine,
-            engine_reason=version.engine_reason,
-            rows_reason=version.rows_reason,
+            detail=served.engine_detail,
+            engine=served.engine,
+            engine_reason=served.engine_reason,
+            rows_reason=served.rows_reason,
             load_seconds=seconds,
         )
         if before is not None:
             self._closings.retire(before)
 
-    def _load_failed(self, model: Model, task: Task, error: Exception) -> None:
-        loading = self._load_ended(model, task)
+    def _load_failed(self, model: Model, version: Version, task: Task, error: Exception) -> None:
+        loading = self._load_ended(model, version, task)
         if loading is not None and isinstance(error, RoomTaken):
             # It is tried again when one of the others has ended; at once where they all have.
-            if not any(each.loading for each in self._repository.held().values()):
+            if not any(any(each.loads()) for each in self._repository.held().values()):
                 self.advance(model)
             return
         if loading is None:
             self.room_again()
         else:
-            self._failed(model, task.number, loading.fingerprint, error)
+            self._failed(model, version, loading.fingerprint, error)
         self._go_on()
 
-    def _load_left(self, model: Model, task: Task) -> None:
-        self._load_ended(model, task)
+    def _load_left(self, model: Model, version: Version, task: Task) -> None:
+        self._load_ended(model, version, task)
         self.room_again()
         self._go_on()
 
-    def _load_late(self, model: Model, task: Task) -> None:
+    def _load_late(self, model: Model, version: Version, task: Task) -> None:
         if not self._tasks.give_up(task):
             return  # it ends just now
-        loading = self._load_ended(model, task)
+        loading = self._load_ended(model, version, task)
         if loading is not None:
             error = LoadError(
                 f"expected to load within {task.seconds:g} s, and did not come back from "
                 f"{task.progress.step}; mend the version, or allow more load_seconds. Restart the "
                 "server to be rid of what still runs"
             )
-            self._failed(model, task.number, loading.fingerprint, error)
+            self._failed(model, version, loading.fingerprint, error)
         self._go_on()
 
-    def _load_ended(self, model: Model, task: Task) -> Loading | None:
+    def _load_ended(self, model: Model, version: Version, task: Task) -> Loading | None:
         """What was being loaded, None where nobody waits for it any more."""
-        loading = model.loading.get(task.number)
+        loading = version.loading
         if loading is None or loading.task is not task:
             return None
-        del model.loading[task.number]
+        version.loading = None
         model.at_rest = False
         return None if self._stopping else loading
 
@@ -355,49 +366,52 @@ class Reconciler:
         self.advance_all()
 
     def _failed(
-        self, model: Model, number: int, fingerprint: Fingerprint, error: Exception
+        self, model: Model, version: Version, fingerprint: Fingerprint, error: Exception
     ) -> None:
-        model.failed[number] = Failure(fingerprint, isinstance(error, NoRoom))
-        if number in model.live:
+        version.failed = Failure(fingerprint, isinstance(error, NoRoom))
+        if version.served is not None:
             self._observer.settings_refused(model.name, error)
             return
         words, detail = why(error)
-        self._change(model, number, State.END, error=words, detail=detail)
+        self._change(model, version, State.END, error=words, detail=detail)
 
     # Away -----------------------------------------------------------------------------------------
 
-    def _retire(self, model: Model, version: ServedVersion) -> None:
-        model.drop_live(version.number)
-        self._change(model, version.number, State.UNLOADING)
-        self._closings.retire(version)
+    def _retire(self, model: Model, version: Version) -> None:
+        served = version.served
+        if served is not None:
+            model.drop_live(version)
+            self._change(model, version, State.UNLOADING)
+            self._closings.retire(served)
 
-    def _closed(self, version: ServedVersion) -> None:
+    def _closed(self, served: ServedVersion) -> None:
         self.room_again()
-        model = self._repository.held().get(version.model)
-        if model is not None and version.number in {*model.live, *model.loading}:
+        model = self._repository.held().get(served.model)
+        version = None if model is None else model.versions.get(served.number)
+        if version is not None and (version.served or version.loading):
             return  # it is replaced by itself, under new settings say
-        self._observer.version_unloaded(version.model, version.number)
+        self._observer.version_unloaded(served.model, served.number)
         if model is None:
-            gone = VersionStatus(version.model, version.number, State.END)
+            gone = VersionStatus(served.model, served.number, State.END)
             self._observer.version_changed(gone)
-        elif model.status_of(version.number).state is State.UNLOADING:
-            self._change(model, version.number, State.END)
+        elif version is not None and version.state is State.UNLOADING:
+            self._change(model, version, State.END)
 
     def room_again(self) -> None:
         """Memory, or a thread, was given back: what failed for want of it may be tried again."""
         for model in self._repository.held().values():
-            for number, failure in list(model.failed.items()):
+            for version, failure in model.failures():
                 if failure.no_room:
-                    model.forget_failure(number)
+                    model.forget_failure(version)
                     model.at_rest = False
         self.advance_all()
 
     def _held(self, model: Model) -> bool:
         return self._repository.held().get(model.name) is model
 
-    def _change(self, model: Model, number: int, state: State, **changes: object) -> None:
-        status = model.changed_status(number, state, **changes)
-        self._observer.version_changed(status)
+    def _change(self, model: Model, version: Version, state: State, **changes: object) -> None:
+        model.change(version, state, **changes)
+        self._observer.version_changed(version.status)
         self._repository.tell_change()
 
 

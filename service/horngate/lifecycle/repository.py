@@ -103,8 +103,7 @@ class Repository:
         if isinstance(version, str):
             labelled = held.labelled.get(version)
             version = _numeric(held, version) if labelled is None else labelled.number
-        statuses = sorted(held.statuses.values(), key=lambda status: -status.version)
-        statuses = [_as_of_now(held, status) for status in statuses]
+        statuses = [_as_of_now(held, status) for status in held.statuses]
         if version is None:
             return statuses
         found = [status for status in statuses if status.version == version]
@@ -205,7 +204,7 @@ def _as_of_now(model: Model, status: VersionStatus) -> VersionStatus:
 
 
 def _why_not_live(model: Model) -> str:
-    for status in sorted(model.statuses.values(), key=lambda status: -status.version):
+    for status in model.statuses:
         if status.state is State.LOADING:
             return f"version {status.version} is still loading; retry shortly"
         if status.error:
