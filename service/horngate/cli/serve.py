@@ -13,6 +13,7 @@ from horngate.cli import peer_flags
 from horngate.cli.quiet import quiet_grpc, quiet_tensorflow
 from horngate.config.server import (
     FILE_KEY,
+    GONE,
     KEYS,
     PREFIX,
     ServerSettings,
@@ -77,6 +78,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
             metavar=key.rpartition("_")[2].upper(),
             help=f"{HELP[key]} (default {getattr(defaults, key)}; also {PREFIX}{key.upper()})",
         )
+    for key in GONE:  # taken, so that its user is told why it is not
+        parser.add_argument("--" + key.replace("_", "-"), dest=key, help=argparse.SUPPRESS)
     parser.add_argument(
         "--load-model",
         metavar="NAME",
@@ -108,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         check_monitoring_config_file(options.monitoring_config_file)
     if options.load_model:
         options.load_models = ",".join([options.load_models or "", *options.load_model])
-    flags = {key: getattr(options, key) for key in (FILE_KEY, *KEYS)}
+    flags = {key: getattr(options, key) for key in (FILE_KEY, *KEYS, *GONE)}
     settings = read_server_settings(
         {key: value for key, value in flags.items() if value is not None}, os.environ
     )

@@ -210,7 +210,9 @@ def read_server_settings(
             values[key] = Value(environment[variable], f"environment {variable}", text=True)
     for key, raw in flags.items():
         if key != FILE_KEY:
-            values[key] = Value(raw, f"flag --{key.replace('_', '-')}", text=True)
+            flag = f"flag --{key.replace('_', '-')}"
+            _check_not_gone(key, flag)
+            values[key] = Value(raw, flag, text=True)
     return construct(ServerSettings, values)
 
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from horngate.batching.gathering import QUICK_SECONDS, Gatherer, GatheringExecutor
 
-from horngate.batching.executor import ThreadExecutor
+from horngate.batching.executor import QUICK_SECONDS, Burst, BurstExecutor, ThreadExecutor
 from horngate.batching.options import BatchingOptions
 from horngate.batching.scheduler import Scheduler
 from horngate.batching.work import Work
@@ -13,17 +12,16 @@ from tests.unit.batching.doubles import DOUBLING, DoublingServable, ManualClock,
 
 
 class Setting:
-    """A scheduler on a gathering executor, with a servable that notes the thread it runs on."""
+    """A scheduler on a burst executor, with a servable that notes the thread it runs on."""
 
     def __init__(self, options: BatchingOptions | None = None) -> None:
         self.clock = ManualClock()
-        self.gatherer = Gatherer(self.clock)
         self.servable = DoublingServable()
         self.ran_on: list[int] = []
         self.seconds = 0.0
         self.servable.during = self.note
         threads = ThreadExecutor(1, "test")
-        self.executor = GatheringExecutor(self.gatherer, threads, self.clock)
+        self.executor = BurstExecutor(threads, self.clock)
         self.scheduler = Scheduler(
             self.servable,
             options or BatchingOptions(),
@@ -37,14 +35,15 @@ class Setting:
         self.ran_on.append(threading.get_ident())
         self.clock.now += self.seconds
 
-    def submit(self, value: float = 1.0) -> Work:
-        return self.scheduler.submit(DOUBLING, {"x": np.array([[value]], np.float32)}, 1, None)
+    def submit(self, value: float = 1.0, burst: Burst | None = None) -> Work:
+        x = np.array([[value]], np.float32)
+        return self.scheduler.submit(DOUBLING, {"x": x}, 1, None, burst=burst)
 
     def burst(self, calls: int = 1) -> list[Work]:
-        gathering = self.gatherer.begin()
-        gathering.open()
-        works = [self.submit(value) for value in range(calls)]
-        while gathering.run():
+        burst = Burst(self.clock)
+        burst.open()
+        works = [self.submit(value, burst) for value in range(calls)]
+        while burst.run():
             pass
         return works
 
@@ -74,7 +73,7 @@ def test_a_burst_of_more_rows_than_a_batch_runs_to_its_end() -> None:
     setting.close()
 
 
-def test_work_from_a_thread_that_does_not_gather_runs_on_the_models_own() -> None:
+def test_work_from_a_thread_that_brings_no_burst_runs_on_the_models_own() -> None:
     setting = Setting()
     assert finished(setting.submit())
     assert setting.ran_on != [threading.get_ident()]
@@ -141,11 +140,10 @@ class Neighbours:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.gatherer = Gatherer(self.clock)
         self.order: list[str] = []
-        self.executors: list[GatheringExecutor] = []
+        self.executors: list[BurstExecutor] = []
         self.schedulers = {name: self._scheduler(name) for name in ("busy", "quiet")}
-        self.gathering = self.gatherer.begin()
+        self.burst = Burst(self.clock)
 
     def _scheduler(self, name: str) -> Scheduler:
         servable = DoublingServable()
@@ -155,14 +153,14 @@ class Neighbours:
             self.clock.now += 0.001
 
         servable.during = during
-        executor = GatheringExecutor(self.gatherer, ThreadExecutor(1, name), self.clock)
+        executor = BurstExecutor(ThreadExecutor(1, name), self.clock)
         self.executors.append(executor)
         options = BatchingOptions(max_batch_size=1)
         return Scheduler(servable, options, executor, self.clock, Recorder(), alone={})
 
     def submit(self, name: str) -> Work:
         x = np.ones((1, 1), np.float32)
-        return self.schedulers[name].submit(DOUBLING, {"x": x}, 1, None)
+        return self.schedulers[name].submit(DOUBLING, {"x": x}, 1, None, burst=self.burst)
 
     def close(self) -> None:
         for executor in self.executors:
@@ -171,11 +169,11 @@ class Neighbours:
 
 def test_models_take_turns_batch_by_batch() -> None:
     both = Neighbours()
-    both.gathering.open()
+    both.burst.open()
     for _ in range(3):
         both.submit("busy")
     both.submit("quiet")
-    while both.gathering.run():
+    while both.burst.run():
         pass
     assert both.order == ["busy", "quiet", "busy", "busy"]
     both.close()
@@ -183,16 +181,16 @@ def test_models_take_turns_batch_by_batch() -> None:
 
 def test_a_long_queue_is_left_for_a_moment_so_that_callers_are_heard() -> None:
     both = Neighbours()
-    both.gathering.open()
+    both.burst.open()
     for _ in range(100):
         both.submit("busy")
-    assert both.gathering.run()
+    assert both.burst.run()
     assert len(both.order) <= 6
-    both.gathering.open()
+    both.burst.open()
     both.submit("quiet")
-    both.gathering.run()
+    both.burst.run()
     assert "quiet" in both.order[:8]
-    while both.gathering.run():
+    while both.burst.run():
         pass
     assert len(both.order) == 101
     both.close()
@@ -208,7 +206,7 @@ def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
 
     servable = DoublingServable()
     servable.during = block
-    executor = GatheringExecutor(both.gatherer, ThreadExecutor(1, "stuck"), both.clock)
+    executor = BurstExecutor(ThreadExecutor(1, "stuck"), both.clock)
     both.executors.append(executor)
     both.schedulers["stuck"] = Scheduler(
         servable, BatchingOptions(), executor, both.clock, Recorder(), alone={}
@@ -216,18 +214,17 @@ def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
     works: list[Work] = []
 
     def receive() -> None:
-        both.gathering = both.gatherer.begin()
-        both.gathering.open()
+        both.burst.open()
         works.extend([both.submit("stuck"), both.submit("quiet")])
-        both.gathering.run()
+        both.burst.run()
 
     thread = threading.Thread(target=receive)
     thread.start()
     assert stuck.wait(10)
-    assert not both.gathering.held_up(1.0)
+    assert not both.burst.held_up(1.0)
     both.clock.now += 2
-    assert both.gathering.held_up(1.0)
-    both.gathering.relieve()
+    assert both.burst.held_up(1.0)
+    both.burst.relieve()
     assert finished(works[1])
     assert not works[0].done
     go_on.set()

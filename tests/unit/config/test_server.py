@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from horngate.cli.main import main
 from horngate.config.server import read_server_settings, unknown_variables
 from horngate.errors import ConfigError
 
@@ -93,3 +94,24 @@ def test_variables_that_are_no_settings_are_told_but_kubernetes_own_are_not() ->
         "HORNGATE_SERVICE_HOST": "10.0.0.1",
     }
     assert unknown_variables(environment) == ["HORNGATE_GRPC_PROT"]
+
+
+def test_a_setting_that_is_gone_is_told_so_wherever_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "horngate.toml"
+    file.write_text("transport = 'native'\n")
+    gone = "transport: the setting is gone: one front carries gRPC"
+    for flags, environment, source in (
+        ({"config": str(file)}, {}, str(file)),
+        ({}, {"HORNGATE_CONFIG": str(file)}, str(file)),
+        ({}, {"HORNGATE_TRANSPORT": "grpcio"}, "environment HORNGATE_TRANSPORT"),
+        ({"transport": "auto"}, {}, "flag --transport"),
+    ):
+        with pytest.raises(ConfigError) as told:
+            read_server_settings(flags, environment)
+        assert str(told.value).startswith(f"{source}: {gone}")
+        assert "take the setting out" in str(told.value)
+
+
+def test_the_command_line_tells_so_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--transport", "native"]) != 0
+    assert "flag --transport: transport: the setting is gone" in capsys.readouterr().err

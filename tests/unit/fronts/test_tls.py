@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
-from horngate.transports import tls
 
 from horngate.errors import ConfigError
+from horngate.fronts import tls
 from horngate.fronts.tls import TlsOptions, read, rotating, watch
 from tests.unit.batching.doubles import ManualClock
 

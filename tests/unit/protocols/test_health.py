@@ -43,7 +43,7 @@ def test_check_follows_the_state(service: str) -> None:
     assert isinstance(check, UnaryMethod)
     request = HealthCheckRequest(service=service)
     assert check.handler(request, new_call()) == HealthCheckResponse(status=SERVING)
-    engine.is_ready = False
+    inference.is_ready = False
     assert check.handler(request, new_call()) == HealthCheckResponse(status=NOT_SERVING)
 
 
@@ -63,17 +63,17 @@ def test_watch_sends_changes_only_until_it_ends() -> None:
     stop = watch(inference, HealthCheckRequest(service="digits"), new_call(), sent.append)
     inference.change()
     assert sent == [HealthCheckResponse(status=SERVING)]
-    engine.is_ready = False
+    inference.is_ready = False
     inference.change()
     inference.change()
-    engine.is_ready = True
+    inference.is_ready = True
     inference.change()
     assert sent[1:] == [
         HealthCheckResponse(status=NOT_SERVING),
         HealthCheckResponse(status=SERVING),
     ]
     stop()
-    engine.is_ready = False
+    inference.is_ready = False
     inference.change()
     assert len(sent) == 3
 
@@ -82,7 +82,7 @@ def test_watch_waits_for_a_model_that_is_not_there_yet() -> None:
     inference = FakeEngine()
     sent: list[Message] = []
     watch(inference, HealthCheckRequest(service="new"), new_call(), sent.append)
-    engine.known.append("new")
+    inference.known.append("new")
     inference.change()
     assert sent == [
         HealthCheckResponse(status=SERVICE_UNKNOWN),

@@ -105,7 +105,7 @@ def test_contents_serve_as_well_as_raw() -> None:
     request.inputs[1].contents.bytes_contents.extend([b"a", b"b"])
     inference = FakeEngine()
     assert isinstance(call(inference, "ModelInfer", request), pb.ModelInferResponse)
-    assert engine.requests[0].inputs["image"].tolist() == [[1, 2], [3, 4]]
+    assert inference.requests[0].inputs["image"].tolist() == [[1, 2], [3, 4]]
 
 
 def test_a_version_is_a_number_in_a_string() -> None:
@@ -130,15 +130,15 @@ def named(name: str) -> Signature:
 def test_the_signature_is_the_default_the_only_one_or_the_one_named() -> None:
     inference = FakeEngine(named("only"))
     call(inference, "ModelInfer", infer_request())
-    assert engine.requests[-1].signature == "only"
+    assert inference.requests[-1].signature == "only"
 
     inference = FakeEngine(SERVING, named("other"))
     request = infer_request()
     call(inference, "ModelInfer", request)
-    assert engine.requests[-1].signature == "serving_default"
+    assert inference.requests[-1].signature == "serving_default"
     request.parameters["signature_name"].string_param = "other"
     call(inference, "ModelInfer", request)
-    assert engine.requests[-1].signature == "other"
+    assert inference.requests[-1].signature == "other"
 
     status = call(FakeEngine(named("a"), named("b")), "ModelInfer", infer_request())
     assert status.code == Code.INVALID_ARGUMENT
@@ -255,7 +255,7 @@ def test_every_error_of_infer(
 
 def test_more_rows_than_the_limit() -> None:
     inference = FakeEngine()
-    engine.max_request_rows = 1
+    inference.max_request_rows = 1
     status = call(inference, "ModelInfer", infer_request())
     assert status.code == Code.INVALID_ARGUMENT
     assert "at most 1 rows in a request, received 2" in status.message
@@ -278,7 +278,7 @@ def test_errors_of_the_engine_at_once_and_later(error: RequestError, code: Code)
     at_once.raises = error
     later = FakeEngine()
     later.fails = error
-    for engine in (at_once, later):
+    for inference in (at_once, later):
         assert call(inference, "ModelInfer", infer_request()) == Status(code, str(error))
 
 
@@ -295,11 +295,11 @@ def test_more_tensors_than_any_model_has() -> None:
 
 def test_live_and_ready() -> None:
     inference = FakeEngine()
-    engine.is_ready = False
+    inference.is_ready = False
     assert call(inference, "ServerLive", pb.ServerLiveRequest()).live
     assert not call(inference, "ServerReady", pb.ServerReadyRequest()).ready
     assert not call(inference, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
-    engine.is_ready = True
+    inference.is_ready = True
     assert call(inference, "ServerReady", pb.ServerReadyRequest()).ready
     assert call(inference, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
     assert call(inference, "ModelReady", pb.ModelReadyRequest(name="digits", version="2")).ready
@@ -360,7 +360,7 @@ def test_the_configuration_says_why_another_engine_runs_the_model_and_nothing_ot
     request = pb.ModelConfigRequest(name="digits")
     assert not call(FakeEngine(), "ModelConfig", request).config.parameters
     inference = FakeEngine()
-    engine.engine_reason = "not compiled"
+    inference.engine_reason = "not compiled"
     parameters = call(inference, "ModelConfig", request).config.parameters
     assert {key: value.string_value for key, value in parameters.items()} == {
         "engine_reason": "not compiled"
@@ -461,7 +461,7 @@ def test_a_timeout_shortens_the_deadline_and_a_priority_is_handed_on() -> None:
         request.parameters["priority"].uint64_param = 2
         infer.handler(request, asked)
         assert asked.deadline == deadline
-        assert engine.requests[-1].priority == 2
+        assert inference.requests[-1].priority == 2
 
 
 def test_classification_gives_the_highest_values_as_text() -> None:

@@ -97,7 +97,7 @@ def test_predict_answers_with_what_ran() -> None:
     assert reply.model_spec.signature_name == "serving_default"
     assert decode(reply.outputs["score"], "score").tolist() == [[0.0], [1.0]]
     assert decode(reply.outputs["label"], "label").tolist() == [b"seven", b"seven"]
-    (sent,) = engine.requests
+    (sent,) = inference.requests
     assert sent.version is None
     assert sent.inputs["image"].tolist() == [[1, 2], [3, 4]]
     assert sent.inputs["word"].tolist() == [b"a", b"b\0"]
@@ -243,7 +243,7 @@ def test_errors_of_the_engine_keep_their_code_at_once_and_later(
     at_once.raises = error
     later = FakeEngine()
     later.fails = error
-    for engine in (at_once, later):
+    for inference in (at_once, later):
         assert call(inference, "Predict", predict_request()) == Status(code, str(error))
 
 

@@ -17,12 +17,14 @@ from horngate.access.gate import Gate
 from horngate.answer import Answer
 from horngate.batching.together import Together
 from horngate.batching.work import Work
+from horngate.calls import Calls
 from horngate.errors import HorngateError
 from horngate.fronts.http import bodies
 from horngate.fronts.http.front import LARGE, LARGE_ANSWER, HttpFront
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
+from horngate.protocols.method import Status
 from horngate.telemetry.calls import CallFigures
 from horngate.tensors import Array, DType, Signature, TensorSpec
 from tests.serving import wait_until
@@ -42,8 +44,8 @@ def answered(*sizes: int) -> Answer[list[dict[str, Array]]]:
     return Together(works)
 
 
-def told(error: HorngateError) -> JsonError:
-    return JsonError(error.code, str(error))
+def told(error: HorngateError) -> Status:
+    return Status(error.code, str(error))
 
 
 class Bench:
@@ -55,19 +57,19 @@ class Bench:
             self._watch(monkeypatch, name)
         monkeypatch.setattr("horngate.fronts.http.front.compressed", bodies.compressed)
         method = HttpMethod(
-            protocol="p", name="Ask", verb="POST", route="/ask", handler=self._ask, error=told
+            protocol="p", name="Ask", verb="POST", route="/ask", handler=self._ask, status=told
         )
         figures = CallFigures((1.0,))
         figures.attach([method])
-        self.server = HttpFront(
-            [],
-            [method],
-            PortOptions(max_message_bytes=1 << 24),
-            observer=figures,
-            report=lambda _, error: None,
-            clock=time.monotonic,
-            gate=Gate(time.monotonic),
+        self.calls = Calls(
+            Gate(time.monotonic),
+            figures,
+            lambda _, error: None,
+            time.monotonic,
+            most_in_flight=100,
+            most_bytes=1 << 24,
         )
+        self.server = HttpFront([], [method], PortOptions(), self.calls)
         self.server.start()
 
     def post(self, body: bytes, **headers: str) -> int:
@@ -128,6 +130,6 @@ def test_a_drain_does_not_wait_for_bodies_that_are_still_to_come(
     head = b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n7"
     with socket.create_connection(("127.0.0.1", bench.server.port), timeout=30) as slow:
         slow.sendall(head)
-        wait_until(lambda: bench.server._running == 1, "the request to begin")
+        wait_until(lambda: bench.calls.in_flight == 1, "the request to begin")
         monkeypatch.setattr("horngate.fronts.http.front.time.sleep", waited)
         bench.server.drain(30)

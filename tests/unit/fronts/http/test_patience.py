@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from horngate.access.gate import Gate
+from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
 from horngate.fronts.http import front as http
 from horngate.fronts.http import patience
@@ -17,7 +18,7 @@ from horngate.fronts.http.front import HttpFront, Page, Reply
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
-from horngate.protocols.method import Observed
+from horngate.protocols.method import Observed, Status
 
 SHORT = 0.3
 LONG = b"x" * (64 << 20)
@@ -35,8 +36,8 @@ class Observer:
         self.codes.append(code)
 
 
-def told(error: HorngateError) -> JsonError:
-    return JsonError(error.code, str(error))
+def told(error: HorngateError) -> Status:
+    return Status(error.code, str(error))
 
 
 def say(request: HttpRequest, call: Call) -> HttpReply:
@@ -71,12 +72,16 @@ def port(
             Page("/long", lambda: Reply(200, "text/plain", LONG)),
             Page("/broken", fail),
         ],
-        [HttpMethod(protocol="p", name="Say", verb="POST", route="/say", handler=say, error=told)],
-        PortOptions(max_message_bytes=2000),
-        observer=observer,
-        report=lambda _, error: faults.append(error),
-        clock=time.monotonic,
-        gate=Gate(time.monotonic),
+        [HttpMethod(protocol="p", name="Say", verb="POST", route="/say", handler=say, status=told)],
+        PortOptions(),
+        Calls(
+            Gate(time.monotonic),
+            observer,
+            lambda _, error: faults.append(error),
+            time.monotonic,
+            most_in_flight=100,
+            most_bytes=2000,
+        ),
     )
     server.start()
     yield server.port
