@@ -25,7 +25,7 @@ from benchmarks.ratios import ratios
 from benchmarks.subject import NotHere
 
 ROUNDS: Final = 3
-SECONDS: Final = 0.7
+SECONDS: Final = 0.6
 QUICK_SECONDS: Final = 0.3
 
 

@@ -58,6 +58,9 @@ def section(found: Results) -> Iterator[str]:
     )
     yield ""
     yield made(found)
+    if table.disturbed(found):
+        yield ""
+        yield from table.quietness(found)
     yield from missing(found)
 
 

@@ -11,6 +11,8 @@ from benchmarks.ratios import Ratio
 from benchmarks.results import Results, Spread
 
 NOTHING = "-"
+QUIET = 0.1
+"""Cores of others up to which a run counts."""
 
 
 def everything(results: Results) -> Iterator[str]:
@@ -82,13 +84,19 @@ def by_load(
     yield from table(["", *subjects], rows)
 
 
+def disturbed(results: Results) -> bool:
+    """Whether other programs took more than the figures bear."""
+    others = [cell.others_cores for cell in results.cells]
+    return bool(others) and statistics.median(others) > QUIET
+
+
 def quietness(results: Results) -> Iterator[str]:
     """A line on what else ran on the machine meanwhile."""
     others = [cell.others_cores for cell in results.cells]
     if others:
         yield (
             f"Cores that other programs took meanwhile: {statistics.median(others):.2f} in the "
-            f"median, {max(others):.2f} at most. Above 0.1, measure again."
+            f"median, {max(others):.2f} at most. Above {QUIET:g}, measure again."
         )
         yield ""
 

@@ -12,12 +12,7 @@ from benchmarks.floor import Floor
 from benchmarks.load import LOADS, Load, Pace
 from benchmarks.model import Published, inputs, settings_for, shapes
 from benchmarks.served import counts
-from benchmarks.sketch_server import split
 from benchmarks.subject import Process
-from horngate.protocols.pb.inference.grpc_service_pb2 import (
-    ModelInferRequest,
-    ModelInferResponse,
-)
 from horngate.tensors import DType, Signature, TensorSpec
 
 PACES: tuple[Pace, ...] = ("quick", "slow")
@@ -108,18 +103,6 @@ def test_shapes_are_told_where_perf_analyzer_cannot_know_them() -> None:
     told = list(shapes(SIGNATURE, Load("tfserving", 64, 4)))
     assert told == ["image:64,28,28", "words:64,32"]
     assert inputs(SIGNATURE, 7)["words"].shape == (7, 32)
-
-
-def test_the_callers_id_is_taken_out_of_a_request_and_put_behind_the_reply() -> None:
-    request = ModelInferRequest(model_name="m", model_version="1", raw_input_contents=[b"abc"])
-    plain = request.SerializeToString()
-    request.id = "42"
-    without, field = split(request.SerializeToString())
-    assert without == plain
-    reply = ModelInferResponse(model_name="m", raw_output_contents=[b"xyz"]).SerializeToString()
-    joined = ModelInferResponse.FromString(reply + field)
-    assert (joined.id, joined.model_name, joined.raw_output_contents[0]) == ("42", "m", b"xyz")
-    assert split(plain) == (plain, b"")
 
 
 def test_a_servers_counters_are_its_predictions() -> None:
