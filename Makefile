@@ -15,7 +15,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run rooms test check fuzz test-deploy bench soak pins clean
+.PHONY: help install models run rooms pages test check fuzz test-deploy bench soak pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ check: install ## lint, types, import rules, generated code, unit tests
 	@$(BIN)/python protos/generate.py --check
 	@$(BIN)/python -m pytest -q tests/unit
 
-rooms: install ## list the rooms of the package and what each imports; ARGS=--write puts it into docs/architecture.md
-	@$(BIN)/python -m tests.rooms $(ARGS)
+rooms: install ## list the rooms of the package, what each holds and what it imports
+	@$(BIN)/python -m tests.rooms
+
+pages: install ## write the tables of the documentation that come from the code: rooms, settings
+	@$(BIN)/python -m tests.pages
 
 # Twenty seconds; ARGS="--seconds 600" looks longer, ARGS="--engine random" goes without atheris.
 fuzz: install ## fuzz the decoders, from the corpus in tests/fuzz/corpus

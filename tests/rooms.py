@@ -1,13 +1,11 @@
 """``make rooms``: the rooms of the package from the ground up, and what each imports.
 
 The order is that of the layers in ``pyproject.toml``, the line of each room is the first of its
-docstring, and the imports are read off the code. ``--write`` puts the same into
-``docs/architecture.md``, whose copy ``tests/unit/test_docs.py`` holds against the code.
+docstring, and the imports are read off the code.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import sys
 import tomllib
@@ -19,9 +17,6 @@ import grimp
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGE: Final = ROOT / "service" / "horngate"
-PAGE: Final = ROOT / "docs" / "architecture.md"
-BEGIN: Final = "<!-- rooms:begin: written by make rooms ARGS=--write -->\n"
-END: Final = "<!-- rooms:end -->\n"
 
 
 class Room(NamedTuple):
@@ -31,6 +26,12 @@ class Room(NamedTuple):
     holds: str
     rooms: list[str]
     packages: list[str]
+
+    @property
+    def imports(self) -> str:
+        """Both in one line."""
+        inside = ", ".join(self.rooms) or "no room"
+        return inside + (f"; outside: {', '.join(self.packages)}" if self.packages else "")
 
 
 def names() -> list[str]:
@@ -66,31 +67,7 @@ def rooms() -> list[Room]:
 
 def as_text(found: Sequence[Room]) -> str:
     """For a terminal: three lines a room."""
-    return "\n".join(f"{room.name}\n  {room.holds}\n  imports {_imports(room)}\n" for room in found)
-
-
-def as_table(found: Sequence[Room]) -> str:
-    """For a page: a row a room."""
-    rows = [f"| {_link(room.name)} | {room.holds} | {_imports(room)} |\n" for room in found]
-    return "| Room | What it holds | Imports |\n|---|---|---|\n" + "".join(rows)
-
-
-def written(page: str, table: str) -> str:
-    """``page`` with ``table`` between its marks."""
-    head, _, rest = page.partition(BEGIN)
-    return f"{head}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the rooms, or write them."""
-    parser = argparse.ArgumentParser(prog="make rooms", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
-    found = rooms()
-    if parser.parse_args(argv).write:
-        PAGE.write_text(written(PAGE.read_text("utf-8"), as_table(found)), "utf-8")
-    else:
-        sys.stdout.write(as_text(found))
-    return 0
+    return "\n".join(f"{room.name}\n  {room.holds}\n  imports {room.imports}\n" for room in found)
 
 
 def _holds(name: str) -> str:
@@ -99,15 +76,5 @@ def _holds(name: str) -> str:
     return (docstring or "").partition("\n")[0].replace("``", "`")
 
 
-def _link(name: str) -> str:
-    file = name + ("" if (PACKAGE / name).is_dir() else ".py")
-    return f"[`{file}`](../service/horngate/{file})"
-
-
-def _imports(room: Room) -> str:
-    inside = ", ".join(room.rooms) or "no room"
-    return inside + (f"; outside: {', '.join(room.packages)}" if room.packages else "")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.stdout.write(as_text(rooms()))

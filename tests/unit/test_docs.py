@@ -17,6 +17,7 @@ from horngate.config.server import ServerSettings
 from horngate.lifecycle.policy import VersionOptions
 from horngate.telemetry.metrics import Metrics
 from tests import rooms
+from tests.pages import PARTS, Part
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = sorted(
@@ -138,9 +139,9 @@ def test_the_python_in_the_readme_compiles() -> None:
         ast.parse(code)
 
 
-def test_every_room_is_on_the_page_with_what_it_imports() -> None:
-    page = rooms.PAGE.read_text("utf-8")
-    assert rooms.written(page, rooms.as_table(rooms.rooms())) == page, "make rooms ARGS=--write"
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.name} in {part.page.name}")
+def test_the_tables_are_those_of_the_code(part: Part) -> None:
+    assert part.page.read_text("utf-8") == part.written(), "write them: make pages"
 
 
 def test_every_room_has_its_place_among_the_layers() -> None:

@@ -9,7 +9,6 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Final
 
-from horngate.config.server import GONE
 from horngate.errors import ConfigError
 
 ALIASES: Final = {
@@ -91,13 +90,13 @@ ABSENT: Final = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Let ``parser`` take the flags of peers and of earlier releases; ``check`` judges them."""
+    """Let ``parser`` take every peer's flag; ``check`` judges them."""
     parser.set_defaults(absent=())
     for name, remedy in ALWAYS.items():
         parser.add_argument(
             f"--{name}", nargs="?", action=_Always, remedy=remedy, help=argparse.SUPPRESS
         )
-    for name, remedy in {**ABSENT, **GONE}.items():
+    for name, remedy in ABSENT.items():
         parser.add_argument(
             f"--{name}", nargs="?", action=_Absent, remedy=remedy, help=argparse.SUPPRESS
         )
