@@ -61,6 +61,9 @@ TENSORS_SHARE: Final = 4
 """The part of the memory that requests in flight may be read into where no setting says. Messages
 and what engines make of tensors take about as much again each; models need the rest."""
 
+UNSENT_SHARE: Final = 4
+"""The part of as much that replies may take which their callers leave unread."""
+
 NEVER: Final = 1e8
 """Seconds between two looks at the models that are looked at once."""
 
@@ -139,7 +142,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         max_message_bytes=settings.max_message_bytes,
         max_header_bytes=settings.max_header_bytes,
         max_in_flight=settings.max_in_flight,
-        max_unsent_bytes=budget.most,
+        max_unsent_bytes=budget.most // UNSENT_SHARE,
         keepalive_seconds=settings.keepalive_seconds,
         certificates=certificates,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import queue
 import resource
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from horngate.config.server import ServerSettings
 from horngate.fronts.options import is_loopback
@@ -17,6 +19,9 @@ from horngate.server.garbage import Garbage
 from horngate.telemetry import logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_ARENA_MAX: Final = -8
+"""M_ARENA_MAX of glibc's ``malloc.h``."""
 
 
 def serve(
@@ -40,6 +45,7 @@ def serve(
     """
     log = logs.logger("server")
     _allow_many_connections()
+    _share_freed_memory()
     asked_to_stop = _watch_signals()
     parts = assemble(settings)
     try:
@@ -105,6 +111,16 @@ def _allow_many_connections() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # fewer, then: nothing depends on it
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _share_freed_memory() -> None:
+    """Have threads allocate from as few arenas as there are cores.
+
+    glibc makes eight times as many, and each keeps what was freed in it: after a crowd of large
+    messages a server kept gigabytes of which nothing was in use.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another library, which has none
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, max(2, len(os.sched_getaffinity(0))))
 
 
 def drain(parts: Assembly, seconds: float) -> None:

@@ -18,8 +18,8 @@ from horngate.errors import Code, ConfigError
 from horngate.fronts.grpc.core import ARRIVED, SHUT, UNHEEDED, Core, Event, end, watch
 from horngate.fronts.grpc.credentials import credentials
 from horngate.fronts.grpc.duty import Duty
-from horngate.fronts.grpc.origin import Origin
-from horngate.fronts.grpc.outbox import Outbox
+from horngate.fronts.grpc.origin import Origin, held
+from horngate.fronts.grpc.outbox import CONNECTION_SHARE, Outbox
 from horngate.fronts.grpc.reading import Reading
 from horngate.fronts.grpc.streams import DuplexStream, Places, ServerStream, Stream
 from horngate.fronts.grpc.unary import Departure, UnaryCall
@@ -32,9 +32,19 @@ BURST: Final = 256
 AHEAD: Final = 128
 """Calls that may wait in the queue for their turn."""
 
-WAITING: Final = 8192
+WAITING: Final = 32_768
 """Calls that the core may hold beyond those, of all connections. Those that were cancelled
-meanwhile are among them, and end as soon as they are seen."""
+meanwhile are among them, and end as soon as they are seen. So many that those of a few connections
+never come to it: beyond it the core cancels calls, whosever they are."""
+
+MOST_STREAMS: Final = 256
+"""Calls of a connection that may be open at once; clients let further ones wait. As many more that
+ended may be there that nobody has seen yet: beyond them the core refuses before it costs anything,
+so that whoever opens calls and resets them takes no more room than who lets them be."""
+
+SETTLING_MS: Final = 5_000
+"""Milliseconds that a client may take to acknowledge the limits that it was told as it connected.
+Until then the core does not hold it to them."""
 
 PING_MS: Final = 5_000
 """Milliseconds between two pings of a client that is not thrown out for them."""
@@ -50,6 +60,7 @@ DELIVERY_SECONDS: Final = 2.0
 
 DELIVERY_STEP: Final = 0.005
 JOIN_SECONDS: Final = 10.0
+_LONG_METADATA: Final = "expected less metadata, received more than max_header_bytes; send less"
 EVER: Final = 1e8
 """Seconds until a deadline that means that there is none."""
 
@@ -61,7 +72,9 @@ class GrpcFront:
         self.calls = calls
         self.options = options
         self.reading = Reading(calls.clock)
-        self.outbox = Outbox(options.max_unsent_bytes)
+        # One connection's share of it is an answer of any size at least.
+        least = CONNECTION_SHARE * options.max_message_bytes
+        self.outbox = Outbox(max(options.max_unsent_bytes, least))
         self.streams: set[Stream] = set()
         self.places = Places(options.max_in_flight)
         self._methods = {method.path.encode(): method for method in methods}
@@ -94,6 +107,9 @@ class GrpcFront:
                 ("grpc.http2.ping_timeout_ms", patience),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", PING_MS),
+                ("grpc.max_concurrent_streams", MOST_STREAMS),
+                ("grpc.http2.max_deallocating_streams", MOST_STREAMS),
+                ("grpc.http2.settings_timeout", SETTLING_MS),
                 ("grpc.server.max_pending_requests", WAITING),
                 ("grpc.server.max_pending_requests_hard_limit", WAITING),
                 # A second server on the port must be an error, not half of the traffic.
@@ -230,6 +246,11 @@ class GrpcFront:
             path = details.method[:200].decode("utf-8", "replace")
             words = f"{path} is not served here; server reflection lists what is"
             end(core, Code.UNIMPLEMENTED.value, words, (), UNHEEDED)
+            return
+        if held(metadata) > self.options.max_header_bytes:
+            # Whoever never acknowledges the core's limit is held to one of 16 MiB instead, which a
+            # few kilobytes that refer to one long header over and over come to.
+            end(core, Code.RESOURCE_EXHAUSTED.value, _LONG_METADATA, (), UNHEEDED)
             return
         now, left = self.calls.clock(), details.deadline - time.time()
         origin = Origin(core, metadata, None if left > EVER else now + left)

@@ -27,6 +27,14 @@ class Origin(NamedTuple):
         return Who(authorization(self.metadata), address, forwarded(self.metadata))
 
 
+def held(metadata: Headers) -> int:
+    """The bytes that metadata take, without what each entry takes beside its text."""
+    size = 0
+    for name, value in metadata:
+        size += len(name) + len(value)
+    return size
+
+
 def caller_address(name: str) -> str:
     """The address in gRPC's name of a peer, without its port; "" for a Unix socket.
 

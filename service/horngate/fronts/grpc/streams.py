@@ -131,6 +131,11 @@ class Stream(InFlight):
         if self.method.open:  # nobody else is told to be quick with the next message
             self.started = self._front.calls.clock()
             self._front.reading.add(self)
+        else:
+            self.read()
+
+    def read(self) -> None:
+        """Ask for the next message."""
         core.read(self.core, _On(self._arrived))
 
     def _arrived(self, event: core.Event, duty: Duty) -> None:

@@ -35,7 +35,9 @@ class UnaryCall(InFlight):
         front = self._front
         if front.calls.may_send(self, len(front.reading)):
             front.reading.add(self)
-            core.read(self.core, self)
+
+    def read(self) -> None:
+        core.read(self.core, self)
 
     def event(self, event: core.Event, duty: Duty) -> None:
         """Its message has come or, later, its answer has left."""
