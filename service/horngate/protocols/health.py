@@ -15,12 +15,13 @@ from google.protobuf.message import Message
 
 from horngate.errors import HorngateError, ModelNotFound
 from horngate.inference import Call, Inference
-from horngate.protocols.method import Method, Status, StreamMethod, UnaryMethod
+from horngate.protocols.method import Method, Status
 from horngate.protocols.oip.methods import SERVICE as INFERENCE_SERVICE
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
 )
+from horngate.protocols.service import Service
 from horngate.protocols.tfserving.methods import MODEL_SERVICE, PREDICTION_SERVICE
 
 PROTOCOL: Final = "health"
@@ -31,27 +32,10 @@ _WHOLE: Final = frozenset({"", PREDICTION_SERVICE, MODEL_SERVICE, INFERENCE_SERV
 
 def methods(inference: Inference) -> list[Method]:
     """The methods, bound to ``inference``."""
+    service = Service(PROTOCOL, SERVICE, status)
     return [
-        UnaryMethod(
-            protocol=PROTOCOL,
-            service=SERVICE,
-            name="Check",
-            request=HealthCheckRequest,
-            response=HealthCheckResponse,
-            status=status,
-            open=True,
-            handler=partial(check, inference),
-        ),
-        StreamMethod(
-            protocol=PROTOCOL,
-            service=SERVICE,
-            name="Watch",
-            request=HealthCheckRequest,
-            response=HealthCheckResponse,
-            status=status,
-            open=True,
-            handler=partial(watch, inference),
-        ),
+        service.unary("Check", partial(check, inference), is_open=True),
+        service.stream("Watch", partial(watch, inference), is_open=True),
     ]
 
 

@@ -11,9 +11,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 from horngate.errors import Code, HorngateError
 from horngate.inference import Call
-from horngate.protocols.method import DuplexMethod, Method, Status
+from horngate.protocols.method import Method, Status
 from horngate.protocols.pb.grpc.reflection.v1 import reflection_pb2 as v1
 from horngate.protocols.pb.grpc.reflection.v1alpha import reflection_pb2 as v1alpha
+from horngate.protocols.service import Service
 
 PROTOCOL: Final = "reflection"
 NAME_CHARACTERS: Final = 200
@@ -25,16 +26,11 @@ def methods(services: Iterable[str], pool: DescriptorPool) -> list[Method]:
     own = [f"grpc.reflection.{version}.ServerReflection" for version in ("v1", "v1alpha")]
     names = sorted({*services, *own})
     return [
-        DuplexMethod(
-            protocol=PROTOCOL,
-            service=service,
-            name="ServerReflectionInfo",
-            request=messages.ServerReflectionRequest,
-            response=messages.ServerReflectionResponse,
-            status=status,
-            open=True,
-            handler=partial(answer, names, pool, messages),
+        Service(PROTOCOL, service, status).duplex(
+            "ServerReflectionInfo",
+            partial(answer, names, pool, messages),
             failed=partial(failed, messages),
+            is_open=True,
         )
         for service, messages in zip(own, (v1, v1alpha), strict=True)
     ]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from google.protobuf.message import Message
-
-from horngate.answer import Answer
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.figures import Figures
-from horngate.protocols.method import DuplexMethod, Method, UnaryMethod
+from horngate.protocols.method import Method
 from horngate.protocols.oip.errors import status
 from horngate.protocols.oip.infer import InferCodec, infer
 from horngate.protocols.oip.metadata import model_config, model_metadata
@@ -38,13 +34,11 @@ from horngate.protocols.oip.shared_memory import (
 )
 from horngate.protocols.oip.statistics import model_statistics
 from horngate.protocols.oip.stream import stream_failed, stream_infer
-from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 from horngate.protocols.prepared import Prepared
+from horngate.protocols.service import Service
 
 PROTOCOL: Final = "oip"
 SERVICE: Final = "inference.GRPCInferenceService"
-
-_Handler = Callable[[Any, Call], Message | Answer[Message]]
 
 
 def methods(
@@ -59,160 +53,37 @@ def methods(
         shared_memory: whether clients may register shared memory.
     """
     regions = Regions() if shared_memory else None
+    service = Service(PROTOCOL, SERVICE, status)
+    unary = service.unary
     return [
-        _method(
-            "ServerLive", pb.ServerLiveRequest, pb.ServerLiveResponse, server_live, is_open=True
-        ),
-        _method(
-            "ServerReady",
-            pb.ServerReadyRequest,
-            pb.ServerReadyResponse,
-            partial(server_ready, inference),
-            is_open=True,
-        ),
-        _method(
-            "ModelReady",
-            pb.ModelReadyRequest,
-            pb.ModelReadyResponse,
-            partial(model_ready, inference),
-        ),
-        _method(
-            "ServerMetadata",
-            pb.ServerMetadataRequest,
-            pb.ServerMetadataResponse,
-            partial(server_metadata, shared_memory),
-        ),
-        _method(
-            "ModelMetadata",
-            pb.ModelMetadataRequest,
-            pb.ModelMetadataResponse,
-            partial(model_metadata, inference),
-        ),
-        _method(
+        unary("ServerLive", server_live, is_open=True),
+        unary("ServerReady", partial(server_ready, inference), is_open=True),
+        unary("ModelReady", partial(model_ready, inference)),
+        unary("ServerMetadata", partial(server_metadata, shared_memory)),
+        unary("ModelMetadata", partial(model_metadata, inference)),
+        unary(
             "ModelInfer",
-            pb.ModelInferRequest,
-            pb.ModelInferResponse,
             partial(infer, inference, regions),
             predicts=True,
             prepared=Prepared(inference, InferCodec()),
         ),
-        DuplexMethod(
-            protocol=PROTOCOL,
-            service=SERVICE,
-            name="ModelStreamInfer",
-            request=pb.ModelInferRequest,
-            response=pb.ModelStreamInferResponse,
-            status=status,
-            handler=partial(stream_infer, inference, regions),
+        service.duplex(
+            "ModelStreamInfer",
+            partial(stream_infer, inference, regions),
             failed=stream_failed,
             predicts=True,
         ),
-        _method(
-            "ModelConfig",
-            pb.ModelConfigRequest,
-            pb.ModelConfigResponse,
-            partial(model_config, inference),
-        ),
-        _method(
-            "ModelStatistics",
-            pb.ModelStatisticsRequest,
-            pb.ModelStatisticsResponse,
-            partial(model_statistics, inference, figures),
-        ),
-        _method(
-            "RepositoryIndex",
-            pb.RepositoryIndexRequest,
-            pb.RepositoryIndexResponse,
-            partial(repository_index, inference),
-        ),
-        _method(
-            "RepositoryModelLoad",
-            pb.RepositoryModelLoadRequest,
-            pb.RepositoryModelLoadResponse,
-            partial(repository_model_load, inference),
-        ),
-        _method(
-            "RepositoryModelUnload",
-            pb.RepositoryModelUnloadRequest,
-            pb.RepositoryModelUnloadResponse,
-            partial(repository_model_unload, inference),
-        ),
-        *_shared_memory(regions),
-        _method(
-            "TraceSetting",
-            pb.TraceSettingRequest,
-            pb.TraceSettingResponse,
-            partial(trace_setting, inference),
-        ),
-        _method(
-            "LogSettings",
-            pb.LogSettingsRequest,
-            pb.LogSettingsResponse,
-            partial(log_settings, inference, logs),
-        ),
+        unary("ModelConfig", partial(model_config, inference)),
+        unary("ModelStatistics", partial(model_statistics, inference, figures)),
+        unary("RepositoryIndex", partial(repository_index, inference)),
+        unary("RepositoryModelLoad", partial(repository_model_load, inference)),
+        unary("RepositoryModelUnload", partial(repository_model_unload, inference)),
+        unary("SystemSharedMemoryStatus", partial(system_status, regions)),
+        unary("SystemSharedMemoryRegister", partial(system_register, regions)),
+        unary("SystemSharedMemoryUnregister", partial(system_unregister, regions)),
+        unary("CudaSharedMemoryStatus", cuda_status),
+        unary("CudaSharedMemoryRegister", cuda_register),
+        unary("CudaSharedMemoryUnregister", cuda_unregister),
+        unary("TraceSetting", partial(trace_setting, inference)),
+        unary("LogSettings", partial(log_settings, inference, logs)),
     ]
-
-
-def _shared_memory(regions: Regions | None) -> list[Method]:
-    return [
-        _method(
-            "SystemSharedMemoryStatus",
-            pb.SystemSharedMemoryStatusRequest,
-            pb.SystemSharedMemoryStatusResponse,
-            partial(system_status, regions),
-        ),
-        _method(
-            "SystemSharedMemoryRegister",
-            pb.SystemSharedMemoryRegisterRequest,
-            pb.SystemSharedMemoryRegisterResponse,
-            partial(system_register, regions),
-        ),
-        _method(
-            "SystemSharedMemoryUnregister",
-            pb.SystemSharedMemoryUnregisterRequest,
-            pb.SystemSharedMemoryUnregisterResponse,
-            partial(system_unregister, regions),
-        ),
-        _method(
-            "CudaSharedMemoryStatus",
-            pb.CudaSharedMemoryStatusRequest,
-            pb.CudaSharedMemoryStatusResponse,
-            cuda_status,
-        ),
-        _method(
-            "CudaSharedMemoryRegister",
-            pb.CudaSharedMemoryRegisterRequest,
-            pb.CudaSharedMemoryRegisterResponse,
-            cuda_register,
-        ),
-        _method(
-            "CudaSharedMemoryUnregister",
-            pb.CudaSharedMemoryUnregisterRequest,
-            pb.CudaSharedMemoryUnregisterResponse,
-            cuda_unregister,
-        ),
-    ]
-
-
-def _method(
-    name: str,
-    request: type[Message],
-    response: type[Message],
-    handler: _Handler,
-    *,
-    predicts: bool = False,
-    prepared: Prepared | None = None,
-    is_open: bool = False,
-) -> UnaryMethod:
-    return UnaryMethod(
-        protocol=PROTOCOL,
-        service=SERVICE,
-        name=name,
-        request=request,
-        response=response,
-        status=status,
-        handler=handler,
-        predicts=predicts,
-        prepared=prepared,
-        open=is_open,
-    )

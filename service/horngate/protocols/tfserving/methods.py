@@ -7,36 +7,9 @@ from typing import Final
 
 from horngate.access.roots import Roots
 from horngate.inference import Inference
-from horngate.protocols.method import Method, UnaryMethod
-from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
-    ClassificationRequest,
-    ClassificationResponse,
-)
-from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
-    GetModelMetadataRequest,
-    GetModelMetadataResponse,
-)
-from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
-    GetModelStatusRequest,
-    GetModelStatusResponse,
-)
-from horngate.protocols.pb.tensorflow_serving.apis.inference_pb2 import (
-    MultiInferenceRequest,
-    MultiInferenceResponse,
-)
-from horngate.protocols.pb.tensorflow_serving.apis.model_management_pb2 import (
-    ReloadConfigRequest,
-    ReloadConfigResponse,
-)
-from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
-    PredictRequest,
-    PredictResponse,
-)
-from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
-    RegressionRequest,
-    RegressionResponse,
-)
+from horngate.protocols.method import Method
 from horngate.protocols.prepared import Prepared
+from horngate.protocols.service import Service
 from horngate.protocols.tfserving.classify import classify
 from horngate.protocols.tfserving.errors import status, status_of_statuses
 from horngate.protocols.tfserving.metadata import get_model_metadata
@@ -53,60 +26,20 @@ MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
 
 def methods(inference: Inference, roots: Roots | None = None) -> list[Method]:
     """The methods, bound to ``inference``; a reload may name folders below ``roots`` alone."""
+    prediction = Service(PROTOCOL, PREDICTION_SERVICE, status).unary
+    model = Service(PROTOCOL, MODEL_SERVICE, status).unary
+    reload = partial(reload_config, inference, roots or Roots([]))
     return [
-        *(
-            UnaryMethod(
-                protocol=PROTOCOL,
-                service=PREDICTION_SERVICE,
-                name=name,
-                request=request,
-                response=response,
-                status=status,
-                handler=partial(handler, inference),
-                predicts=True,
-            )
-            for name, request, response, handler in (
-                ("Classify", ClassificationRequest, ClassificationResponse, classify),
-                ("Regress", RegressionRequest, RegressionResponse, regress),
-                ("MultiInference", MultiInferenceRequest, MultiInferenceResponse, multi_inference),
-            )
-        ),
-        UnaryMethod(
-            protocol=PROTOCOL,
-            service=PREDICTION_SERVICE,
-            name="Predict",
-            request=PredictRequest,
-            response=PredictResponse,
-            status=status,
-            handler=partial(predict, inference),
+        prediction("Classify", partial(classify, inference), predicts=True),
+        prediction("Regress", partial(regress, inference), predicts=True),
+        prediction("MultiInference", partial(multi_inference, inference), predicts=True),
+        prediction(
+            "Predict",
+            partial(predict, inference),
             predicts=True,
             prepared=Prepared(inference, PredictCodec()),
         ),
-        UnaryMethod(
-            protocol=PROTOCOL,
-            service=PREDICTION_SERVICE,
-            name="GetModelMetadata",
-            request=GetModelMetadataRequest,
-            response=GetModelMetadataResponse,
-            status=status,
-            handler=partial(get_model_metadata, inference),
-        ),
-        UnaryMethod(
-            protocol=PROTOCOL,
-            service=MODEL_SERVICE,
-            name="GetModelStatus",
-            request=GetModelStatusRequest,
-            response=GetModelStatusResponse,
-            status=status_of_statuses,
-            handler=partial(get_model_status, inference),
-        ),
-        UnaryMethod(
-            protocol=PROTOCOL,
-            service=MODEL_SERVICE,
-            name="HandleReloadConfigRequest",
-            request=ReloadConfigRequest,
-            response=ReloadConfigResponse,
-            status=status,
-            handler=partial(reload_config, inference, roots or Roots([])),
-        ),
+        prediction("GetModelMetadata", partial(get_model_metadata, inference)),
+        model("GetModelStatus", partial(get_model_status, inference), status=status_of_statuses),
+        model("HandleReloadConfigRequest", reload),
     ]
