@@ -194,10 +194,13 @@ class Calls:
 
     def cancel(self, call: InFlight) -> None:
         """The caller of ``call`` has left: nothing is told."""
-        code = Code.DEADLINE_EXCEEDED if call.ran_out(self.clock()) else Code.CANCELLED
         answer = call.answer
-        if self.end(call, code) and answer is not None:
+        if self.end(call, self.departure(call)) and answer is not None:
             answer.cancel()
+
+    def departure(self, call: InFlight) -> Code:
+        """What a call that was left ends with: overdue, or cancelled by its caller."""
+        return Code.DEADLINE_EXCEEDED if call.ran_out(self.clock()) else Code.CANCELLED
 
     def end(self, call: InFlight, code: Code) -> bool:
         """Count ``call`` as ended with ``code``; False where it had ended before."""

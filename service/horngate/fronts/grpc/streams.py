@@ -113,6 +113,7 @@ class Stream(InFlight):
             front.calls.begin(self)
             front.calls.fail(self, error)
             return
+        self._opened()
         front.streams.add(self)
         core.watch(self.core, _On(self._closed))
         self._read()
@@ -141,6 +142,9 @@ class Stream(InFlight):
     def _arrived(self, event: core.Event, duty: Duty) -> None:
         if not self.method.open or self._front.reading.remove(self):
             self._received(core.message(event), duty)
+
+    def _opened(self) -> None:
+        """It has its place; ``_ended`` follows."""
 
     def _received(self, data: bytes | None, duty: Duty) -> None:
         """A message has come; None where no more will."""
@@ -210,7 +214,7 @@ class Stream(InFlight):
 class ServerStream(Stream):
     """One message in, any number out."""
 
-    __slots__ = ("_code", "_stop")
+    __slots__ = ("_stop",)
 
     method: StreamMethod
 
@@ -218,16 +222,13 @@ class ServerStream(Stream):
         self, front: GrpcFront, method: StreamMethod, origin: Origin, started: float
     ) -> None:
         super().__init__(front, method, origin, started)
-        self._code = Code.OK
         self._stop: Callable[[], None] | None = None
 
-    def fail(self, failure: Failure) -> None:
-        self._code = failure.code
-        super().fail(failure)
+    def _opened(self) -> None:
+        self._front.calls.opened(self)
 
     def _received(self, data: bytes | None, duty: Duty) -> None:  # noqa: ARG002 - it runs no model
         calls, method = self._front.calls, self.method
-        calls.opened(self)
         try:
             calls.enter(self)
             if data is None:
@@ -245,9 +246,13 @@ class ServerStream(Stream):
         self._send(serialized(reply, self._front.calls.most_bytes))
 
     def _ended(self, *, by_caller: bool) -> None:
+        calls, ending = self._front.calls, self._ending
         if self._stop is not None:
             self._stop()
-        self._front.calls.closed(self, Code.CANCELLED if by_caller else self._code)
+        if ending is None or by_caller:
+            calls.closed(self, calls.departure(self))
+        else:
+            calls.closed(self, ending.code)
 
 
 class DuplexStream(Stream):

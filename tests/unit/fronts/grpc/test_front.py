@@ -19,9 +19,11 @@ from horngate.access.tokens import Tokens, digest
 from horngate.answer import Answer, Ticket
 from horngate.errors import Code, ConfigError, Overloaded
 from horngate.fronts.grpc import front as module
+from horngate.fronts.grpc import reading
 from horngate.fronts.grpc.front import GrpcFront
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
+from horngate.protocols.method import Method
 from tests.serving import wait_until
 from tests.unit.batching.doubles import ManualClock
 from tests.unit.fronts.calls import data, duplex, listening, text, unary, value
@@ -300,6 +302,40 @@ def test_a_server_stream_whose_message_never_came_is_not_counted_as_ended(served
     assert value(served.ask("Echo")(data("a"), timeout=SECONDS)) == "a!"
     assert not served.faults
     assert not served.observer.open
+
+
+@pytest.mark.parametrize("kind", ["unary", "duplex", "listening"])
+def test_strangers_that_keep_their_message_give_way(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(reading, "MOST_STRANGERS", 2)
+    methods: dict[str, Method] = {
+        "unary": unary(handlers.echo, name="Open", public=True),
+        "duplex": duplex(handlers.echo, name="Open", public=True),
+        "listening": listening(handlers.watch, name="Open", public=True),
+    }
+    served = Served([methods[kind]])
+    sends = [Sending() for _ in range(3)]
+    try:
+        first = served.stream("Open")(iter(sends[0]), timeout=SECONDS)
+        wait_until(lambda: len(served.front.reading) == 1, "the first to come in")
+        others = [served.stream("Open")(iter(send), timeout=SECONDS) for send in sends[1:]]
+        error: Any = error_of(lambda: list(first))
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "send both at once" in error.details()
+        for send, other in zip(sends[1:], others, strict=True):
+            send("a")
+            assert value(next(other)).startswith("a")
+            other.cancel()
+        wait_until(lambda: not served.front.streams, "the streams to be over")
+        wait_until(lambda: not served.observer.open, "each to be counted")
+        assert not served.faults
+        if kind == "listening":
+            assert served.observer.codes[0] is Code.RESOURCE_EXHAUSTED
+    finally:
+        for send in sends:
+            send.half_close()
+        served.close()
 
 
 def test_calls_and_streams_beyond_the_limit_are_refused_and_counted(handlers: Handlers) -> None:
