@@ -134,7 +134,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         *health_methods(inference),
     ]
     methods += reflection_methods((method.service for method in methods), POOL)
-    rest = [*tfserving_routes(inference, methods), *oip_routes(methods)]
+    rest = [*tfserving_routes(inference), *oip_routes(methods)]
     metrics.attach([*methods, *rest], lambda: _statuses(inference), events.queues, keeper.under_way)
     options = partial(
         PortOptions,

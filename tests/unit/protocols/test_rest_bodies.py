@@ -34,7 +34,7 @@ def ask(protocol: str, name: str, body: str | bytes, **headers: str) -> HttpRepl
     """What the HTTP port does."""
     inference = FakeEngine(X)
     grpc = [*tfserving_methods(inference), *oip_methods(inference, FakeFigures(), FakeLogs())]
-    routes = [*tfserving_routes(inference, grpc), *oip_routes(grpc)]
+    routes = [*tfserving_routes(inference), *oip_routes(grpc)]
     found = [each for each in routes if (each.protocol, each.name) == (protocol, name)]
     method = next((each for each in found if each.verb == "POST"), found[0])
     headers = {key.replace("_", "-"): value for key, value in headers.items()}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, NamedTuple
 
-from google.protobuf.message import Message
-
 from horngate.answer import Answer
 from horngate.errors import InvalidRequest
 from horngate.inference import Call, Inference
@@ -36,7 +34,9 @@ class Outputs(NamedTuple):
     scores: str | None
 
 
-def classify(inference: Inference, request: ClassificationRequest, call: Call) -> Answer[Message]:
+def classify(
+    inference: Inference, request: ClassificationRequest, call: Call
+) -> Answer[ClassificationResponse]:
     """Read the examples, queue them, and encode on the thread that asks for the answer.
 
     Raises:

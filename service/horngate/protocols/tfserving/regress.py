@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from google.protobuf.message import Message
-
 from horngate.answer import Answer
 from horngate.errors import InvalidRequest
 from horngate.inference import Call, Inference
@@ -24,7 +22,9 @@ OUTPUTS: Final = "outputs"
 _FLOATS: Final = (DType.FLOAT32, DType.FLOAT64, DType.FLOAT16, DType.BFLOAT16)
 
 
-def regress(inference: Inference, request: RegressionRequest, call: Call) -> Answer[Message]:
+def regress(
+    inference: Inference, request: RegressionRequest, call: Call
+) -> Answer[RegressionResponse]:
     """Read the examples, queue them, and encode on the thread that asks for the answer.
 
     Raises:

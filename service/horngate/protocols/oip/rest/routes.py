@@ -6,7 +6,7 @@ says, so that both have one meaning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -40,68 +40,75 @@ PROTOCOL: Final = "oip-rest"
 
 Read = Callable[[HttpRequest], Message]
 Write = Callable[[Any], HttpReply]
+Handler = Callable[[HttpRequest, Call], HttpReply | Answer[HttpReply]]
 
 
 def routes(methods: Sequence[Method]) -> list[HttpMethod]:
-    """Every route, each through the gRPC method of its name."""
-    unary = {method.name: method for method in methods if isinstance(method, UnaryMethod)}
+    """Every route, each through the gRPC method that takes its message."""
+    taking = {method.request: method for method in methods if isinstance(method, UnaryMethod)}
     made: list[HttpMethod] = []
 
-    def add(name: str, verb: str, route: str, read: Read, write: Write) -> None:
-        method = unary[name]
+    def route(verb: str, path: str, method: UnaryMethod, handler: Handler) -> None:
         made.append(
             HttpMethod(
                 protocol=PROTOCOL,
-                name=name,
+                name=method.name,
                 verb=verb,
-                route=route,
-                handler=partial(_through, method, read, write),
+                route=path,
+                handler=handler,
                 status=status,
                 predicts=method.predicts,
                 open=method.open,
             )
         )
 
-    add("ServerMetadata", "GET", "/v2", lambda _: pb.ServerMetadataRequest(), _plain)
-    add("ServerLive", "GET", "/v2/health/live", lambda _: pb.ServerLiveRequest(), _live)
-    add("ServerReady", "GET", "/v2/health/ready", lambda _: pb.ServerReadyRequest(), _ready)
-    add("ModelStatistics", "GET", "/v2/models/stats", _of(pb.ModelStatisticsRequest), _plain)
+    def add(
+        message: type[Message], verb: str, path: str, write: Write, read: Read | None = None
+    ) -> None:
+        method = taking[message]
+        route(verb, path, method, partial(_through, method, read or _of(message), write))
+
+    add(pb.ServerMetadataRequest, "GET", "/v2", _plain)
+    add(pb.ServerLiveRequest, "GET", "/v2/health/live", _live)
+    add(pb.ServerReadyRequest, "GET", "/v2/health/ready", _ready)
+    add(pb.ModelStatisticsRequest, "GET", "/v2/models/stats", _plain)
     for place in ("", "/versions/{version}"):
         model = f"/v2/models/{{model}}{place}"
-        add("ModelMetadata", "GET", model, _of(pb.ModelMetadataRequest), _plain)
-        add("ModelReady", "GET", f"{model}/ready", _of(pb.ModelReadyRequest), _ready)
-        add("ModelConfig", "GET", f"{model}/config", _of(pb.ModelConfigRequest), _config)
-        add("ModelStatistics", "GET", f"{model}/stats", _of(pb.ModelStatisticsRequest), _plain)
-        made.append(
-            HttpMethod(
-                protocol=PROTOCOL,
-                name="ModelInfer",
-                verb="POST",
-                route=f"{model}/infer",
-                handler=partial(infer, unary["ModelInfer"]),
-                status=status,
-                predicts=True,
-            )
-        )
-    add("RepositoryIndex", "POST", "/v2/repository/index", index_request, index_reply)
+        add(pb.ModelMetadataRequest, "GET", model, _plain)
+        add(pb.ModelReadyRequest, "GET", f"{model}/ready", _ready)
+        add(pb.ModelConfigRequest, "GET", f"{model}/config", _config)
+        add(pb.ModelStatisticsRequest, "GET", f"{model}/stats", _plain)
+        predicting = taking[pb.ModelInferRequest]
+        route("POST", f"{model}/infer", predicting, partial(infer, predicting))
     loaded = "/v2/repository/models/{model}"
-    add("RepositoryModelLoad", "POST", f"{loaded}/load", load_request, nothing)
-    add("RepositoryModelUnload", "POST", f"{loaded}/unload", unload_request, nothing)
-    for kind, path, register in (
-        ("System", "/v2/systemsharedmemory", register_request),
-        ("Cuda", "/v2/cudasharedmemory", register_cuda_request),
+    add(pb.RepositoryIndexRequest, "POST", "/v2/repository/index", index_reply, index_request)
+    add(pb.RepositoryModelLoadRequest, "POST", f"{loaded}/load", nothing, load_request)
+    add(pb.RepositoryModelUnloadRequest, "POST", f"{loaded}/unload", nothing, unload_request)
+    for asks, leaves, registers, read, memory in (
+        (
+            pb.SystemSharedMemoryStatusRequest,
+            pb.SystemSharedMemoryUnregisterRequest,
+            pb.SystemSharedMemoryRegisterRequest,
+            register_request,
+            "/v2/systemsharedmemory",
+        ),
+        (
+            pb.CudaSharedMemoryStatusRequest,
+            pb.CudaSharedMemoryUnregisterRequest,
+            pb.CudaSharedMemoryRegisterRequest,
+            register_cuda_request,
+            "/v2/cudasharedmemory",
+        ),
     ):
-        region = f"{path}/region/{{region}}"
-        status_of = name_request(getattr(pb, f"{kind}SharedMemoryStatusRequest"))
-        leave = name_request(getattr(pb, f"{kind}SharedMemoryUnregisterRequest"))
-        for at in (path, region):
-            add(f"{kind}SharedMemoryStatus", "GET", f"{at}/status", status_of, regions_reply)
-            add(f"{kind}SharedMemoryUnregister", "POST", f"{at}/unregister", leave, nothing)
-        add(f"{kind}SharedMemoryRegister", "POST", f"{region}/register", register, nothing)
+        region = f"{memory}/region/{{region}}"
+        add(registers, "POST", f"{region}/register", nothing, read)
+        for at in (memory, region):
+            add(asks, "GET", f"{at}/status", regions_reply, name_request(asks))
+            add(leaves, "POST", f"{at}/unregister", nothing, name_request(leaves))
     for verb in ("GET", "POST"):
-        add("LogSettings", verb, "/v2/logging", log_request, log_reply)
+        add(pb.LogSettingsRequest, verb, "/v2/logging", log_reply, log_request)
         for path in ("/v2/trace/setting", "/v2/models/{model}/trace/setting"):
-            add("TraceSetting", verb, path, trace_request, trace_reply)
+            add(pb.TraceSettingRequest, verb, path, trace_reply, trace_request)
     return made
 
 
@@ -112,12 +119,13 @@ def _through(
     return reply.then(write) if isinstance(reply, Answer) else write(reply)
 
 
-def _of(message: Callable[..., Message]) -> Read:
-    """Reads the model and the version of the route."""
+def _of(message: type[Message]) -> Read:
+    """Reads the model and the version of the route, as far as the message has a place for them."""
+    places = {"name": "model", "version": "version"}
+    fields = [name for name in places if name in message.DESCRIPTOR.fields_by_name]
 
     def read(request: HttpRequest) -> Message:
-        places: Mapping[str, str] = request.places
-        return message(name=places.get("model", ""), version=places.get("version", ""))
+        return message(**{name: request.places.get(places[name], "") for name in fields})
 
     return read
 

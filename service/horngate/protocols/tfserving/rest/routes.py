@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 from google.protobuf.json_format import MessageToDict
@@ -20,14 +19,12 @@ from horngate.protocols.http import (
     read_json,
 )
 from horngate.protocols.json import parsed_bytes, shown, to_json
-from horngate.protocols.method import Method, UnaryMethod
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
     ClassificationResponse,
 )
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
-    GetModelMetadataResponse,
     SignatureDefMap,
 )
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
@@ -38,9 +35,13 @@ from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
     RegressionRequest,
     RegressionResponse,
 )
+from horngate.protocols.tfserving.classify import classify
 from horngate.protocols.tfserving.errors import status, status_of_statuses
+from horngate.protocols.tfserving.metadata import get_model_metadata
+from horngate.protocols.tfserving.regress import regress
 from horngate.protocols.tfserving.rest.examples import write_examples
 from horngate.protocols.tfserving.rest.predict import predict
+from horngate.protocols.tfserving.status import get_model_status
 from horngate.versions import VersionRef, parse_version
 
 PROTOCOL: Final = "tfserving-rest"
@@ -50,17 +51,16 @@ _PLACES: Final = ("", "/versions/{version}", "/labels/{label}")
 _FIELD: Final = "signature_def"
 
 
-def routes(inference: Inference, methods: Sequence[Method]) -> list[HttpMethod]:
-    """Every route, bound to ``inference``; what is not ``predict`` goes by gRPC's ``methods``."""
-    unary = {method.name: method for method in methods if isinstance(method, UnaryMethod)}
+def routes(inference: Inference) -> list[HttpMethod]:
+    """Every route, bound to ``inference``; each but ``:predict`` calls the handler of its RPC."""
     made: list[HttpMethod] = []
     for place in _PLACES:
         for name, verb, suffix, handler in (
-            ("GetModelStatus", "GET", "", partial(_status, unary["GetModelStatus"])),
-            ("GetModelMetadata", "GET", "/metadata", partial(_metadata, unary["GetModelMetadata"])),
+            ("GetModelStatus", "GET", "", partial(_status, inference)),
+            ("GetModelMetadata", "GET", "/metadata", partial(_metadata, inference)),
             ("Predict", "POST", ":predict", partial(predict, inference, read_version)),
-            ("Classify", "POST", ":classify", partial(_classify, unary["Classify"])),
-            ("Regress", "POST", ":regress", partial(_regress, unary["Regress"])),
+            ("Classify", "POST", ":classify", partial(_classify, inference)),
+            ("Regress", "POST", ":regress", partial(_regress, inference)),
         ):
             to_status = status_of_statuses if name == "GetModelStatus" else status
             made.append(
@@ -97,16 +97,16 @@ def read_version(places: Any) -> VersionRef:
     return number
 
 
-def _status(method: UnaryMethod, request: HttpRequest, call: Call) -> HttpReply:
+def _status(inference: Inference, request: HttpRequest, call: Call) -> HttpReply:
     message = GetModelStatusRequest()
     _write_spec(request, message.model_spec)
-    return HttpReply(to_json(_proto_json(cast("Message", method.handler(message, call)))))
+    return HttpReply(to_json(_proto_json(get_model_status(inference, message, call))))
 
 
-def _metadata(method: UnaryMethod, request: HttpRequest, call: Call) -> HttpReply:
+def _metadata(inference: Inference, request: HttpRequest, call: Call) -> HttpReply:
     message = GetModelMetadataRequest(metadata_field=[_FIELD])
     _write_spec(request, message.model_spec)
-    reply = cast("GetModelMetadataResponse", method.handler(message, call))
+    reply = get_model_metadata(inference, message, call)
     signatures = SignatureDefMap.FromString(reply.metadata[_FIELD].value)
     content = {
         "model_spec": _proto_json(reply.model_spec),
@@ -115,19 +115,19 @@ def _metadata(method: UnaryMethod, request: HttpRequest, call: Call) -> HttpRepl
     return HttpReply(to_json(content))
 
 
-def _classify(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpReply]:
+def _classify(inference: Inference, request: HttpRequest, call: Call) -> Answer[HttpReply]:
     message = ClassificationRequest()
     with call.room(parsed_bytes(request.body)):
         _write_request(request, message)
-        answer = cast("Answer[ClassificationResponse]", method.handler(message, call))
+        answer = classify(inference, message, call)
     return answer.then(_classified)
 
 
-def _regress(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpReply]:
+def _regress(inference: Inference, request: HttpRequest, call: Call) -> Answer[HttpReply]:
     message = RegressionRequest()
     with call.room(parsed_bytes(request.body)):
         _write_request(request, message)
-        answer = cast("Answer[RegressionResponse]", method.handler(message, call))
+        answer = regress(inference, message, call)
     return answer.then(_regressed)
 
 
