@@ -43,6 +43,10 @@ UNHEEDED: Final = _Unheeded()
 _PLAIN: Final = 0
 """No flags."""
 
+_OPENING: Final = cygrpc.SendInitialMetadataOperation(None, _PLAIN)
+_OK: Final = cygrpc.SendStatusFromServerOperation(None, 0, b"", _PLAIN)
+"""The same for every call: they carry nothing of one, and making them takes a microsecond."""
+
 _TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
 _SHUTDOWN: Final = cygrpc.CompletionType.queue_shutdown
 
@@ -138,9 +142,9 @@ def answer(call: CoreCall, data: bytes, tag: object) -> None:
     """End a call with its only message. The event that has ``tag`` says that it has left."""
     call.start_server_batch(
         (
-            cygrpc.SendInitialMetadataOperation(None, _PLAIN),
+            _OPENING,
             cygrpc.SendMessageOperation(data, _PLAIN),
-            cygrpc.SendStatusFromServerOperation(None, 0, b"", _PLAIN),
+            _OK,
         ),
         tag,
     )
@@ -164,8 +168,7 @@ def end(
 
 def _start(call: CoreCall, operation: Any, tag: object, *, first: bool) -> None:
     if first:
-        opening = cygrpc.SendInitialMetadataOperation(None, _PLAIN)
-        call.start_server_batch((opening, operation), tag)
+        call.start_server_batch((_OPENING, operation), tag)
     else:
         call.start_server_batch((operation,), tag)
 
