@@ -76,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     version = loaded(options.folder)
     servable: Servable = version._servable  # noqa: SLF001 - what the server runs, nothing before it
-    threads = None if version.curve is None else version.curve.threads
+    threads = None if version.cost is None else version.cost.threads
     print(json.dumps({"engine": servable.engine, "threads": threads}), flush=True)
     for line in sys.stdin:
         print(json.dumps(cost(servable, int(line), options.seconds)), flush=True)

@@ -18,7 +18,7 @@ CLOSE: Final = "close"
 
 
 class Closings:
-    """Belongs to the keeper's thread.
+    """Belongs to the loop's thread.
 
     Args:
         tasks: what runs them.
@@ -72,5 +72,5 @@ class Closings:
         self._wake()
 
     def _not_closed(self, version: ServedVersion, error: Exception) -> None:
-        self._observer.keeper_failed(error)
+        self._observer.loop_failed(error)
         self._closed(version)  # it is gone all the same

@@ -1,4 +1,4 @@
-"""Changes that somebody waits for, on their way to the keeper's thread."""
+"""Changes that somebody waits for, on their way to the loop's thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Check = Callable[[], None]
 """Called when a change has been followed; raises what is to be told of it."""
 
 
-class Order:
+class Command:
     """One change, and the promise that it will have been made.
 
     ``names`` are the models that it is about, none until it was made; ``came`` is when it came.
@@ -38,7 +38,7 @@ class Order:
         """Tell whoever waits what became of it."""
         try:
             self.check()
-        except Exception as error:  # noqa: BLE001 - whoever ordered it is told
+        except Exception as error:  # noqa: BLE001 - whoever gave it is told
             self.ticket.fail(error)
         else:
             self.ticket.succeed(None)
@@ -57,43 +57,43 @@ class Order:
         )
 
 
-class Orders:
-    """A queue, thread-safe. Every order is answered, those that come too late as well."""
+class Commands:
+    """A queue, thread-safe. Every command is answered, those that come too late as well."""
 
     def __init__(self, on_new: Callable[[], None], clock: Clock) -> None:
         self._on_new = on_new
         self._clock = clock
-        self._waiting: deque[Order] = deque()
+        self._waiting: deque[Command] = deque()
         self._closed = False
         self._lock = threading.Lock()
 
     def add(self, change: Change, check: Check) -> Answer[None]:
-        """Queue an order; answered when it has been carried out, with what ``check`` raises."""
-        order = Order(change, check, self._clock())
+        """Queue a command; answered when it has been carried out, with what ``check`` raises."""
+        command = Command(change, check, self._clock())
         with self._lock:
             closed = self._closed
             if not closed:
-                self._waiting.append(order)
+                self._waiting.append(command)
         if closed:
-            order.refuse()
+            command.refuse()
         else:
             self._on_new()
-        return order.ticket
+        return command.ticket
 
-    def take(self) -> Order | None:
-        """The order that has waited longest, None where none waits."""
+    def take(self) -> Command | None:
+        """The command that has waited longest, None where none waits."""
         with self._lock:
             return self._waiting.popleft() if self._waiting else None
 
     def expire(self, seconds: float) -> None:
         """Refuse those that have waited for ``seconds``, and are never to be followed then."""
         before = self._clock() - seconds
-        late: list[Order] = []
+        late: list[Command] = []
         with self._lock:
             while self._waiting and self._waiting[0].came <= before:
                 late.append(self._waiting.popleft())
-        for order in late:
-            order.expire(seconds)
+        for command in late:
+            command.expire(seconds)
 
     def next_due(self, seconds: float) -> float | None:
         """Seconds until ``expire`` has one to refuse; None where none waits."""
@@ -105,5 +105,5 @@ class Orders:
         """Refuse those that wait and those that come."""
         with self._lock:
             self._closed = True
-        while (order := self.take()) is not None:
-            order.refuse()
+        while (command := self.take()) is not None:
+            command.refuse()

@@ -10,7 +10,7 @@ from horngate.lifecycle.served import ServedVersion
 from horngate.tensors import Signature, TensorSpec
 
 
-def check_succession(
+def check_compatibility(
     newest: ServedVersion, version: ServedVersion, options: VersionOptions
 ) -> None:
     """Refuse a ``version`` whose signatures differ from those of ``newest``, which is live.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from horngate.answer import Answer
 from horngate.errors import LoadError, ModelNotFound, NotAllowed
-from horngate.lifecycle.keeper import Keeper
+from horngate.lifecycle.loop import ReconcileLoop
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.source import Listed, Listings, OnRequest, Source
 from horngate.lifecycle.status import State, VersionStatus
@@ -21,10 +21,10 @@ class Known(NamedTuple):
 
 
 class Control:
-    """Thread-safe. What is ordered is done on the keeper's thread and answered when it is done."""
+    """Thread-safe. What is asked for is done on the loop's thread and answered when it is done."""
 
-    def __init__(self, keeper: Keeper, repository: Repository, source: Source) -> None:
-        self._keeper = keeper
+    def __init__(self, loop: ReconcileLoop, repository: Repository, source: Source) -> None:
+        self._loop = loop
         self._repository = repository
         self._source = source
 
@@ -54,7 +54,7 @@ class Control:
                 )
             self._check_live(model)
 
-        return self._keeper.order(change, check)
+        return self._loop.command(change, check)
 
     def unload(self, model: str) -> Answer[None]:
         """Serve ``model`` no longer; accepted requests finish.
@@ -73,7 +73,7 @@ class Control:
             source.dismiss(model)
             return ()
 
-        return self._keeper.order(change, lambda: None)
+        return self._loop.command(change, lambda: None)
 
     def replace(self, listings: Listings) -> Answer[None]:
         """Serve ``listings`` and nothing else.
@@ -109,7 +109,7 @@ class Control:
                             f"received {number}; the label moves there once it is live"
                         )
 
-        return self._keeper.order(change, check)
+        return self._loop.command(change, check)
 
     def index(self) -> list[Known]:
         """Every version that is known of every model, and the models that were not asked for."""

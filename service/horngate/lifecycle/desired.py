@@ -12,7 +12,7 @@ from horngate.lifecycle.version import Loading
 from horngate.store.snapshot import ModelFolder, VersionFolder
 
 
-class Wanted(NamedTuple):
+class Desired(NamedTuple):
     """What a model should come to.
 
     Attributes:
@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
     missing: list[int]
 
 
-def wanted(model: Model, settings: ModelSettings, folder: ModelFolder) -> Wanted:
+def desired(model: Model, settings: ModelSettings, folder: ModelFolder) -> Desired:
     """What follows for ``model`` from ``settings`` and what is in ``folder``; changes nothing.
 
     A version that failed to load is wanted only while it is live from its earlier files.
@@ -32,7 +32,7 @@ def wanted(model: Model, settings: ModelSettings, folder: ModelFolder) -> Wanted
     usable = [
         number for number in folder.versions if number in model.live or not model.failed(number)
     ]
-    live = settings.versions.wanted(usable)
+    live = settings.versions.desired(usable)
     missing = [
         number
         for number in sorted(live, reverse=True)
@@ -42,10 +42,10 @@ def wanted(model: Model, settings: ModelSettings, folder: ModelFolder) -> Wanted
             and model.loaded(number) == folder.versions[number].fingerprint
         )
     ]
-    return Wanted(live, missing)
+    return Desired(live, missing)
 
 
-def replaced(model: Model, settings: ModelSettings, aim: Wanted) -> list[int]:
+def replaced(model: Model, settings: ModelSettings, aim: Desired) -> list[int]:
     """The live versions that are to be retired.
 
     Old versions leave when all that should replace them is there, never before. Where newer ones
@@ -56,7 +56,7 @@ def replaced(model: Model, settings: ModelSettings, aim: Wanted) -> list[int]:
     elif settings.versions.specific:
         keep = frozenset(model.live)
     else:
-        keep = aim.live | settings.versions.wanted(model.live)
+        keep = aim.live | settings.versions.desired(model.live)
     return [number for number in model.live if number not in keep]
 
 
@@ -66,7 +66,7 @@ def asked_for(model: Model, settings: ModelSettings, folder: ModelFolder, number
     One that has been overtaken by a newer version while it was loaded does all the same: where
     versions come quicker than they load, none would ever go live else.
     """
-    live = wanted(model, settings, folder).live
+    live = desired(model, settings, folder).live
     if number in live:
         return True
     comes_nearer = model.newest is None or model.newest.number < number

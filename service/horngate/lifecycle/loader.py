@@ -26,8 +26,8 @@ from horngate.lifecycle.warm_up import (
     warm_up,
 )
 from horngate.servable import Clock, Files, Runtime, Servable
-from horngate.store.acceptance import check_goldens, measure_curve
-from horngate.store.cost import Curve, read_curve, this_machine
+from horngate.store.acceptance import check_goldens, measure_cost
+from horngate.store.cost import BatchCost, read_cost, this_machine
 from horngate.store.manifest import (
     ENGINES_OWN,
     Golden,
@@ -73,7 +73,7 @@ class Started(NamedTuple):
 
     servable: Servable
     threads: int
-    curve: Curve | None
+    cost: BatchCost | None
     reason: str = ""
     detail: str = ""
 
@@ -128,12 +128,12 @@ class Loader:
             verify_checksums(folder, files, leave=ENGINES_OWN)
             goldens = read_goldens(folder, files)
             started = self._engine(folder, settings, goldens, files, progress)
-            servable, curve = started.servable, started.curve
+            servable, cost = started.servable, started.cost
             try:
                 progress.reach("reading its files")
                 verify_checksums(folder, files)
                 batching = settings.batching.decided(
-                    None if curve is None else curve.best,
+                    None if cost is None else cost.best,
                     max(1, self._instances // started.threads),
                 )
                 recorded = list(self._read_recorded(files, servable.signatures))
@@ -162,7 +162,7 @@ class Loader:
             scheduler=scheduler,
             executor=executor,
             batching=batching,
-            curve=curve,
+            cost=cost,
             engine_reason=started.reason,
             engine_detail=started.detail,
         )
@@ -239,14 +239,14 @@ class Loader:
         """
         one = start(wanted or 1)
         cores = len(os.sched_getaffinity(0))
-        if wanted or cores == 1 or one.curve is None or one.curve.alone < SLOW_SECONDS:
+        if wanted or cores == 1 or one.cost is None or one.cost.alone < SLOW_SECONDS:
             return one
         try:
             all_cores = start(cores)
         except BaseException:
             one.servable.close()
             raise
-        better = all_cores.curve is not None and all_cores.curve.alone < one.curve.alone / SOONER
+        better = all_cores.cost is not None and all_cores.cost.alone < one.cost.alone / SOONER
         chosen, left = (all_cores, one) if better else (one, all_cores)
         left.servable.close()
         return chosen
@@ -275,14 +275,14 @@ class Loader:
             check_goldens(servable, goldens)
             progress.reach("batch cost")
             # As recorded on a machine like this, else measured now.
-            curve = read_curve(folder, servable.engine)
-            if curve is None or (curve.machine, curve.threads) != (this_machine(), threads):
+            cost = read_cost(folder, servable.engine)
+            if cost is None or (cost.machine, cost.threads) != (this_machine(), threads):
                 undecided = settings.batching.enabled and settings.batching.max_batch_size is None
                 largest = settings.limits.max_request_rows if undecided else 1
-                curve = measure_curve(
+                cost = measure_cost(
                     servable, goldens, self._clock, threads=threads, largest=largest
                 )
         except BaseException:
             servable.close()
             raise
-        return Started(servable, threads, curve)
+        return Started(servable, threads, cost)

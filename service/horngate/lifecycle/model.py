@@ -1,6 +1,6 @@
 """One model's versions as the server holds them: what is live, and what became of the rest.
 
-Written by the keeper's thread only; readers see whole mappings that are replaced, never changed.
+Written by the loop's thread only; readers see whole mappings that are replaced, never changed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.lifecycle.tasks import Task
-from horngate.lifecycle.version import Failure, Loading, Version
+from horngate.lifecycle.version import LoadFailure, Loading, Version
 from horngate.store.snapshot import Fingerprint, ModelFolder
 
 ENDED_KEPT: Final = 5
@@ -62,7 +62,7 @@ class Model:
             if version.loading is not None:
                 yield version, version.loading
 
-    def failures(self) -> Iterator[tuple[Version, Failure]]:
+    def failures(self) -> Iterator[tuple[Version, LoadFailure]]:
         """The versions that did not load, and are not tried again as things are."""
         for version in list(self.versions.values()):
             if version.failed is not None:

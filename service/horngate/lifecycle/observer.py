@@ -11,7 +11,7 @@ from horngate.lifecycle.status import VersionStatus
 
 
 class RepositoryObserver(Protocol):
-    """Told from the keeper's thread, ``version_loaded`` from the loads'; must not raise."""
+    """Told from the loop's thread, ``version_loaded`` from the loads'; must not raise."""
 
     def version_changed(self, status: VersionStatus) -> None:
         """A version came into a new state."""
@@ -43,5 +43,5 @@ class RepositoryObserver(Protocol):
     def folder_unreadable(self, folder: Path, error: Exception) -> None:
         """A model's folder or the whole repository cannot be read; what is live stays live."""
 
-    def keeper_failed(self, error: Exception) -> None:
+    def loop_failed(self, error: Exception) -> None:
         """A look ended in an error that nobody designed; the next look is taken all the same."""

@@ -46,7 +46,7 @@ class VersionOptions:
                     f"received {label[:MAX_LABEL]!r} = {version}"
                 )
 
-    def wanted(self, available: Iterable[int]) -> frozenset[int]:
+    def desired(self, available: Iterable[int]) -> frozenset[int]:
         """The versions of ``available`` that should be live.
 
         ``available`` leaves out those that failed to load, so that ``latest`` falls back to

@@ -13,8 +13,8 @@ from typing import Final
 
 from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.lifecycle.closings import CLOSE, Closings
-from horngate.lifecycle.compatibility import check_succession
-from horngate.lifecycle.desired import asked_for, outdated, replaced, wanted
+from horngate.lifecycle.compatibility import check_compatibility
+from horngate.lifecycle.desired import asked_for, desired, outdated, replaced
 from horngate.lifecycle.loader import Load
 from horngate.lifecycle.memory import RoomTaken
 from horngate.lifecycle.model import Model
@@ -24,7 +24,7 @@ from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.status import State, VersionStatus, why
 from horngate.lifecycle.tasks import Continue, GivenUp, Progress, Task, Tasks
-from horngate.lifecycle.version import Failure, Loading, Version
+from horngate.lifecycle.version import LoadFailure, Loading, Version
 from horngate.servable import Clock
 from horngate.store.snapshot import Fingerprint, ModelFolder, VersionFolder
 
@@ -43,7 +43,7 @@ ReadSettings = Callable[[ModelFolder], ModelSettings]
 
 
 class Reconciler:
-    """Belongs to the keeper's thread, but for what its tasks call."""
+    """Belongs to the loop's thread, but for what its tasks call."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Reconciler:
                 self._leave(version)
         while True:
             # A failure changes what is wanted: the newest version that works.
-            aim = wanted(model, settings, folder)
+            aim = desired(model, settings, folder)
             due = [number for number in aim.missing if number in model.quiet]
             under_way = {version.number for version, _ in model.loads()}
             to_begin = [number for number in due if number not in under_way]
@@ -291,7 +291,7 @@ class Reconciler:
         if settings is None or newest is None or served.number <= newest.number:
             return None  # a step back is somebody's decision
         try:
-            check_succession(newest, served, settings.versions)
+            check_compatibility(newest, served, settings.versions)
         except LoadError as error:
             return error
         return None
@@ -368,7 +368,7 @@ class Reconciler:
     def _failed(
         self, model: Model, version: Version, fingerprint: Fingerprint, error: Exception
     ) -> None:
-        version.failed = Failure(fingerprint, isinstance(error, NoRoom))
+        version.failed = LoadFailure(fingerprint, isinstance(error, NoRoom))
         if version.served is not None:
             self._observer.settings_refused(model.name, error)
             return

@@ -1,6 +1,6 @@
 """All models as requests see them: what is held, what is live, whether the server is ready.
 
-Written by the keeper alone, which replaces mappings whole and changes none that a reader may hold,
+Written by the loop alone, which replaces mappings whole and changes none that a reader may hold,
 so that readers need no lock.
 """
 
@@ -18,7 +18,7 @@ from horngate.versions import VersionRef, parse_version
 
 
 class Repository:
-    """Thread-safe for readers. What changes it is the keeper's, and stands at the end.
+    """Thread-safe for readers. What changes it is the loop's, and stands at the end.
 
     ``others`` are models that could be served and were not asked for. A server that
     ``may_be_empty`` is ready without any model.
@@ -129,7 +129,7 @@ class Repository:
         )
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback``, on the keeper's thread, after every change; returns how to stop."""
+        """Call ``callback``, on the loop's thread, after every change; returns how to stop."""
         with self._listeners_lock:
             self._listeners = (*self._listeners, callback)
 
@@ -140,7 +140,7 @@ class Repository:
 
         return stop
 
-    # The keeper's, but for ``held`` and ``tell_change`` -------------------------------------------
+    # The loop's, but for ``held`` and ``tell_change`` -------------------------------------------
 
     @property
     def settled(self) -> bool:

@@ -12,7 +12,7 @@ from horngate.batching.scheduler import Scheduler
 from horngate.errors import SignatureNotFound
 from horngate.lifecycle.settings import ModelSettings
 from horngate.servable import Servable
-from horngate.store.cost import Curve
+from horngate.store.cost import BatchCost
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 
 
@@ -79,7 +79,7 @@ class ServedVersion:
         scheduler: Scheduler,
         executor: Executor,
         batching: BatchingOptions,
-        curve: Curve | None = None,
+        cost: BatchCost | None = None,
         engine_reason: str = "",
         engine_detail: str = "",
     ) -> None:
@@ -93,7 +93,7 @@ class ServedVersion:
             [settings.limits.max_request_rows, *batching.allowed_batch_sizes[-1:]]
         )
         self.max_tensor_bytes = settings.limits.max_tensor_bytes
-        self.curve = curve
+        self.cost = cost
         self.engine_reason = engine_reason
         self.engine_detail = engine_detail
         self.subject = Subject(model, number, "")

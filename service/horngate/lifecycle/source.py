@@ -1,4 +1,4 @@
-"""Where the keeper finds models: all in one folder, listed one by one, or only those asked for."""
+"""Where the loop finds models: all in one folder, listed one by one, or only those asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from horngate.errors import ConfigError
 from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.settings import ModelSettings
 from horngate.store.layout import SETTINGS_FILE, check_model_name, model_folders
-from horngate.store.snapshot import Fingerprint, ModelFolder, Seen, stamp
+from horngate.store.snapshot import Fingerprint, ModelFolder, Snapshot, stamp
 
 ReadSettings = Callable[[Path], ModelSettings]
 """Reads a ``model.toml``; raises ``ConfigError``. A file that is absent gives the defaults."""
@@ -27,7 +27,7 @@ class Source(Protocol):
     def path(self) -> Path:
         """What is looked at, for a log line."""
 
-    def look(self) -> Seen:
+    def look(self) -> Snapshot:
         """What is there now.
 
         Raises:
@@ -49,11 +49,11 @@ class Folders:
         self.path = path
         self._read_settings = read_settings
 
-    def look(self) -> Seen:
-        seen = Seen()
+    def look(self) -> Snapshot:
+        snapshot = Snapshot()
         for name, path in model_folders(self.path).items():
-            seen.add(name, path)
-        return seen
+            snapshot.add(name, path)
+        return snapshot
 
     def settings(self, model: ModelFolder) -> ModelSettings:
         return self._read_settings(model.path / SETTINGS_FILE)
@@ -78,14 +78,14 @@ class OnRequest:
         """Serve ``name`` no longer."""
         self._names.discard(name)
 
-    def look(self) -> Seen:
-        seen = self._folders.look()
+    def look(self) -> Snapshot:
+        snapshot = self._folders.look()
         if ALL in self._names:
-            self._names = self._names - {ALL} | seen.models.keys()
+            self._names = self._names - {ALL} | snapshot.models.keys()
         return dataclasses.replace(
-            seen,
-            models={name: seen.models[name] for name in seen.models if name in self._names},
-            others=frozenset(seen.models.keys() - self._names),
+            snapshot,
+            models={name: snapshot.models[name] for name in snapshot.models if name in self._names},
+            others=frozenset(snapshot.models.keys() - self._names),
             only=frozenset(self._names),
         )
 
@@ -138,16 +138,16 @@ class Listed:
             check_model_name(name)
         self._listings = dict(listings)
 
-    def look(self) -> Seen:
+    def look(self) -> Snapshot:
         refused: list[Exception] = []
         try:
             self._read_again()
         except (ConfigError, OSError) as error:
             refused.append(error)
-        seen = Seen(only=frozenset(self._listings), refused=tuple(refused))
+        snapshot = Snapshot(only=frozenset(self._listings), refused=tuple(refused))
         for name, listing in self._listings.items():
-            seen.add(name, listing.path, listing.versions)
-        return seen
+            snapshot.add(name, listing.path, listing.versions)
+        return snapshot
 
     def settings(self, model: ModelFolder) -> ModelSettings:
         settings = self._read_settings(model.path / SETTINGS_FILE)

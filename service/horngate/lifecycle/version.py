@@ -19,7 +19,7 @@ class Loading(NamedTuple):
     settings: ModelSettings
 
 
-class Failure(NamedTuple):
+class LoadFailure(NamedTuple):
     """What did not load: its fingerprint, and whether it was for want of room alone."""
 
     fingerprint: Fingerprint
@@ -46,7 +46,7 @@ class Version:
         self.served: ServedVersion | None = None
         self.loaded: Fingerprint | None = None
         self.loading: Loading | None = None
-        self.failed: Failure | None = None
+        self.failed: LoadFailure | None = None
 
     @property
     def number(self) -> int:

@@ -28,8 +28,8 @@ from horngate.fronts.options import PortOptions
 from horngate.fronts.tls import watch
 from horngate.inference import Inference
 from horngate.lifecycle.control import Control
-from horngate.lifecycle.keeper import Keeper
 from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.loop import ReconcileLoop
 from horngate.lifecycle.memory import Memory
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.source import Folders, Listed, Listing, OnRequest, Source
@@ -75,7 +75,7 @@ class Assembly:
     ``versions`` tells how many are in memory.
     """
 
-    keeper: Keeper
+    loop: ReconcileLoop
     watchdog: Watchdog
     inference: Inference
     versions: Callable[[], int]
@@ -101,7 +101,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     events = RepositoryEvents(metrics)
     source = make_source(settings)
     repository = Repository(may_be_empty=isinstance(source, OnRequest))
-    keeper = Keeper(
+    loop = ReconcileLoop(
         repository,
         source,
         load=Loader(
@@ -121,7 +121,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     )
     inference = Inference(
         repository,
-        Control(keeper, repository, source),
+        Control(loop, repository, source),
         clock,
         open_control=settings.allow_control,
     )
@@ -135,7 +135,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     ]
     methods += reflection_methods((method.service for method in methods), POOL)
     rest = [*tfserving_routes(inference), *oip_routes(methods)]
-    metrics.attach([*methods, *rest], lambda: _statuses(inference), events.queues, keeper.under_way)
+    metrics.attach([*methods, *rest], lambda: _statuses(inference), events.queues, loop.under_way)
     options = partial(
         PortOptions,
         host=settings.host,
@@ -160,13 +160,13 @@ def assemble(settings: ServerSettings) -> Assembly:
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
     http = HttpFront(
-        pages(inference, exposition, keeper.under_way, asks=gate.asks),
+        pages(inference, exposition, loop.under_way, asks=gate.asks),
         rest,
         options(port=settings.http_port),
         calls(),
     )
     return Assembly(
-        keeper,
+        loop,
         Watchdog(repository, settings.stuck_seconds),
         inference,
         lambda: len(events.versions()),

@@ -64,14 +64,14 @@ def serve(
     warn_of_plain_text(settings)
     warn_of_open_control(settings)
     parts.inference.on_change(Garbage(parts.versions).look)
-    parts.keeper.start()
+    parts.loop.start()
     parts.watchdog.start()
     on_started(grpc_port, parts.http.port)
     received = asked_to_stop.get()
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
     drain(parts, settings.drain_seconds)
     log.info("stopped")
-    return parts.keeper.left_behind
+    return parts.loop.left_behind
 
 
 def warn_of_plain_text(settings: ServerSettings) -> None:
@@ -134,7 +134,7 @@ def drain(parts: Assembly, seconds: float) -> None:
         both.submit(parts.grpc.drain, seconds)
         both.submit(parts.http.drain, seconds)
     parts.grpc.stop()
-    parts.keeper.stop()
+    parts.loop.stop()
     parts.http.stop()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from horngate.errors import LoadError, in_full
 from horngate.servable import Clock, Servable
-from horngate.store.cost import Curve, measure
+from horngate.store.cost import BatchCost, measure
 from horngate.store.manifest import Golden
 from horngate.tensors import DEFAULT_SIGNATURE, Array, Arrays, DType, Signature
 
@@ -43,9 +43,9 @@ def check_goldens(servable: Servable, goldens: dict[str, Golden]) -> None:
             raise LoadError(f"wrong answer on the goldens of signature {name!r}: {wrong}")
 
 
-def measure_curve(
+def measure_cost(
     servable: Servable, goldens: dict[str, Golden], clock: Clock, *, threads: int, largest: int
-) -> Curve | None:
+) -> BatchCost | None:
     """Time the signature that most requests mean, at one row only where it takes no batches.
 
     Recorded inputs are repeated to the size, zeros taken where none are recorded; None where the

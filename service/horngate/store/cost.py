@@ -35,7 +35,7 @@ PAST_THE_BEST: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class BatchCost:
     """Seconds of one run by rows, ascending, as measured with ``threads`` on ``machine``."""
 
     points: tuple[tuple[int, float], ...]
@@ -54,7 +54,7 @@ class Curve:
         return self.points[0][1]
 
     def document(self) -> dict[str, Any]:
-        """The curve as JSON has it; ``from_document`` reads it back."""
+        """The cost as JSON has it; ``from_document`` reads it back."""
         return {
             "machine": self.machine,
             "threads": self.threads,
@@ -62,15 +62,15 @@ class Curve:
         }
 
 
-def write_curve(version: Path, engine: str, curve: Curve) -> None:
+def write_cost(version: Path, engine: str, cost: BatchCost) -> None:
     """Record ``curve`` of ``engine`` beside the others in the version's folder."""
     document = _recorded(version)
-    document[engine] = curve.document()
+    document[engine] = cost.document()
     write_json(version / CURVES, document)
 
 
-def read_curve(version: Path, engine: str) -> Curve | None:
-    """The curve recorded for ``engine``.
+def read_cost(version: Path, engine: str) -> BatchCost | None:
+    """The cost recorded for ``engine``.
 
     None where there is none that can be read: a measurement can be made again.
     """
@@ -87,22 +87,22 @@ def _recorded(version: Path) -> dict[str, Any]:
         return {}
 
 
-def from_document(document: Any) -> Curve:
-    """What ``Curve.document`` wrote.
+def from_document(document: Any) -> BatchCost:
+    """What ``BatchCost.document`` wrote.
 
     Raises:
         KeyError, TypeError, ValueError: it is something else.
     """
     points = sorted((int(rows), float(seconds)) for rows, seconds in document["seconds"].items())
-    # Whoever can write a version can write its curve: it decides how many rows are glued together.
+    # Whoever can write a version can write its cost: it decides how many rows are glued together.
     if not points or not all(
         1 <= rows <= LARGEST and 0 < seconds < math.inf for rows, seconds in points
     ):
         raise ValueError(f"expected rows from 1 to {LARGEST} and seconds above 0")
-    return Curve(tuple(points), int(document["threads"]), str(document["machine"]))
+    return BatchCost(tuple(points), int(document["threads"]), str(document["machine"]))
 
 
-def measure(run: Callable[[int], object], clock: Clock, threads: int, *, largest: int) -> Curve:
+def measure(run: Callable[[int], object], clock: Clock, threads: int, *, largest: int) -> BatchCost:
     """Time ``run``, given a number of rows, at powers of two up to ``largest``.
 
     Raises:
@@ -116,7 +116,7 @@ def measure(run: Callable[[int], object], clock: Clock, threads: int, *, largest
             worth_it = rows == 1 or seconds / rows <= lowest * PAST_THE_BEST
             if worth_it and clock() < ends:
                 fastest[rows] = min(seconds, _timed(run, rows, clock))
-    return Curve(tuple(fastest.items()), threads, this_machine())
+    return BatchCost(tuple(fastest.items()), threads, this_machine())
 
 
 def _first_pass(

@@ -3,7 +3,7 @@
     goldens.json         each recorded signature: its tolerances, its tensors' dtypes
     goldens/NAME.npz     inputs and the outputs that the publisher saw for them
     provenance.json      who made it: versions of Keras and TensorFlow, data, seed, accuracies
-    curves.json          what a batch costs by engine, on the machine that published (curve.py)
+    curves.json          what a batch costs by engine, on the machine that published (cost.py)
     checksums.json       SHA-256 of every other file of the version
     compiled.json        the compiled form of each signature, or why there is none (compiled.py)
     compiled/NAME.onnx   the form itself

@@ -53,7 +53,7 @@ class Unreadable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Snapshot:
     """What one look found.
 
     ``models`` are those with a version or settings, by name; ``unreadable`` those whose folder

@@ -64,7 +64,7 @@ def triton_exposition(figures: Figures, versions: Versions) -> str:
     for name, kind, about, value in (
         ("nv_inference_request_success", "counter", "Requests answered.", _success),
         ("nv_inference_count", "counter", "Rows that ran.", lambda each: each.rows),
-        ("nv_inference_exec_count", "counter", "Runs of the model.", lambda each: each.runs),
+        ("nv_inference_exec_count", "counter", "RunFigures of the model.", lambda each: each.runs),
         (
             "nv_inference_pending_request_count",
             "gauge",

@@ -110,7 +110,7 @@ class RepositoryEvents:
             self._unreadable[folder] = str(error)
             self._log.error("folder unreadable; what is live stays live", reason=str(error))
 
-    def keeper_failed(self, error: Exception) -> None:
+    def loop_failed(self, error: Exception) -> None:
         """Count it and log it with its trace: a defect of the server."""
         self._metrics.scan_failures.inc()
         unsaid = self._seldom.unsaid()

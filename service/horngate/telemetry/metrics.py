@@ -28,7 +28,7 @@ from horngate.lifecycle.status import State, UnderWay, VersionStatus
 from horngate.protocols.figures import Durations
 from horngate.protocols.method import Observed
 from horngate.telemetry.calls import SUBJECT, CallFigures
-from horngate.telemetry.runs import Runs
+from horngate.telemetry.runs import RunFigures
 from horngate.telemetry.samples import SampleHistogram
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -136,7 +136,7 @@ class Metrics:
                 self.calls.bind(Subject(model, version, name), path)
         before = self._versions.get((model, version))
         # The same version under other settings goes on counting.
-        runs = Runs() if before is None else before.runs
+        runs = RunFigures() if before is None else before.runs
         bound = VersionMetrics(self, model, str(version), names, runs)
         self._versions[model, version] = bound
         return bound
@@ -175,7 +175,12 @@ class VersionMetrics:
     """The figures of one version's batches, every child bound; see ``BatchObserver``."""
 
     def __init__(
-        self, metrics: Metrics, model: str, version: str, signatures: Sequence[str], runs: Runs
+        self,
+        metrics: Metrics,
+        model: str,
+        version: str,
+        signatures: Sequence[str],
+        runs: RunFigures,
     ) -> None:
         self._histograms = (metrics.queue_seconds, metrics.inference_seconds, metrics.batch_rows)
         self._labels = [(model, version, signature) for signature in signatures]

@@ -1,4 +1,4 @@
-"""Runs of one version's model, by their rows: what a histogram cannot tell apart."""
+"""RunFigures of one version's model, by their rows: what a histogram cannot tell apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from horngate.protocols.figures import Durations
 
 
-class Runs:
+class RunFigures:
     """Thread-safe."""
 
     def __init__(self) -> None:

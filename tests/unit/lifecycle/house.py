@@ -9,7 +9,7 @@ from horngate.batching.observer import Waiting
 from horngate.batching.scheduler import Scheduler
 from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.lifecycle.control import Control
-from horngate.lifecycle.keeper import Keeper
+from horngate.lifecycle.loop import ReconcileLoop
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
@@ -56,7 +56,7 @@ class Observer:
     def folder_unreadable(self, folder: Path, error: Exception) -> None:
         self.unreadable += 1
 
-    def keeper_failed(self, error: Exception) -> None:
+    def loop_failed(self, error: Exception) -> None:
         raise error
 
 
@@ -85,7 +85,7 @@ class House:
         self.settings: dict[str, ModelSettings | ConfigError] = {}
         self.repository = Repository()
         source = source or Folders(root, self.read_settings)
-        self.keeper = Keeper(
+        self.loop = ReconcileLoop(
             self.repository,
             source,
             load=self.load,
@@ -94,7 +94,7 @@ class House:
             at_once=at_once,
             start_task=start or run_at_once,
         )
-        self.control = Control(self.keeper, self.repository, source)
+        self.control = Control(self.loop, self.repository, source)
 
     def load(
         self,
@@ -146,7 +146,7 @@ class House:
     def look(self, times: int = 2) -> None:
         """Twice by default: what is new must have been quiet for one look."""
         for _ in range(times):
-            self.keeper.refresh()
+            self.loop.refresh()
 
     def live(self, model: str = "m") -> tuple[int, ...]:
         return self.repository.live_versions(model)

@@ -67,14 +67,14 @@ class SlowHouse(House):
 
     def begin_look(self) -> None:
         """Begin a look, which ends with ``work``."""
-        self.keeper.refresh()
+        self.loop.refresh()
 
     def work(self, *held: str) -> None:
         """Let every thread run that is not ``held``, until none is left."""
-        self.keeper.turn()
+        self.loop.turn()
         while names := sorted(self.running.difference(held)):
             self.threads.end(names[0])
-            self.keeper.turn()
+            self.loop.turn()
 
     def see(self, *held: str, times: int = 2) -> None:
         """Look at the disk, and let all follow from it but what is ``held``."""
@@ -84,7 +84,7 @@ class SlowHouse(House):
 
     def end(self, name: str) -> None:
         self.threads.end(name)
-        self.keeper.turn()
+        self.loop.turn()
 
     def end_closings(self) -> None:
         for name in self.running:
@@ -93,4 +93,4 @@ class SlowHouse(House):
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
-        self.keeper.turn()
+        self.loop.turn()

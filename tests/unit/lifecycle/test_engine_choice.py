@@ -175,8 +175,8 @@ def test_a_slow_model_gets_all_cores_where_they_make_it_faster(
     assert [made.closed for made in runtime.made] == [
         index != taken for index in range(len(runtime.made))
     ]
-    assert version.curve is not None
-    assert version.curve.threads == tried[taken]
+    assert version.cost is not None
+    assert version.cost.threads == tried[taken]
 
 
 @pytest.mark.usefixtures("four_cores")

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from horngate.batching.options import BatchingOptions
 from horngate.errors import NoRoom
-from horngate.lifecycle.keeper import LOAD_SECONDS
+from horngate.lifecycle.loop import LOAD_SECONDS
 from horngate.lifecycle.memory import RoomTaken
 from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.reconciler import MOST_BESIDE
@@ -71,7 +71,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: not any(name.startswith("look") for name in self.house.running))
     @rule()
     def look(self) -> None:
-        self.house.keeper.refresh()
+        self.house.loop.refresh()
 
     @precondition(lambda self: bool(self.house.running))
     @rule(data=st.data())
@@ -130,7 +130,7 @@ class Interleavings(RuleBasedStateMachine):
         for model in house.repository.models():
             states = {status.state for status in house.repository.statuses(model)}
             assert states <= {State.AVAILABLE, State.END}
-        assert house.keeper.under_way() == (0.0, ())
+        assert house.loop.under_way() == (0.0, ())
 
 
 TestInterleavings = Interleavings.TestCase

@@ -83,7 +83,7 @@ class Observer:
     def folder_unreadable(self, folder: Path, error: Exception) -> None:
         raise AssertionError("the loader does not look for models")
 
-    def keeper_failed(self, error: Exception) -> None:
+    def loop_failed(self, error: Exception) -> None:
         raise AssertionError("the loader keeps nothing")
 
 

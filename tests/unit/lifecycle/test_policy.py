@@ -21,11 +21,11 @@ from horngate.lifecycle.policy import VersionOptions
 def test_what_should_be_live_follows_from_what_is_there(
     options: VersionOptions, available: list[int], wanted: set[int]
 ) -> None:
-    assert options.wanted(available) == wanted
+    assert options.desired(available) == wanted
 
 
 def test_versions_may_come_as_any_iterable() -> None:
-    assert VersionOptions(latest=1).wanted(number for number in (1, 5, 3)) == {5}
+    assert VersionOptions(latest=1).desired(number for number in (1, 5, 3)) == {5}
 
 
 @pytest.mark.parametrize("latest", [0, -1])

@@ -10,7 +10,7 @@ import pytest
 from horngate.answer import Answer
 from horngate.batching.options import BatchingOptions
 from horngate.errors import ConfigError, HorngateError, LoadError, NoRoom, ShuttingDown
-from horngate.lifecycle.keeper import LOAD_SECONDS, LOOK_SECONDS
+from horngate.lifecycle.loop import LOAD_SECONDS, LOOK_SECONDS
 from horngate.lifecycle.memory import RoomTaken
 from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.reconciler import MOST_BESIDE, MOST_STUCK
@@ -73,13 +73,13 @@ def test_a_load_is_given_up_in_time_and_what_it_brings_is_turned_away(house: Slo
         "expected to load within 300 s, and did not come back from starting" in house.state(2).error
     )
     assert house.observer.stuck == [("m", 2, "starting")]
-    assert house.keeper.under_way().stuck == (("m", 2),)
+    assert house.loop.under_way().stuck == (("m", 2),)
     house.see("load-m-2", times=3)
     assert house.loads == [("m", 1)], "it is not tried again as it is"
     house.work()
     assert house.live() == (1,)
     assert house.observer.came_back == [("m", 2)]
-    assert house.keeper.under_way().stuck == ()
+    assert house.loop.under_way().stuck == ()
     assert ("m", 2) not in house.servables, "it ended at its next step"
 
 
@@ -93,7 +93,7 @@ def test_a_version_that_comes_too_late_is_closed_and_never_live(house: SlowHouse
 
     house.write("m", 1)
     house.see("load-m-1")
-    (task,) = house.keeper._tasks.running
+    (task,) = house.loop._tasks.running
     task.progress.__class__ = Deaf
     house.pass_time(LOAD_SECONDS)
     house.work()
@@ -217,7 +217,7 @@ def test_hanging_loads_of_all_models_are_bounded_too(house: SlowHouse) -> None:
             house.threads.waiting.pop(name)
         house.pass_time(LOAD_SECONDS)
         house.work(*names)
-    assert len(house.keeper.under_way().stuck) < MOST_STUCK + 8
+    assert len(house.loop.under_way().stuck) < MOST_STUCK + 8
 
 
 def test_as_many_load_at_once_as_there_are_cores_and_slow_ones_do_not_count(
@@ -390,13 +390,13 @@ def test_a_look_that_hangs_is_told_and_holds_up_no_load(house: SlowHouse) -> Non
     assert house.observer.unreadable == 0
     house.pass_time(1)
     assert house.observer.unreadable == 1
-    assert house.keeper.under_way().scan_seconds == LOOK_SECONDS
+    assert house.loop.under_way().scan_seconds == LOOK_SECONDS
     house.end("load-m-2")
     house.work("look--0")
     assert house.live() == (2,)
     assert house.closed(1), "the old one is closed as well"
     house.work()
-    assert house.keeper.under_way().scan_seconds == 0
+    assert house.loop.under_way().scan_seconds == 0
 
 
 def test_a_thread_that_cannot_be_had_is_a_failure_like_any_other(house: SlowHouse) -> None:
@@ -407,7 +407,7 @@ def test_a_thread_that_cannot_be_had_is_a_failure_like_any_other(house: SlowHous
     house.end("settings-m-0")
     assert "can't start new thread" in house.state(1).detail
     with pytest.raises(RuntimeError):
-        house.keeper.refresh()
+        house.loop.refresh()
     house.threads.refuses = False
     house.write("m", 1, "mended")
     house.see()
@@ -468,11 +468,11 @@ def test_an_order_that_a_disk_holds_up_is_told_in_time(tmp_path: Path, own: bool
     if not own:
         house.begin_look()
     answer = house.control.load("a")
-    house.keeper.turn()
+    house.loop.turn()
     house.pass_time(LOAD_SECONDS)
     with pytest.raises(LoadError, match="expected to look at the models within 300 s"):
         answer.result()
-    assert house.keeper._seconds_to_rest() > 0, "the keeper rests while the disk hangs"
+    assert house.loop._seconds_to_rest() > 0, "the loop rests while the disk hangs"
     house.work()
     assert house.live("a") == ((1,) if own else ())
 
@@ -505,10 +505,10 @@ def test_stopping_leaves_a_hanging_load_behind_and_closes_the_rest(
     answer = house.control.load("a")
     house.work("load-a-1")
     monkeypatch.setattr(Tasks, "wait", lambda *_: house.end_closings())
-    house.keeper.stop()
+    house.loop.stop()
     assert outcome(done) == "done"
     assert house.closed(1, "b")
-    assert house.keeper.left_behind
+    assert house.loop.left_behind
     with pytest.raises(ShuttingDown):
         answer.result()
 
@@ -517,6 +517,6 @@ def test_a_stop_with_nothing_left_leaves_nothing(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.write("m", 1)
     house.look(1)
-    house.keeper.stop()
+    house.loop.stop()
     assert house.closed(1)
-    assert not house.keeper.left_behind
+    assert not house.loop.left_behind

@@ -289,6 +289,6 @@ def test_the_keepers_thread_loads_and_stops(house: House) -> None:
     house.write("m", 1)
     heard: list[tuple[int, ...]] = []
     house.repository.on_change(lambda: heard.append(house.live()))
-    house.keeper.start()
-    house.keeper.stop()
+    house.loop.start()
+    house.loop.stop()
     assert house.servables.get(("m", 1)) is None or house.servables["m", 1].closed

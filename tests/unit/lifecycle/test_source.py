@@ -40,7 +40,7 @@ def listed(root: Path, **listings: Listing) -> House:
 
 
 def done(house: House, answer: Answer[None]) -> None:
-    """What became of an order, which the keeper takes up at its next look at the latest."""
+    """What became of an order, which the loop takes up at its next look at the latest."""
     house.look(1)
     answer.result()
 
@@ -83,7 +83,7 @@ def test_loading_again_takes_up_what_is_new_at_once(tmp_path: Path) -> None:
     house.look()
     house.write("a", 2)
     answer = house.control.load("a")
-    house.keeper.refresh()
+    house.loop.refresh()
     answer.result()
     assert house.live("a") == (2,)
 
@@ -229,7 +229,7 @@ def test_settings_of_the_folder_hold_but_for_the_versions_of_the_list(tmp_path: 
 def test_orders_that_come_too_late_are_told_so(tmp_path: Path) -> None:
     house = on_request(tmp_path)
     early = house.control.load("a")
-    house.keeper.stop()
+    house.loop.stop()
     with pytest.raises(ShuttingDown):
         early.result()
     answer = house.control.load("a")

@@ -19,7 +19,7 @@ from horngate.errors import LoadError
 from horngate.reading import Take
 from horngate.store.archive import Archive
 from horngate.store.compiled import read_compiled
-from horngate.store.cost import read_curve
+from horngate.store.cost import read_cost
 from horngate.store.files import VersionFiles
 from horngate.store.layout import STAGING_PREFIX
 from horngate.store.manifest import (
@@ -412,7 +412,7 @@ def test_a_record_that_is_no_json_of_a_size_is_refused_by_name(
         case "folder":
             path.mkdir()
     if name == CURVES:
-        assert read_curve(tmp_path, "onnx") is None
+        assert read_cost(tmp_path, "onnx") is None
         return
     reads: dict[Path, Callable[[Path], object]] = {
         CHECKSUMS: read_checksums,

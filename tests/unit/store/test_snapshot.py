@@ -9,10 +9,10 @@ import pytest
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.source import Folders
 from horngate.store.layout import STAGING_PREFIX
-from horngate.store.snapshot import Seen, fingerprint
+from horngate.store.snapshot import Snapshot, fingerprint
 
 
-def scan(root: Path) -> Seen:
+def scan(root: Path) -> Snapshot:
     return Folders(root, lambda _: ModelSettings()).look()
 
 

@@ -1,6 +1,6 @@
-"""The keeper of all models: looks at the disk, and has each model follow what is found there.
+"""The reconcile loop: looks at the disk, and has each model follow what is found there.
 
-One thread, the keeper's, decides and moves all state, so that no two moves meet. It never reads a
+One thread, the loop's, decides and moves all state, so that no two moves meet. It never reads a
 file, runs a model or waits for one: looks at the disk, loads and closings are tasks on threads of
 their own, and whatever holds one of them holds nothing else.
 
@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from horngate.answer import Answer
-from horngate.lifecycle.commands import Change, Check, Order, Orders
+from horngate.lifecycle.commands import Change, Check, Command, Commands
 from horngate.lifecycle.loader import Load
 from horngate.lifecycle.model import Model
 from horngate.lifecycle.observer import RepositoryObserver
@@ -26,7 +26,7 @@ from horngate.lifecycle.source import Source
 from horngate.lifecycle.status import UnderWay
 from horngate.lifecycle.tasks import Continue, Progress, Start, Task, Tasks, start_thread
 from horngate.servable import Clock
-from horngate.store.snapshot import Seen
+from horngate.store.snapshot import Snapshot
 
 LOAD_SECONDS: Final = 300.0
 """How long a load may take where nobody says otherwise. The slowest that are right read some ten
@@ -43,10 +43,10 @@ LEAVE_SECONDS: Final = 0.5
 """How long ``stop`` waits for loads under way, which end at their next step."""
 
 
-class Keeper:
-    """Keeps ``repository`` as ``source`` says. ``start``, ``stop`` and ``order`` are for others.
+class ReconcileLoop:
+    """Keeps ``repository`` as ``source`` says. ``start``, ``stop`` and ``command`` are for others.
 
-    ``refresh`` and ``turn`` belong to the keeper's thread; a test without that thread may call
+    ``refresh`` and ``turn`` belong to the loop's thread; a test without that thread may call
     them instead.
 
     Args:
@@ -99,27 +99,27 @@ class Keeper:
             load_seconds=load_seconds,
             wake=self._wake.set,
         )
-        self._orders = Orders(self._wake.set, clock)
-        self._followed: list[Order] = []
+        self._commands = Commands(self._wake.set, clock)
+        self._followed: list[Command] = []
         self._looking: Task | None = None
-        self._looking_for: Order | None = None
+        self._looking_for: Command | None = None
         self._looked = False
         self._next_look = clock()
         self._stopping = False
         self._left_behind = False
-        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="reconcile", daemon=True)
 
     def start(self) -> None:
         """Begin to keep: look at the disk now and then every ``poll_seconds``."""
         self._thread.start()
 
-    def order(self, change: Change, check: Check) -> Answer[None]:
+    def command(self, change: Change, check: Check) -> Answer[None]:
         """Make ``change``, follow it at once, and answer when that is done; any thread.
 
         What is there is taken as it is: whoever orders it says that it is whole. A version that
         failed is tried again. Only the models that the change is about are waited for.
         """
-        return self._orders.add(change, check)
+        return self._commands.add(change, check)
 
     def under_way(self) -> UnderWay:
         """What is going on, for figures; any thread."""
@@ -155,9 +155,9 @@ class Keeper:
         self._tasks.wait(closing, STOP_SECONDS)
         self._take()
         self._left_behind = stuck or bool(self._tasks.running)
-        self._orders.close()
-        for order in filter(None, (*self._followed, self._looking_for)):
-            order.refuse()
+        self._commands.close()
+        for command in filter(None, (*self._followed, self._looking_for)):
+            command.refuse()
 
     def _keep(self) -> None:
         while not self._stopping:
@@ -166,13 +166,13 @@ class Keeper:
                 if self._looking is None and self._clock() >= self._next_look:
                     self._look(None)
                 self.turn()
-            except Exception as error:  # noqa: BLE001 - what is live must not lose its keeper
-                self._observer.keeper_failed(error)
+            except Exception as error:  # noqa: BLE001 - what is live must not be left alone
+                self._observer.loop_failed(error)
             self._wake.wait(self._seconds_to_rest())
 
     def _seconds_to_rest(self) -> float:
-        """Until something is due by itself; all else wakes the keeper."""
-        due = [self._tasks.next_due(), self._orders.next_due(self._load_seconds)]
+        """Until something is due by itself; all else wakes the loop."""
+        due = [self._tasks.next_due(), self._commands.next_due(self._load_seconds)]
         if self._looking_for is not None:
             due.append(self._looking_for.came + self._load_seconds - self._clock())
         if self._looking is None:
@@ -193,19 +193,19 @@ class Keeper:
                 self._reconciler.advance_all()
             self._reconciler.close_drained()
             self._expire_orders()
-            if self._looking is None and (order := self._orders.take()) is not None:
-                self._look(order)
+            if self._looking is None and (command := self._commands.take()) is not None:
+                self._look(command)
             self._tasks.go_on()
             if not self._take():
                 break
         self._answer()
 
     def _expire_orders(self) -> None:
-        """Refuse orders that a disk that does not answer holds up."""
-        self._orders.expire(self._load_seconds)
-        order = self._looking_for
-        if order is not None and order.came + self._load_seconds <= self._clock():
-            order.expire(self._load_seconds)
+        """Refuse commands that a disk that does not answer holds up."""
+        self._commands.expire(self._load_seconds)
+        command = self._looking_for
+        if command is not None and command.came + self._load_seconds <= self._clock():
+            command.expire(self._load_seconds)
             self._looking_for = None
 
     def _take(self) -> bool:
@@ -219,7 +219,7 @@ class Keeper:
         try:
             follows()
         except Exception as error:  # noqa: BLE001 - a defect in one keeps no other from being done
-            self._observer.keeper_failed(error)
+            self._observer.loop_failed(error)
 
     def _stuck(self, task: Task) -> None:
         self._observer.load_stuck(task.owner, task.number, task.progress.step, task.seconds)
@@ -229,36 +229,40 @@ class Keeper:
         self._reconciler.room_again()
 
     def _answer(self) -> None:
-        """Answer the orders whose models are at rest, and conclude that the start is over."""
+        """Answer the commands whose models are at rest, and conclude that the start is over."""
         held = self._repository.held()
         at_rest = {name for name, model in held.items() if model.at_rest}
-        waiting: list[Order] = []
-        for order in self._followed:
-            if any(name in held and name not in at_rest for name in order.names):
-                waiting.append(order)
+        waiting: list[Command] = []
+        for command in self._followed:
+            if any(name in held and name not in at_rest for name in command.names):
+                waiting.append(command)
             else:
-                order.answer()
+                command.answer()
         self._followed = waiting
         if self._looked and not self._repository.settled and len(at_rest) == len(held):
             self._repository.settle()
 
     # Looks ----------------------------------------------------------------------------------------
 
-    def _look(self, order: Order | None) -> None:
-        """Begin to look at the disk, after ``order``'s change."""
+    def _look(self, command: Command | None) -> None:
+        """Begin to look at the disk, after ``command``'s change."""
         task = Task("look", "", LOOK_SECONDS)
 
         def look(progress: Progress) -> Continue:
             progress.step = "looking at the models"
-            if order is not None:
-                order.make()
+            if command is not None:
+                command.make()
             try:
-                return partial(self._seen, order, self._source.look())
+                return partial(self._seen, command, self._source.look())
             except OSError as error:
-                return partial(self._unreadable, order, error)
+                return partial(self._unreadable, command, error)
 
-        task.work, task.failed, task.late = look, partial(self._look_failed, order), self._look_late
-        self._looking, self._looking_for = task, order
+        task.work, task.failed, task.late = (
+            look,
+            partial(self._look_failed, command),
+            self._look_late,
+        )
+        self._looking, self._looking_for = task, command
         self._tasks.begin(task)
 
     def _look_late(self) -> None:
@@ -272,57 +276,57 @@ class Keeper:
         self._next_look = self._clock() + self._poll_seconds
         self._looking = self._looking_for = None
 
-    def _look_failed(self, order: Order | None, error: Exception) -> None:
+    def _look_failed(self, command: Command | None, error: Exception) -> None:
         self._looked_once()
-        if order is None:
-            self._observer.keeper_failed(error)
+        if command is None:
+            self._observer.loop_failed(error)
         else:
-            order.ticket.fail(error)
+            command.ticket.fail(error)
 
-    def _unreadable(self, order: Order | None, error: OSError) -> None:
+    def _unreadable(self, command: Command | None, error: OSError) -> None:
         self._looked_once()
         self._observer.folder_unreadable(self._source.path, error)
-        if order is not None:
-            order.answer()
+        if command is not None:
+            command.answer()
 
-    def _seen(self, order: Order | None, seen: Seen) -> None:
+    def _seen(self, command: Command | None, snapshot: Snapshot) -> None:
         self._looked_once()
-        for reason in seen.refused:
+        for reason in snapshot.refused:
             self._observer.folder_unreadable(self._source.path, reason)
-        for unreadable in seen.unreadable.values():
+        for unreadable in snapshot.unreadable.values():
             self._observer.folder_unreadable(unreadable.path, unreadable.error)
-        self._repository.others = seen.others
-        if order is None:
-            self._follow(seen)
+        self._repository.others = snapshot.others
+        if command is None:
+            self._follow(snapshot)
         else:
-            self._follow_order(order, seen)
-        self._let_go_of_the_rest(seen)
+            self._follow_command(command, snapshot)
+        self._let_go_of_the_rest(snapshot)
 
-    def _follow(self, seen: Seen) -> None:
+    def _follow(self, snapshot: Snapshot) -> None:
         # At the start there was no last look, and what is there is taken as it is: an error is
         # reported, and the version is tried again once it changes.
         first, self._looked = not self._looked, True
-        ordered = frozenset[str]().union(*(order.names for order in self._followed))
-        for name, folder in seen.models.items():
+        commanded = frozenset[str]().union(*(command.names for command in self._followed))
+        for name, folder in snapshot.models.items():
             model = self._held(name, essential=first)
-            self._reconciler.follow(model, folder, whole=first or name in ordered)
+            self._reconciler.follow(model, folder, whole=first or name in commanded)
 
-    def _follow_order(self, order: Order, seen: Seen) -> None:
-        self._followed.append(order)
-        for name in sorted(order.names & seen.models.keys()):
+    def _follow_command(self, command: Command, snapshot: Snapshot) -> None:
+        self._followed.append(command)
+        for name in sorted(command.names & snapshot.models.keys()):
             model = self._held(name, essential=False)
             for version, _ in model.failures():
                 version.failed = None
-            self._reconciler.follow(model, seen.models[name], whole=True)
+            self._reconciler.follow(model, snapshot.models[name], whole=True)
 
     def _held(self, name: str, *, essential: bool) -> Model:
         if not self._repository.knows(name):
             self._repository.add(Model(name, essential=essential))
         return self._repository.held()[name]
 
-    def _let_go_of_the_rest(self, seen: Seen) -> None:
-        there = {*seen.models, *seen.empty, *seen.unreadable}
+    def _let_go_of_the_rest(self, snapshot: Snapshot) -> None:
+        there = {*snapshot.models, *snapshot.empty, *snapshot.unreadable}
         for name, model in self._repository.held().items():
-            dismissed = seen.only is not None and name not in seen.only
-            if dismissed or (seen.models and name not in there):
+            dismissed = snapshot.only is not None and name not in snapshot.only
+            if dismissed or (snapshot.models and name not in there):
                 self._reconciler.let_go(model)
