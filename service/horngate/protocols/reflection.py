@@ -88,11 +88,21 @@ def _file(pool: DescriptorPool, request: Any, asked: str) -> FileDescriptor:
     if asked == "file_by_filename":
         return pool.FindFileByName(request.file_by_filename)
     if asked == "file_containing_symbol":
-        return pool.FindFileContainingSymbol(request.file_containing_symbol)
+        return _containing(pool, request.file_containing_symbol)
     extension = request.file_containing_extension
     message = pool.FindMessageTypeByName(extension.containing_type)
     found: Any = pool.FindExtensionByNumber(message, extension.extension_number)
     return cast("FileDescriptor", found.file)
+
+
+def _containing(pool: DescriptorPool, symbol: str) -> FileDescriptor:
+    """The file of any symbol: a pool knows messages, fields and services by name, no methods."""
+    try:
+        return pool.FindFileContainingSymbol(symbol)
+    except KeyError:
+        service, _, method = symbol.rpartition(".")
+        found: Any = pool.FindServiceByName(service)
+        return cast("FileDescriptor", found.methods_by_name[method].containing_service.file)
 
 
 def _with_imports(file: FileDescriptor) -> list[bytes]:
