@@ -27,7 +27,7 @@ class Served:
         options: PortOptions | None = None,
         *,
         gate: Gate | None = None,
-        most_in_flight: int = 100,
+        most_in_flight: int = 1000,
     ) -> None:
         options = options or PortOptions(max_message_bytes=1 << 16)
         self.observer = Observer()
@@ -65,6 +65,10 @@ class Served:
         if not self.stopped:
             self.stopped = True
             self.front.stop()
+
+    def drain_and_stop(self) -> None:
+        self.front.drain(SECONDS)
+        self.stop()
 
     def close(self) -> None:
         self.channel.close()

@@ -27,7 +27,7 @@ class Both:
         method: DuplexMethod | None = None,
         *,
         deadline: float | None = None,
-        **limits: int,
+        **limits: Any,
     ) -> None:
         self.front = Front(**limits)
         self.wire = Wire(monkeypatch)

@@ -14,8 +14,8 @@ from tests.unit.fronts.grpc.wire import Front, Wire, event
 
 
 class Bench:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
-        self.front = Front(**limits)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, most_in_flight: int = 100) -> None:
+        self.front = Front(most_in_flight=most_in_flight)
         self.wire = Wire(monkeypatch)
         self.call = self.another()
 
