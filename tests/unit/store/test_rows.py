@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from horngate.servable import Servable
+from horngate.store import rows
 from horngate.store.manifest import Golden
 from horngate.store.rows import LOAD_SECONDS, establish
 from horngate.tensors import Array, Arrays, DType, Shape, Signature, TensorSpec
@@ -160,9 +161,13 @@ def test_rows_that_are_too_large_are_not_made_up() -> None:
         model = Model(lambda x: x, shape=(None, size))
         assert found(model) == "one row takes more than 32 MiB: none can be made up"
         assert not model.sizes
-    large = Model(lambda x: x, shape=(None, 2**22))
+
+
+def test_large_rows_are_made_up_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MADE_UP_BYTES", 2**20)
+    large = Model(lambda x: x, shape=(None, 2**14))
     assert not found(large)
-    assert max(large.sizes) == 8  # 256 MiB, answers among them
+    assert max(large.sizes) == 8  # 1 MiB, answers among them
 
 
 def test_what_only_the_largest_values_change_is_found() -> None:
