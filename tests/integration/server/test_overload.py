@@ -19,6 +19,8 @@ from horngate.errors import Expired, Overloaded
 from tests.serving import RunningServer
 from tests.small_models import constant
 
+pytestmark = pytest.mark.alone
+
 CALLERS = 64
 
 

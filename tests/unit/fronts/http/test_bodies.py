@@ -100,7 +100,7 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
     ("body", "coding", "said"),
     [
         (b"{}", "gzip", "received other bytes"),
-        (gzip.compress(b"{}")[:-1], "gzip", "received a part of one"),
+        (gzip.compress(b"{}", mtime=0)[:-1], "gzip", "received a part of one"),
         (b"", "deflate", "received a part of one"),
         (b"{}", "br" * 4000, "expected a Content-Encoding of gzip, deflate or identity"),
     ],
