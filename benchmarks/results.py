@@ -24,6 +24,7 @@ FIGURES: Final = (
     "cpu_us",
     "batch_rows",
     "run_us",
+    "whole_cpu_us",
     "peak_mib",
 )
 
@@ -152,8 +153,20 @@ def read(path: Path = LATEST) -> Results:
 def write(results: Results, ratios: Iterable[Any], path: Path = LATEST) -> None:
     """Write the document of a run."""
     path.parent.mkdir(exist_ok=True)
-    text = json.dumps(rounded(results.document(ratios)), indent=1, ensure_ascii=False)
+    text = lines(rounded(results.document(ratios)))
     path.write_text(PATH.sub("(path)", text) + "\n", encoding="utf-8")
+
+
+def lines(document: dict[str, Any]) -> str:
+    """A document as JSON, with a line for each item of its lists."""
+    parts = []
+    for key, value in document.items():
+        if isinstance(value, list) and value:
+            items = ",\n  ".join(json.dumps(each, ensure_ascii=False) for each in value)
+            parts.append(f" {json.dumps(key)}: [\n  {items}\n ]")
+        else:
+            parts.append(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(parts) + "\n}"
 
 
 def rounded(value: Any) -> Any:

@@ -27,6 +27,10 @@ class Counts(NamedTuple):
     rows: float = 0.0
     run_seconds: float = 0.0
 
+    def since(self, earlier: Counts) -> Counts:
+        """What was counted after ``earlier``."""
+        return Counts(*(now - then for now, then in zip(self, earlier, strict=True)))
+
 
 class NotHere(RuntimeError):
     """A subject cannot run on this machine, with this model or in this state of the tree."""

@@ -16,7 +16,7 @@ def cell(subject: str, load: Load, number: int = 1, **figures: float) -> Cell:
         "cores",
         "batch_rows",
         "run_us",
-        "counted_per_second",
+        "whole_cpu_us",
         "others_cores",
         "peak_mib",
         "errors",
