@@ -21,7 +21,7 @@ class Setting:
         self.seconds = 0.0
         self.servable.during = self.note
         threads = ThreadExecutor(1, "test")
-        self.executor = BurstExecutor(threads, self.clock)
+        self.executor = BurstExecutor(threads)
         self.scheduler = Scheduler(
             self.servable,
             options or BatchingOptions(),
@@ -153,7 +153,7 @@ class Neighbours:
             self.clock.now += 0.001
 
         servable.during = during
-        executor = BurstExecutor(ThreadExecutor(1, name), self.clock)
+        executor = BurstExecutor(ThreadExecutor(1, name))
         self.executors.append(executor)
         options = BatchingOptions(max_batch_size=1)
         return Scheduler(servable, options, executor, self.clock, Recorder(), alone={})
@@ -206,7 +206,7 @@ def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
 
     servable = DoublingServable()
     servable.during = block
-    executor = BurstExecutor(ThreadExecutor(1, "stuck"), both.clock)
+    executor = BurstExecutor(ThreadExecutor(1, "stuck"))
     both.executors.append(executor)
     both.schedulers["stuck"] = Scheduler(
         servable, BatchingOptions(), executor, both.clock, Recorder(), alone={}
