@@ -17,7 +17,7 @@ ARRIVED: Final = object()
 """The tag of an event that brings a new call."""
 
 SHUT: Final = object()
-"""The tag of the event that says that the port is closed and all of its calls are over."""
+"""The tag of the event that says that the port is closed. Ends of calls may come after it."""
 
 
 Event = Any
@@ -103,12 +103,13 @@ class Core:
         """Cancel the calls in flight of a port that was shut."""
         self._server.cancel_all_calls()
 
-    def destroy(self) -> None:
-        """Give all back. No call is left, and ``SHUT`` has come."""
+    def destroy(self, duty: Any) -> None:
+        """Give all back. ``SHUT`` has come; what is still due, the ends of calls, is told here."""
         self._server.destroy()
         self._queue.shutdown()
-        while self._poll(None).completion_type != _SHUTDOWN:
-            pass
+        while (event := self._poll(None)).completion_type != _SHUTDOWN:
+            if event.tag is not ARRIVED:
+                event.tag.event(event, duty)
 
 
 def peer(call: CoreCall) -> str:

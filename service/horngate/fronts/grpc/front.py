@@ -150,7 +150,7 @@ class GrpcFront:
             self._core.cancel_all()
         if self._shut.wait(JOIN_SECONDS):
             self._thread.join(JOIN_SECONDS)
-            self._core.destroy()
+            self._core.destroy(self._on_duty)
 
     def _address(self) -> tuple[str, object]:
         if self.options.socket:

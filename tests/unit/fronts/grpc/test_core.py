@@ -42,7 +42,6 @@ class Port:
         self.core = Core([("grpc.so_reuseport", 0)])
         self.port = self.core.listen("127.0.0.1:0", None)
         self.core.start(2)
-        self.calls: list[Any] = []
         self.failed: list[BaseException] = []
         self.answer: Callable[[Any], None] = lambda _: None
         self._pool = futures.ThreadPoolExecutor(4)
@@ -75,9 +74,8 @@ class Port:
         self.core.cancel_all()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive(), changed("the end of a queue: shutdown, cancel, SHUT")
+        self.core.destroy(None)
         self._pool.shutdown()
-        self.calls.clear()
-        self.core.destroy()
         assert not self.failed, changed(f"what a call is made of: {self.failed[0]!r}")
 
 
@@ -201,9 +199,28 @@ def test_a_queue_that_holds_nothing_says_so_at_once() -> None:
         tags.append(event.tag)
         assert event.success is (event.tag is SHUT), changed("the call that was asked for")
     assert tags == [ARRIVED, SHUT]
-    made.destroy()
+    made.destroy(None)
 
 
 def test_a_port_that_cannot_be_had_is_none(port: Port) -> None:
     other = Core([("grpc.so_reuseport", 0)])
     assert other.listen(f"127.0.0.1:{port.port}", None) == 0, changed("Server.add_http2_port")
+
+
+def test_what_is_due_when_the_port_has_shut_is_still_told() -> None:
+    made = Core([("grpc.so_reuseport", 0)])
+    port = made.listen("127.0.0.1:0", None)
+    made.start(1)
+    channel: Any = grpc.insecure_channel(f"127.0.0.1:{port}")
+    waiting = channel.unary_unary("/a.Service/Ask").future(b"", timeout=SECONDS)
+    arrived: Any = made.next(None)
+    end = Taking()
+    core.watch(arrived.call, end)
+    made.shut()
+    made.cancel_all()
+    while (event := made.next(None)) is not None and event.tag is not SHUT:
+        event.tag.event(event, None)
+    made.destroy(None)
+    assert core.left(end.wait()), changed("what is told of a call's end")
+    assert waiting.exception() is not None
+    channel.close()
