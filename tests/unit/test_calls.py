@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from horngate.access.caller import Caller as Known
+from horngate.access.caller import Tokens, digest
 from horngate.access.gate import Gate
-from horngate.access.tokens import Tokens, digest
 from horngate.answer import Ticket
 from horngate.calls import Failure
 from horngate.errors import Code, InvalidRequest, Overloaded

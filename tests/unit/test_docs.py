@@ -14,7 +14,7 @@ import pytest
 from horngate import sizes
 from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.config.server import ServerSettings
-from horngate.lifecycle.policy import VersionOptions
+from horngate.lifecycle.settings import VersionOptions
 from horngate.telemetry.metrics import Metrics
 from tests import rooms
 from tests.pages import PARTS, Part

@@ -12,8 +12,7 @@ from typing import Any, Final
 from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.config.values import Value, construct, unknown_key
 from horngate.errors import ConfigError
-from horngate.lifecycle.policy import VersionOptions
-from horngate.lifecycle.settings import ModelSettings, RuntimeOptions
+from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOptions
 from horngate.reading import read_file
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from horngate.errors import LoadError
-from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.served import ServedVersion
+from horngate.lifecycle.settings import VersionOptions
 from horngate.tensors import Signature, TensorSpec
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from horngate.errors import ConfigError
-from horngate.lifecycle.policy import VersionOptions
-from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from horngate.store.layout import SETTINGS_FILE, check_model_name, model_folders
 from horngate.store.snapshot import Fingerprint, ModelFolder, Snapshot, stamp
 

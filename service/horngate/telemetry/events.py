@@ -10,9 +10,8 @@ from horngate.batching.observer import BatchObserver, Refusal, Waiting
 from horngate.errors import HorngateError, RequestError, in_full
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.method import Observed
-from horngate.telemetry.logs import logger
+from horngate.telemetry.logs import Seldom, logger
 from horngate.telemetry.metrics import Metrics, VersionMetrics
-from horngate.telemetry.seldom import Seldom
 
 REASON_CHARACTERS: Final = 2000
 """Of what an engine says of a failing run."""

@@ -2,6 +2,8 @@
 
 Whatever is logged, by whomever, is one line without local variables. What libraries log is also
 rare and short: any of it may be caused by whoever reaches a port, and may repeat what they sent.
+An exception is told by where it came from: a trace of many lines, with values, would put what
+callers sent into the log, and let whoever has found a defect fill the disk.
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
+import traceback
+from collections.abc import Hashable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import structlog
-
-from horngate.telemetry.faults import kind, raised, told, trace
-from horngate.telemetry.seldom import Seldom
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
@@ -176,3 +179,89 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of one room."""
     bound: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return bound
+
+
+FRAMES: Final = 12
+"""Of a trace, the innermost."""
+
+CHAIN: Final = 4
+"""Exceptions of a chain of causes."""
+
+CHARACTERS: Final = 300
+"""Of an exception's own words, which may repeat any amount of data."""
+
+
+def told(error: BaseException) -> str:
+    """``error`` and its causes in words, without a line break.
+
+    >>> told(ValueError("a" * 1000))[:16], len(told(ValueError("a" * 1000)))
+    ('ValueError: aaaa', 312)
+    """
+    parts: list[str] = []
+    while len(parts) < CHAIN:
+        words = " ".join(_words(error).split())
+        parts.append(f"{type(error).__name__}: {words}" if words else type(error).__name__)
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is None:
+            break
+        error = cause
+    return "; after ".join(parts)
+
+
+def kind(error: BaseException) -> str:
+    """What ``error`` is, without its own words: only the system's are nobody's data."""
+    name = type(error).__name__
+    return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
+
+
+def trace(began: TracebackType | None) -> list[str]:
+    """Files, lines and functions from the outermost to the innermost; no source, no values."""
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(began)]
+    return [
+        f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{line} {code.co_name}"
+        for code, line in frames[-FRAMES:]
+    ]
+
+
+def raised(exc_info: Any) -> BaseException | None:
+    """The exception in an ``exc_info`` of any of the forms that logging takes."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        error: BaseException | None = exc_info[1]
+        return error
+    return sys.exception() if exc_info else None
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)[:CHARACTERS]
+    except Exception:  # noqa: BLE001 - an exception that cannot be told must not cost the line
+        return ""
+
+
+APART: Final = 10.0
+"""Seconds between two lines of a kind."""
+
+
+class Seldom:
+    """One line of a kind in ``APART`` seconds; the rest are counted. Thread-safe.
+
+    Kinds come from the program (a method, a place in a source file), never from a caller: each is
+    remembered for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[Hashable, float] = {}
+        self._unsaid: dict[Hashable, int] = {}
+
+    def unsaid(self, kind: Hashable = None) -> int | None:
+        """How many of ``kind`` were left out since the last line; None where this one is, too."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._last.get(kind, float("-inf")) < APART:
+                self._unsaid[kind] = self._unsaid.get(kind, 0) + 1
+                return None
+            self._last[kind] = now
+            return self._unsaid.pop(kind, 0)

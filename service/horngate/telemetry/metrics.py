@@ -27,8 +27,7 @@ from horngate.lifecycle.served import Subject
 from horngate.lifecycle.status import State, UnderWay, VersionStatus
 from horngate.protocols.figures import Durations
 from horngate.protocols.method import Observed
-from horngate.telemetry.calls import SUBJECT, CallFigures
-from horngate.telemetry.runs import RunFigures
+from horngate.telemetry.calls import SUBJECT, CallFigures, RunFigures
 from horngate.telemetry.samples import SampleHistogram
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST

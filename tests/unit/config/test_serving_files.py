@@ -12,7 +12,7 @@ from horngate.config.serving_files import (
     read_model_config_file,
 )
 from horngate.errors import ConfigError
-from horngate.lifecycle.policy import VersionOptions
+from horngate.lifecycle.settings import VersionOptions
 from horngate.lifecycle.source import Listing
 
 MODELS = """

@@ -14,9 +14,8 @@ from horngate.batching.options import BatchingOptions
 from horngate.errors import NoRoom
 from horngate.lifecycle.loop import LOAD_SECONDS
 from horngate.lifecycle.memory import RoomTaken
-from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.reconciler import MOST_BESIDE
-from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from horngate.lifecycle.status import State
 from horngate.lifecycle.tasks import SLOW_SECONDS
 from tests.unit.lifecycle.slow_house import SlowHouse

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from horngate.errors import ConfigError, LabelNotFound, ModelNotFound, VersionNotFound
-from horngate.lifecycle.policy import VersionOptions
-from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from tests.unit.lifecycle.house import House
 
 

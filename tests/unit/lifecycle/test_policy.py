@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from horngate.errors import ConfigError
-from horngate.lifecycle.policy import VersionOptions
+from horngate.lifecycle.settings import VersionOptions
 
 
 @pytest.mark.parametrize(

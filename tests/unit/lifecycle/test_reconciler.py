@@ -12,9 +12,8 @@ from horngate.batching.options import BatchingOptions
 from horngate.errors import ConfigError, HorngateError, LoadError, NoRoom, ShuttingDown
 from horngate.lifecycle.loop import LOAD_SECONDS, LOOK_SECONDS
 from horngate.lifecycle.memory import RoomTaken
-from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.reconciler import MOST_BESIDE, MOST_STUCK
-from horngate.lifecycle.settings import ModelSettings, RuntimeOptions
+from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOptions
 from horngate.lifecycle.status import State
 from horngate.lifecycle.tasks import SLOW_SECONDS, Progress, Tasks
 from tests.unit.lifecycle.house import House

@@ -8,8 +8,7 @@ import pytest
 
 from horngate.batching.options import BatchingOptions
 from horngate.errors import ConfigError, ModelNotFound, ModelNotReady, VersionNotFound
-from horngate.lifecycle.policy import VersionOptions
-from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.store.layout import version_folders
 from tests.unit.batching.doubles import DOUBLING

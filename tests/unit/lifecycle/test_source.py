@@ -11,9 +11,8 @@ from horngate.answer import Answer
 from horngate.batching.options import BatchingOptions
 from horngate.errors import ConfigError, LoadError, ModelNotFound, NotAllowed, ShuttingDown
 from horngate.lifecycle.control import Known
-from horngate.lifecycle.policy import VersionOptions
 from horngate.lifecycle.repository import Repository
-from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from horngate.lifecycle.source import Folders, Listed, Listing, OnRequest
 from horngate.lifecycle.status import State
 from tests.unit.lifecycle.house import House

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from horngate.inference import Inference
-from horngate.lifecycle.policy import VersionOptions
-from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from horngate.lifecycle.status import UnderWay
 from horngate.server.pages import pages, readiness, status_page
 from horngate.telemetry.exposition import Exposition

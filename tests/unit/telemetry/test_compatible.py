@@ -10,8 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from horngate.errors import Code
 from horngate.inference import Call
 from horngate.lifecycle.served import Subject
-from horngate.telemetry.compatible import tfserving_exposition, triton_exposition
-from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.exposition import Exposition, tfserving_exposition, triton_exposition
 from horngate.telemetry.metrics import Metrics
 from horngate.telemetry.statistics import Statistics
 from tests.unit.protocols.doubles import FakeFigures

@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from horngate.errors import InvalidRequest
 from horngate.telemetry.events import BatchEvents, FaultLog
+from horngate.telemetry.logs import APART
 from horngate.telemetry.metrics import Metrics
-from horngate.telemetry.seldom import APART
 from tests.unit.telemetry.test_metrics import PREDICT
 
 

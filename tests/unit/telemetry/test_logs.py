@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from horngate.telemetry import logs
-from horngate.telemetry.seldom import APART
+from horngate.telemetry.logs import APART
 
 
 @pytest.fixture

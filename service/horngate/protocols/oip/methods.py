@@ -1,30 +1,33 @@
-"""The table of what is served of the Open Inference Protocol."""
+"""The table of what is served of the Open Inference Protocol, and how errors are answered."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Final
 
+from horngate.errors import (
+    Code,
+    Expired,
+    HorngateError,
+    LoadError,
+    ModelNotFound,
+    NotAllowed,
+    SignatureNotFound,
+)
 from horngate.inference import Inference
 from horngate.protocols.figures import Figures
-from horngate.protocols.method import Method
-from horngate.protocols.oip.errors import status
+from horngate.protocols.method import Method, Status
 from horngate.protocols.oip.infer import InferCodec, infer
-from horngate.protocols.oip.metadata import model_config, model_metadata
-from horngate.protocols.oip.regions import Regions
-from horngate.protocols.oip.repository import (
-    repository_index,
-    repository_model_load,
-    repository_model_unload,
-)
-from horngate.protocols.oip.server import (
+from horngate.protocols.oip.metadata import (
+    model_config,
+    model_metadata,
     model_ready,
     server_live,
     server_metadata,
     server_ready,
 )
-from horngate.protocols.oip.settings import LogControl, log_settings, trace_setting
-from horngate.protocols.oip.shared_memory import (
+from horngate.protocols.oip.regions import (
+    Regions,
     cuda_register,
     cuda_status,
     cuda_unregister,
@@ -32,10 +35,31 @@ from horngate.protocols.oip.shared_memory import (
     system_status,
     system_unregister,
 )
+from horngate.protocols.oip.repository import (
+    repository_index,
+    repository_model_load,
+    repository_model_unload,
+)
+from horngate.protocols.oip.settings import LogControl, log_settings, trace_setting
 from horngate.protocols.oip.statistics import model_statistics
 from horngate.protocols.oip.stream import stream_failed, stream_infer
 from horngate.protocols.prepared import Prepared
 from horngate.protocols.service import Service
+
+
+def status(error: HorngateError) -> Status:
+    """How every method answers ``error``: its own message, and its own code but for some.
+
+    Signatures are no part of this protocol: here a wrong one is a wrong request parameter.
+    """
+    match error:
+        case ModelNotFound() | SignatureNotFound() | LoadError():
+            return Status(Code.INVALID_ARGUMENT, str(error))
+        case Expired() | NotAllowed():
+            return Status(Code.UNAVAILABLE, str(error))
+        case _:
+            return Status(error.code, str(error))
+
 
 PROTOCOL: Final = "oip"
 SERVICE: Final = "inference.GRPCInferenceService"

@@ -14,8 +14,8 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
 from horngate.access.caller import Caller as Known
+from horngate.access.caller import Tokens, digest
 from horngate.access.gate import Gate
-from horngate.access.tokens import Tokens, digest
 from horngate.answer import Answer, Ticket
 from horngate.errors import Code, ConfigError, Overloaded
 from horngate.fronts.grpc import front as module

@@ -17,7 +17,7 @@ from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
 from horngate.protocols.json import message_to_plain, to_json
 from horngate.protocols.method import Method, UnaryMethod
-from horngate.protocols.oip.errors import status
+from horngate.protocols.oip.methods import status
 from horngate.protocols.oip.rest.control import (
     index_reply,
     index_request,

@@ -36,12 +36,11 @@ from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
     RegressionResponse,
 )
 from horngate.protocols.tfserving.classify import classify
-from horngate.protocols.tfserving.errors import status, status_of_statuses
-from horngate.protocols.tfserving.metadata import get_model_metadata
+from horngate.protocols.tfserving.metadata import get_model_metadata, get_model_status
+from horngate.protocols.tfserving.methods import status, status_of_statuses
 from horngate.protocols.tfserving.regress import regress
 from horngate.protocols.tfserving.rest.examples import write_examples
 from horngate.protocols.tfserving.rest.predict import predict
-from horngate.protocols.tfserving.status import get_model_status
 from horngate.versions import VersionRef, parse_version
 
 PROTOCOL: Final = "tfserving-rest"
