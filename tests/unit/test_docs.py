@@ -161,3 +161,10 @@ def test_every_test_that_is_named_exists(page: Path) -> None:
         *(FUNCTION.findall(each.read_text("utf-8")) for each in TESTS)
     )
     assert not set(re.findall(r"\btest_\w+", page.read_text("utf-8"))) - known
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=name)
+def test_every_file_of_ours_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_0-9]+\.py)`", page.read_text("utf-8"))
+    places = (ROOT, ROOT / "service", rooms.PACKAGE, rooms.PACKAGE / "fronts")
+    assert not [file for file in named if not any((place / file).exists() for place in places)]
