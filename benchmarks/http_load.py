@@ -89,8 +89,14 @@ class Sender:
             self._selector.register(made, selectors.EVENT_READ, connection)
             connection.send(request)
 
-    def answers(self) -> list[float]:
-        """Wait until some are answered; how long each took, in seconds."""
+    def answers(self, *, again: bool = True) -> list[float]:
+        """Wait until some are answered; how long each took, in seconds.
+
+        ``again``: send the next request on their connections, or close them.
+
+        Raises:
+            Refused: an answer is none.
+        """
         took: list[float] = []
         ready = self._selector.select(QUIET_SECONDS)
         if not ready:
@@ -99,8 +105,17 @@ class Sender:
             connection: Connection = key.data
             if connection.receive():
                 took.append(time.perf_counter() - connection.sent_at)
-                connection.send(self._request)
+                if again:
+                    connection.send(self._request)
+                else:
+                    self._selector.unregister(connection.socket)
+                    connection.socket.close()
         return took
+
+    def finish(self) -> None:
+        """Wait for the answers that are due, so that the server has no call that was given up."""
+        while self._selector.get_map():
+            self.answers(again=False)
 
 
 def run(sender: Sender, *, warm_up: int, windows: int, seconds: float) -> None:
@@ -118,6 +133,7 @@ def run(sender: Sender, *, warm_up: int, windows: int, seconds: float) -> None:
             f"  Pass [{number}] throughput: {len(came) / (now - began):.2f} infer/sec", flush=True
         )
         everything += came
+    sender.finish()
     hundredths = statistics.quantiles(everything, n=100)
     print(f"  Request count: {len(everything)}")
     print(f"  p50 latency: {hundredths[49] * 1e6:.0f} usec")
