@@ -127,7 +127,8 @@ class RequestPath:
         )
         model = Model("mnist_fusion", essential=True)
         with tempfile.TemporaryDirectory() as folder:
-            model.put_live(load("mnist_fusion", 1, Path(folder), ModelSettings()))
+            served = load("mnist_fusion", 1, Path(folder), ModelSettings())
+        model.put_live(model.version(1), served, ())
         repository.add(model)
         self.calls = Calls(
             Gate(clock),

@@ -22,6 +22,7 @@ from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.tensor import encode as encode_oip
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
+from horngate.protocols.pb.tensorflow.core.framework.types_pb2 import DataType
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
 from horngate.protocols.prepared import MOST_KINDS, Prepared
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
@@ -31,7 +32,7 @@ from tests.fuzz.engine import make_inference
 from tests.unit.batching.doubles import ManualClock
 from tests.unit.protocols.doubles import FakeFigures, FakeLogs
 
-SHAPES = {
+SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     "two_inputs": {"image": (4, 4, 1), "context": (3,)},
     "constant": {"x": (1,)},
     "int64_pair": {"x": (2,)},
@@ -39,7 +40,11 @@ SHAPES = {
     "float16_pair": {"x": (2,)},
     "free": {"x": (5,)},
 }
-DTYPES = {"int64_pair": np.int64, "bool_pair": np.bool_, "float16_pair": np.float16}
+DTYPES: dict[str, Any] = {
+    "int64_pair": np.int64,
+    "bool_pair": np.bool_,
+    "float16_pair": np.float16,
+}
 
 Outcome = bytes | Failure
 
@@ -108,9 +113,8 @@ def infer(model: str, arrays: dict[str, Array], *, identity: str, typed: bool) -
         tensor = message.inputs.add(name=name)
         raw = encode_oip(array, tensor)
         if typed:
-            field = {"f": tensor.contents.fp32_contents, "i": tensor.contents.int64_contents,
-                     "b": tensor.contents.bool_contents}[array.dtype.kind]  # fmt: skip
-            field.extend(array.ravel().tolist())
+            fields = {"f": "fp32_contents", "i": "int64_contents", "b": "bool_contents"}
+            getattr(tensor.contents, fields[array.dtype.kind]).extend(array.ravel().tolist())
         else:
             message.raw_input_contents.append(raw)
     return message
@@ -119,7 +123,12 @@ def infer(model: str, arrays: dict[str, Array], *, identity: str, typed: bool) -
 def predict(model: str, arrays: dict[str, Array], *, typed: bool) -> PredictRequest:
     message = PredictRequest()
     message.model_spec.name = model
-    numbers = {"float32": 1, "int64": 9, "bool": 10, "float16": 19}
+    numbers = {
+        "float32": DataType.DT_FLOAT,
+        "int64": DataType.DT_INT64,
+        "bool": DataType.DT_BOOL,
+        "float16": DataType.DT_HALF,
+    }
     for name, array in arrays.items():
         tensor = message.inputs[name]
         tensor.dtype = numbers[array.dtype.name]
@@ -145,7 +154,7 @@ def messages(draw: st.DrawFn) -> list[tuple[type, bytes]]:
         wire = draw(st.sampled_from(["infer", "predict"]))
         identity = draw(st.sampled_from(["", "7", "name"]))
         for turn in range(draw(st.integers(2, 5))):
-            arrays = {
+            arrays: dict[str, Array] = {
                 name: np.array(
                     draw(st.lists(st.integers(0, 99), min_size=1, max_size=3)), np.float64
                 ).take(np.arange(rows * int(np.prod(shape))), mode="wrap")
