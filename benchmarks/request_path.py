@@ -128,7 +128,7 @@ class RequestPath:
         model = Model("mnist_fusion", essential=True)
         with tempfile.TemporaryDirectory() as folder:
             served = load("mnist_fusion", 1, Path(folder), ModelSettings())
-        model.put_live(model.version(1), served, ())
+        model.put_live(model.version(1), served, frozenset())
         repository.add(model)
         self.calls = Calls(
             Gate(clock),
