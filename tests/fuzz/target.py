@@ -85,7 +85,7 @@ def table() -> Table:
         *oip_methods(inference, FakeFigures(), FakeLogs()),
         *health_methods(inference),
     ]
-    rest = [*tfserving_routes(inference), *oip_routes(grpc)]
+    rest = [*tfserving_routes(inference, grpc), *oip_routes(grpc)]
     return Table(
         {method.path: method for method in grpc},
         [(Route(each.route, _never, methods=[each.verb]), each) for each in rest],
@@ -170,7 +170,7 @@ def _call(method: Method, data: bytes) -> Outcome:
     try:
         request = parsed(method, data)
         if isinstance(method, DuplexMethod):
-            return _message(method, request, call)
+            return _message(method, request, call, calls)
         method.handler(request, call, lambda reply: _written(reply.SerializeToString()))()
     except HorngateError as error:
         call.fail(calls.failure(method, error))
@@ -178,9 +178,9 @@ def _call(method: Method, data: bytes) -> Outcome:
     return Outcome(Code.OK)
 
 
-def _message(method: DuplexMethod, request: Any, call: _Caller) -> Outcome:
+def _message(method: DuplexMethod, request: Any, call: _Caller, calls: Calls) -> Outcome:
     """One message of a stream: an error is an answer there."""
-    _calls().handle(call, method, request)
+    calls.handle(call, method, request)
     if call.failure is not None:
         told = Status(call.failure.code, call.failure.message)
         _written(method.failed(request, told).SerializeToString())
@@ -221,9 +221,8 @@ class _Unwatched:
         pass
 
 
-@functools.cache
 def _calls() -> Calls:
-    """The calls of a port whose gate is open."""
+    """The calls of a port whose gate is open, new for each: a finding leaves its call behind."""
     clock = ManualClock()
     gate = Gate(clock)
     return Calls(gate, _Unwatched(), _unforeseen, clock, most_in_flight=1, most_bytes=2**31 - 1)
