@@ -85,7 +85,7 @@ def table() -> Table:
         *oip_methods(inference, FakeFigures(), FakeLogs()),
         *health_methods(inference),
     ]
-    rest = [*tfserving_routes(inference, grpc), *oip_routes(grpc)]
+    rest = [*tfserving_routes(inference), *oip_routes(grpc)]
     return Table(
         {method.path: method for method in grpc},
         [(Route(each.route, _never, methods=[each.verb]), each) for each in rest],
