@@ -8,6 +8,7 @@ used for, and what it is replaced by should a newer grpcio change it, is in docs
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -46,6 +47,12 @@ _PLAIN: Final = 0
 _OPENING: Final = cygrpc.SendInitialMetadataOperation(None, _PLAIN)
 _OK: Final = cygrpc.SendStatusFromServerOperation(None, 0, b"", _PLAIN)
 """The same for every call: they carry nothing of one, and making them takes a microsecond."""
+
+LAST_SECONDS: Final = 0.05
+"""After the last end of a call that was told, until no other is expected."""
+
+DESTROY_SECONDS: Final = 2.0
+"""How long giving the queue back may take."""
 
 _TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
 _SHUTDOWN: Final = cygrpc.CompletionType.queue_shutdown
@@ -104,12 +111,18 @@ class Core:
         self._server.cancel_all_calls()
 
     def destroy(self, duty: Any) -> None:
-        """Give all back. ``SHUT`` has come; what is still due, the ends of calls, is told here."""
-        self._server.destroy()
-        self._queue.shutdown()
-        while (event := self._poll(None)).completion_type != _SHUTDOWN:
+        """Give all back. ``SHUT`` has come; what is still due, the ends of calls, is told here.
+
+        Bounded: a call that a thread within an engine holds may never be given back.
+        """
+        while (event := self.next(time.time() + LAST_SECONDS)) is not None:
             if event.tag is not ARRIVED:
                 event.tag.event(event, duty)
+        self._server.destroy()
+        self._queue.shutdown()
+        ends = time.time() + DESTROY_SECONDS
+        while time.time() < ends and self._poll(ends).completion_type != _SHUTDOWN:
+            pass
 
 
 def peer(call: CoreCall) -> str:
