@@ -122,7 +122,7 @@ def _model(inference: Inference, name: str, *, operator: bool) -> str:
         if status.state is State.AVAILABLE:
             note = f"{escape(status.engine)}, loaded in {status.load_seconds or 0:.2f} s"
             if status.engine_reason:
-                note += f"<br>not on the fastest inference: {escape(status.engine_reason)}"
+                note += f"<br>not on the fastest engine: {escape(status.engine_reason)}"
             if status.rows_reason:
                 note += f"<br>not batched: {escape(status.rows_reason)}"
         rows.append(
