@@ -29,7 +29,6 @@ from horngate.access.caller import Caller
 from horngate.answer import Answer
 from horngate.calls import Calls, InFlight, Who
 from horngate.errors import (
-    Cancelled,
     Code,
     HorngateError,
     RateLimited,
@@ -38,7 +37,7 @@ from horngate.errors import (
 )
 from horngate.fronts.http.bodies import TooLarge, TooSlow, compressed, read_body
 from horngate.fronts.http.listener import listen
-from horngate.fronts.http.patience import BODY_SECONDS, PatientProtocol
+from horngate.fronts.http.patience import BODY_SECONDS, CONNECTION, PatientProtocol
 from horngate.fronts.http.waker import Waker
 from horngate.fronts.options import PortOptions
 from horngate.fronts.origin import authorization, forwarded
@@ -119,6 +118,7 @@ class HttpFront:
     ) -> None:
         self._calls = calls
         self._accepted = 0
+        self._waker: Waker | None = None
         self._workers = asyncio.Semaphore(WORKERS)
         self._socket = listen(options)
         self.port: int = self._socket.getsockname()[1]
@@ -246,7 +246,7 @@ class HttpFront:
         else:
             reply = await self._work(handler, asked, call)
         if isinstance(reply, Answer):
-            await _answered(request, reply)
+            await self._waker_of_loop().wait(reply, request.scope["state"][CONNECTION].watch)
             if reply.size() < LARGE_ANSWER:
                 reply = reply.result()
             else:
@@ -254,6 +254,12 @@ class HttpFront:
         if len(reply.body) > limit:
             raise ReplyTooLarge(len(reply.body), limit)
         return await self._packed(request, reply)
+
+    def _waker_of_loop(self) -> Waker:
+        # One for all requests, so that the answers of a batch wake the loop once.
+        if self._waker is None:
+            self._waker = Waker(asyncio.get_running_loop())
+        return self._waker
 
     async def _packed(self, request: Request, reply: HttpReply) -> Response:
         if len(reply.body) < LARGE:
@@ -265,30 +271,6 @@ class HttpFront:
         """Run what takes its time on a thread of a few, once one is free."""
         async with self._workers:
             return await run_in_threadpool(function, *args)
-
-
-async def _answered(request: Request, answer: Answer[Any]) -> None:
-    """Return when ``answer`` is done.
-
-    Raises:
-        Cancelled: the caller has left, and its request was given up.
-    """
-    loop = asyncio.get_running_loop()
-    waits = loop.create_task(Waker(loop).wait(answer))
-    leaves = loop.create_task(_left(request))
-    try:
-        await asyncio.wait({waits, leaves}, return_when=asyncio.FIRST_COMPLETED)
-        if not waits.done():
-            raise Cancelled("the caller left before the answer was ready")
-    finally:
-        waits.cancel()
-        leaves.cancel()
-
-
-async def _left(request: Request) -> None:
-    # The body has been read, so that all that can still come is the end of the connection.
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _response(request: Request, reply: HttpReply) -> Response:

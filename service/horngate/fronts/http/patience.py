@@ -8,6 +8,8 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from horngate.errors import Cancelled
+
 HEADER_SECONDS: Final = 10.0
 """From a connection's beginning, or from the first byte of a later request, to the end of its
 headers. Who sends them drop by drop holds a connection and nothing else, and not for longer."""
@@ -25,6 +27,9 @@ SLICE: Final = 1024
 """Bytes of a body in chunks that are read at a time. A chunk of one byte costs as much as a long
 one, and what came at once would otherwise keep all others waiting for seconds."""
 
+CONNECTION: Final = "connection"
+"""Under which a request's ``state`` names its ``PatientProtocol``."""
+
 _TELLS: Final = (h11.IDLE, h11.SEND_RESPONSE)
 
 
@@ -39,6 +44,26 @@ class PatientProtocol(H11Protocol):
         super().__init__(*args, **kwargs)
         self._headers, self._body, self._reply = (_Clock(self) for _ in range(3))
         self._left = b""
+        self._waits: asyncio.Future[None] | None = None
+        self.app_state = {**self.app_state, CONNECTION: self}
+
+    def watch(self, waits: asyncio.Future[None]) -> None:
+        """Fail ``waits`` with ``Cancelled`` if the caller leaves before it is done.
+
+        For the request that is being answered, of which a connection has one at a time, once its
+        body is read: all that can still come is the connection's end.
+        """
+        self._waits = waits
+        cycle: RequestResponseCycle = self.cycle
+        if cycle.disconnected:
+            self._leave()
+        else:
+            self.flow.resume_reading()
+
+    def _leave(self) -> None:
+        waits, self._waits = self._waits, None
+        if waits is not None and not waits.done():
+            waits.set_exception(Cancelled("the caller left before the answer was ready"))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         # The transport then says when the last byte of a reply is taken, and not the last but some.
@@ -84,6 +109,7 @@ class PatientProtocol(H11Protocol):
         self._look()
 
     def on_response_complete(self) -> None:
+        self._waits = None
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:
             self._body.stop()
@@ -97,6 +123,7 @@ class PatientProtocol(H11Protocol):
             # The handler that waits for the rest is told that it will not come.
             cycle.disconnected = True
             cycle.message_event.set()
+            self._leave()
         if self.conn.our_state in _TELLS:
             super().send_400_response(msg)
         else:
@@ -112,6 +139,7 @@ class PatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._leave()
         for clock in (self._headers, self._body, self._reply):
             clock.stop()
 

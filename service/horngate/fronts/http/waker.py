@@ -8,9 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from horngate.answer import Answer
+
+Watch = Callable[[asyncio.Future[None]], None]
+"""Given what is waited on, which it fails if the caller leaves first; called on the loop."""
+
+
+def _unwatched(_: asyncio.Future[None]) -> None:
+    """Nobody can leave."""
+
+
+UNWATCHED: Final[Watch] = _unwatched
 
 
 class Waker:
@@ -21,13 +32,18 @@ class Waker:
         self._arrived: deque[asyncio.Future[None]] = deque()
         self._woken = False
 
-    async def wait(self, answer: Answer[Any]) -> None:
-        """Return when ``answer`` is done. Cancelling the wait cancels the answer."""
+    async def wait(self, answer: Answer[Any], watch: Watch = UNWATCHED) -> None:
+        """Return when ``answer`` is done. Cancelling the wait cancels the answer.
+
+        Raises:
+            Exception: what ``watch`` failed the wait with; the answer is cancelled.
+        """
         future: asyncio.Future[None] = self._loop.create_future()
+        watch(future)
         answer.on_done(lambda: self._wake(future))
         try:
             await future
-        except asyncio.CancelledError:
+        except BaseException:
             answer.cancel()
             raise
 

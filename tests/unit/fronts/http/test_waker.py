@@ -79,3 +79,18 @@ def test_cancelling_the_wait_cancels_the_answer() -> None:
     asyncio.run(give_up())
     with pytest.raises(Cancelled):
         ticket.result()
+
+
+def test_a_wait_that_its_watch_fails_cancels_the_answer() -> None:
+    ticket: Ticket[int] = Ticket()
+
+    def leave(waits: asyncio.Future[None]) -> None:
+        waits.set_exception(Cancelled("the caller left"))
+
+    async def left() -> None:
+        with pytest.raises(Cancelled, match="left"):
+            await Waker(asyncio.get_running_loop()).wait(ticket, leave)
+
+    asyncio.run(left())
+    with pytest.raises(Cancelled):
+        ticket.result()
