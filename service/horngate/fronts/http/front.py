@@ -23,7 +23,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from horngate.access.caller import Caller
 from horngate.answer import Answer
@@ -122,10 +123,11 @@ class HttpFront:
         self._workers = asyncio.Semaphore(WORKERS)
         self._socket = listen(options)
         self.port: int = self._socket.getsockname()[1]
+        endpoints = [(each, self._endpoint(each)) for each in methods]
         app = Starlette(
             routes=[
                 *[Route(page.path, self._page(page)) for page in pages],
-                *[Route(each.route, self._endpoint(each), methods=[each.verb]) for each in methods],
+                *[Route(each.route, made, methods=[each.verb]) for each, made in endpoints],
             ],
             exception_handlers={HTTPException: _not_served},
         )
@@ -133,7 +135,7 @@ class HttpFront:
         app.router.redirect_slashes = False
         certificates = options.certificates
         config = uvicorn.Config(
-            app,
+            _PredictionsFirst([pair for pair in endpoints if pair[0].predicts], app),
             http=PatientProtocol,
             log_config=None,
             access_log=False,
@@ -271,6 +273,35 @@ class HttpFront:
         """Run what takes its time on a thread of a few, once one is free."""
         async with self._workers:
             return await run_in_threadpool(function, *args)
+
+
+class _PredictionsFirst:
+    """Answers predictions by themselves, and leaves everything else to ``others``.
+
+    An endpoint raises nothing, so that a prediction needs neither layers that catch errors nor a
+    look at the routes of everything else.
+    """
+
+    def __init__(
+        self,
+        predictions: Sequence[tuple[HttpMethod, Callable[[Request], Awaitable[Response]]]],
+        others: ASGIApp,
+    ) -> None:
+        self._predictions = [
+            (Route(method.route, endpoint, methods=[method.verb]), endpoint)
+            for method, endpoint in predictions
+        ]
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for route, endpoint in self._predictions:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                response = await endpoint(Request(scope, receive, send))
+                await response(scope, receive, send)
+                return
+        await self._others(scope, receive, send)
 
 
 def _response(request: Request, reply: HttpReply) -> Response:
