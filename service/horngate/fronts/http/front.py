@@ -233,7 +233,8 @@ class HttpFront:
         limit = self._calls.most_bytes
         body = b""
         if not call.method.open:
-            body = await read_body(request, limit, call.hold, seconds=BODY_SECONDS, work=self._work)
+            seconds = None if _connection(request).has_body else BODY_SECONDS
+            body = await read_body(request, limit, call.hold, seconds=seconds, work=self._work)
         self._accepted += 1
         try:
             return await self._answer(request, call, body)
@@ -248,7 +249,7 @@ class HttpFront:
         else:
             reply = await self._work(handler, asked, call)
         if isinstance(reply, Answer):
-            await self._waker_of_loop().wait(reply, request.scope["state"][CONNECTION].watch)
+            await self._waker_of_loop().wait(reply, _connection(request).watch)
             if reply.size() < LARGE_ANSWER:
                 reply = reply.result()
             else:
@@ -302,6 +303,11 @@ class _PredictionsFirst:
                 await response(scope, receive, send)
                 return
         await self._others(scope, receive, send)
+
+
+def _connection(request: Request) -> PatientProtocol:
+    connection: PatientProtocol = request.scope["state"][CONNECTION]
+    return connection
 
 
 def _response(request: Request, reply: HttpReply) -> Response:

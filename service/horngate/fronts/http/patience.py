@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final
 
 import h11
@@ -30,6 +31,9 @@ one, and what came at once would otherwise keep all others waiting for seconds."
 CONNECTION: Final = "connection"
 """Under which a request's ``state`` names its ``PatientProtocol``."""
 
+_HEAD_END: Final = b"\r\n\r\n"
+_CHUNKS: Final = re.compile(rb"transfer-encoding", re.IGNORECASE)
+_ALL_CAME: Final = (h11.DONE, h11.MUST_CLOSE)
 _TELLS: Final = (h11.IDLE, h11.SEND_RESPONSE)
 
 
@@ -59,6 +63,11 @@ class PatientProtocol(H11Protocol):
             self._leave()
         else:
             self.flow.resume_reading()
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the body of the request that is being answered has come to its end."""
+        return self.conn.their_state in _ALL_CAME
 
     def _leave(self) -> None:
         waits, self._waits = self._waits, None
@@ -98,7 +107,14 @@ class PatientProtocol(H11Protocol):
         """Whether the next bytes are a request's beginning, or a body that comes in chunks."""
         if self.conn.their_state is h11.SEND_BODY:
             return any(name == b"transfer-encoding" for name, _ in self.headers)
-        return self.conn.their_state is h11.IDLE
+        return self.conn.their_state is h11.IDLE and not self._has_plain_head()
+
+    def _has_plain_head(self) -> bool:
+        """Whether what came begins with whole headers, none of which says chunks."""
+        end = self._left.find(_HEAD_END)
+        if end < 0 or self.conn.trailing_data[0]:  # of a head, of which this is the rest
+            return False
+        return _CHUNKS.search(self._left, 0, end) is None
 
     def _read(self, data: bytes) -> None:
         try:

@@ -180,8 +180,17 @@ def test_a_bad_chunk_ends_the_call_that_waits_for_it(port: int, observer: Observ
     assert observer.codes == [Code.CANCELLED]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /say HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /say HTTP/1.1\r\ntransfer-ENCODING:chunked\r\nHost: x\r\n\r\n",
+        b"POST /say HTTP/1.1\nTransfer-Encoding: chunked\nHost: x\n\n",
+    ],
+)
+@pytest.mark.parametrize("first", [0, 50])
 def test_a_body_of_tiny_chunks_leaves_others_their_turn(
-    monkeypatch: pytest.MonkeyPatch, port: int
+    monkeypatch: pytest.MonkeyPatch, port: int, head: bytes, first: int
 ) -> None:
     order: list[str] = []
     handle = patience.PatientProtocol.handle_events
@@ -192,14 +201,55 @@ def test_a_body_of_tiny_chunks_leaves_others_their_turn(
         handle(connection)
 
     monkeypatch.setattr(patience.PatientProtocol, "handle_events", watched)
-    flood = b"POST /say HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    flood += b"1\r\nx\r\n" * 1500 + b"0\r\n\r\n"
+    came = threading.Event()
+    received = patience.PatientProtocol.data_received
+
+    def arrived(connection: patience.PatientProtocol, data: bytes) -> None:
+        received(connection, data)
+        came.set()
+
+    monkeypatch.setattr(patience.PatientProtocol, "data_received", arrived)
+    flood = head + b"1\r\nx\r\n" * 1500 + b"0\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
-        one.sendall(flood)
+        if first:  # the headers in two parts, of which the second does not say chunks
+            one.sendall(flood[:first])
+            assert came.wait(30)
+        one.sendall(flood[first:])
         reply = one.recv(65_536)
         while not reply.endswith(b"x" * 1500):
             more = one.recv(65_536)
             assert more, reply
             reply += more
-    assert order.count("read") >= len(flood) // patience.SLICE
+    assert order.count("read") >= (len(flood) - first) // patience.SLICE
     assert "read read" not in " ".join(order), "a slice, and then it is others' turn"
+
+
+def test_a_request_whose_headers_say_no_chunks_is_read_at_once(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    parts: list[int] = []
+    read = patience.PatientProtocol._read
+
+    def watched(connection: patience.PatientProtocol, data: bytes) -> None:
+        parts.append(len(data))
+        read(connection, data)
+
+    monkeypatch.setattr(patience.PatientProtocol, "_read", watched)
+    request = POST + b"x" * 1000
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        one.sendall(request)
+        assert one.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    assert parts == [len(request)]
+
+
+def test_a_pipelined_request_is_answered_after_the_first(port: int) -> None:
+    ask = b"POST /say HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
+    said = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        one.sendall(ask + b"a" + ask + b"b")
+        while not said.endswith(b"\r\n\r\nb"):
+            more = one.recv(65_536)
+            assert more, said
+            said += more
+    assert said.count(b"HTTP/1.1 200 ") == 2
+    assert b"\r\n\r\na" in said
