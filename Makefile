@@ -42,7 +42,7 @@ run: models ## build what is missing, then serve on gRPC 8500 and HTTP 8501
 # models/ they only read. Engines take a processor, servers mostly wait; what a suite says comes when it ends.
 BESIDE  := $(MAKE) --no-print-directory -j2 -Otarget
 PYTEST  := $(BIN)/python -m pytest -q
-ENGINES := tests/fuzz tests/odd tests/integration/builder tests/integration/runtimes
+ENGINES := tests/fuzz tests/integration/builder tests/integration/runtimes tests/odd
 
 test: models ## run all tests but those that need a container engine
 	@$(BESIDE) test-engines test-servers test-unit
