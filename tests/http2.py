@@ -169,7 +169,7 @@ def opening(path: str, metadata: Sequence[tuple[bytes, bytes]] = ()) -> list[tup
 
 def block(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Headers as HPACK writes them that keeps none."""
-    return b"".join(b"\0" + _literal(name) + _literal(value) for name, value in fields)
+    return b"".join(b"\0" + literal(name) + literal(value) for name, value in fields)
 
 
 def message(size: int) -> bytes:
@@ -177,7 +177,7 @@ def message(size: int) -> bytes:
     return b"\0" + struct.pack(">I", size) + bytes(size)
 
 
-def _literal(text: bytes) -> bytes:
+def literal(text: bytes) -> bytes:
     """A string of HPACK, as it is."""
     if len(text) < SHORT:
         return bytes([len(text)]) + text

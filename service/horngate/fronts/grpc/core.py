@@ -71,6 +71,7 @@ class Core:
         self._server = cygrpc.Server(tuple(arguments), False)
         self._server.register_completion_queue(self._queue)
         self._poll = self._queue.poll
+        self._shut = False
 
     def listen(self, address: str, credentials: Any | None) -> int:
         """Listen on ``address``, host and port or a Unix socket; returns the port, 0 for none.
@@ -92,7 +93,12 @@ class Core:
 
     def ask(self) -> None:
         """Let one more call come into the queue: asked again for each that has come."""
-        self._server.request_call(self._queue, self._queue, ARRIVED)
+        try:
+            self._server.request_call(self._queue, self._queue, ARRIVED)
+        except ValueError:
+            if not self._shut:
+                raise
+            # It was shut a moment ago by another thread: no more will come.
 
     def next(self, until: float | None) -> Event | None:
         """The next event; None where there is none by ``until``, in seconds of the Unix time.
@@ -104,6 +110,7 @@ class Core:
 
     def shut(self) -> None:
         """Close the port: clients are told to go elsewhere, calls in flight may end."""
+        self._shut = True
         self._server.shutdown(self._queue, SHUT)
 
     def cancel_all(self) -> None:
