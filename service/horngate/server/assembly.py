@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,15 +70,11 @@ NEVER: Final = 1e8
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A server's parts, wired; ``lifecycle`` starts and stops them.
-
-    ``versions`` tells how many are in memory.
-    """
+    """A server's parts, wired; ``lifecycle`` starts and stops them."""
 
     loop: ReconcileLoop
     watchdog: Watchdog
     inference: Inference
-    versions: Callable[[], int]
     models: Path
     grpc: GrpcFront
     http: HttpFront
@@ -169,7 +165,6 @@ def assemble(settings: ServerSettings) -> Assembly:
         loop,
         Watchdog(repository, settings.stuck_seconds),
         inference,
-        lambda: len(events.versions()),
         source.path,
         grpc,
         http,

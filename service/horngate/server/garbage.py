@@ -1,7 +1,8 @@
-"""Python's garbage collector, told to leave alone what lives as long as a model does.
+"""Python's garbage collector, told to leave alone what lives as long as the server does.
 
 It looks at every object that holds others, again and again as requests come and go: a twelfth of
-the time of a busy server. What was there when a model went live is not looked at until one goes.
+the time of a busy server. What is there when the server is ready for the first time is not looked
+at any more; versions that come later are, and what they leave in circles is given back.
 """
 
 from __future__ import annotations
@@ -16,20 +17,16 @@ makes some thousands and gives all of them back."""
 
 
 class Garbage:
-    """Follows ``live``, the number of versions in memory; ``look`` is for whoever changes it."""
+    """``look`` is called whenever ``ready`` may have changed, by one thread."""
 
-    def __init__(self, live: Callable[[], int]) -> None:
-        self._live = live
-        self._number = 0
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        self._ready = ready
+        self._settled = False
         gc.set_threshold(YOUNG, 20, 20)
 
     def look(self) -> None:
-        """Leave alone what is new; give back what a version that has gone leaves in circles."""
-        number = self._live()
-        if number == self._number:
-            return
-        if number < self._number:
-            gc.unfreeze()
+        """Leave alone what is there, once: later it would hold up whoever calls."""
+        if not self._settled and self._ready():
+            self._settled = True
             gc.collect()
-        gc.freeze()
-        self._number = number
+            gc.freeze()

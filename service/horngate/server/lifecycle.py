@@ -63,7 +63,7 @@ def serve(
     )
     warn_of_plain_text(settings)
     warn_of_open_control(settings)
-    parts.inference.on_change(Garbage(parts.versions).look)
+    parts.inference.on_change(Garbage(parts.inference.ready).look)
     parts.loop.start()
     parts.watchdog.start()
     on_started(grpc_port, parts.http.port)
