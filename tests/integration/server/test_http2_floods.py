@@ -34,6 +34,8 @@ from tests.http2 import (
 )
 from tests.serving import Held, RunningServer
 
+pytestmark = pytest.mark.alone  # what others feel of a flood, and of nothing else
+
 TOKEN = "the-token-of-the-team"  # noqa: S105 - of this test alone
 CHECK = "/grpc.health.v1.Health/Check"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
