@@ -15,7 +15,8 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test check fuzz test-deploy bench soak pins clean
+.PHONY: help install models run test test-unit test-engines test-servers test-alone check types lint rooms pages fuzz \
+  test-deploy bench soak pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,17 +38,46 @@ models: install ## build the reference models that have no version yet
 run: models ## build what is missing, then serve on gRPC 8500 and HTTP 8501
 	@exec $(BIN)/horngate serve --models $(MODELS) --log-format text $(ARGS)
 
-# With the models, so that the integration tests serve the real ones.
+# Suites that leave each other alone: each has its own servers on free ports and its own folders of models, and of
+# models/ they only read. Engines take a processor, servers mostly wait; what a suite says comes when it ends.
+BESIDE  := $(MAKE) --no-print-directory -j2 -Otarget
+PYTEST  := $(BIN)/python -m pytest -q
+ENGINES := tests/fuzz tests/integration/builder tests/integration/runtimes tests/odd
+
 test: models ## run all tests but those that need a container engine
-	@$(BIN)/python -m pytest -m 'not deploy'
+	@$(BESIDE) test-engines test-servers test-unit
+	@$(MAKE) --no-print-directory test-alone
+
+test-unit: install ## tests of one room each, without TensorFlow and without a server process
+	@$(PYTEST) tests/unit
+
+test-engines: models ## tests of models and engines: publishing, compiling, loading, odd ones, hostile input
+	@$(PYTEST) -m 'not deploy and not alone' $(ENGINES)
+
+# All that is not in the others, so that a new folder is not forgotten.
+test-servers: models ## tests of a running server: contracts, integration, Prometheus
+	@$(PYTEST) -m 'not deploy and not alone' $(addprefix --ignore=,tests/unit $(ENGINES))
+
+test-alone: models ## tests of what callers feel of each other, with nothing beside them
+	@$(PYTEST) -m 'alone and not deploy'
 
 check: install ## lint, types, import rules, generated code, unit tests
+	@$(BESIDE) types test-unit lint
+
+types: install ## check types
+	@$(BIN)/mypy
+
+lint: install ## check format, lint, import rules and generated code
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python protos/generate.py --check
-	@$(BIN)/python -m pytest -q tests/unit
+
+rooms: install ## list the rooms of the package, what each holds and what it imports
+	@$(BIN)/python -m tests.rooms
+
+pages: install ## write the tables of the documentation that come from the code: rooms, settings
+	@$(BIN)/python -m tests.pages
 
 # Twenty seconds; ARGS="--seconds 600" looks longer, ARGS="--engine random" goes without atheris.
 fuzz: install ## fuzz the decoders, from the corpus in tests/fuzz/corpus
@@ -56,8 +86,8 @@ fuzz: install ## fuzz the decoders, from the corpus in tests/fuzz/corpus
 test-deploy: install ## build the images, run docker-compose.yml and test it from outside
 	@$(BIN)/python -m pytest -m deploy tests/deploy
 
-# Twenty-five minutes on two cores; ARGS="--quick" tries everything in three.
-bench: models ## measure Horngate beside bare gRPC and C++; docs/benchmarks.md says how
+# Under twenty minutes on two cores; ARGS="--quick" tries everything in five.
+bench: models ## measure Horngate beside other servers; docs/benchmarks.md says how
 	@$(BIN)/python -m benchmarks --models $(MODELS) $(ARGS)
 
 soak: install ## a minute of load, swaps and mischief at once; ARGS="--seconds 600 --record" for longer

@@ -27,7 +27,11 @@ class Cell:
         cpu_us: the server's CPU microseconds a request.
         cores: the server's CPU seconds a second.
         batch_rows: the mean number of rows in a run of the model, None where none is counted.
-        counted_per_second: requests a second by the server's own counter, None where it has none.
+        run_us: the model's runs by the server's own clock, microseconds a request, None where it
+            has none.
+        whole_cpu_us: CPU microseconds a request from before the client came until it was gone, by
+            the server's own counter; None where it has none. Far from ``cpu_us``, the load was not
+            steady.
         others_cores: CPU seconds a second of whatever is neither server nor client: how disturbed
             the measurement was.
         peak_mib: the server's peak of memory since its start.
@@ -44,21 +48,27 @@ class Cell:
     cpu_us: float
     cores: float
     batch_rows: float | None
-    counted_per_second: float | None
+    run_us: float | None
+    whole_cpu_us: float | None
     others_cores: float
     peak_mib: float
     errors: float
 
 
 class Sample(NamedTuple):
-    """The server's counters and the CPU times, each with the moment it was read."""
+    """CPU times while the load is on, with the moment they were read."""
 
-    counts: Counts | None
-    counted_at: float
     usage: Usage
     used_at: float
     client_cpu: float
     machine_cpu: float
+
+
+class Whole(NamedTuple):
+    """What the server counted, and the CPU that it used, by a moment without load."""
+
+    counts: Counts | None
+    cpu_seconds: float
 
 
 def measure(
@@ -66,8 +76,9 @@ def measure(
 ) -> Cell:
     """Run ``command`` against ``subject``; sample the server while the load is steady.
 
-    The first window is warm-up for what is counted here. Counters and CPU time are sampled when it
-    ends and two windows later, while the client still sends.
+    The first window is warm-up for what is counted here. CPU time is sampled when it ends and two
+    windows later, while the client still sends. Counters are read before it comes and after it is
+    gone: reading them is work for the server, which would show in the rates of both.
 
     Raises:
         LoadFailed: perf_analyzer gave up.
@@ -75,6 +86,8 @@ def measure(
     """
     lines: list[str] = []
     before = after = None
+    counts = subject.counts()
+    idle = Whole(counts, usage(subject.child.pid).cpu_seconds)
     client = subprocess.Popen(  # noqa: S603 - the program that was named
         list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -85,9 +98,9 @@ def measure(
             if seen and before is None:
                 # perf_analyzer's windows last a fifth longer than they are told to, so that two of
                 # the length asked for end while the load is still on.
-                before = sample(subject, client.pid, counters_first=True)
+                before = sample(subject, client.pid)
                 time.sleep(2 * window)
-                after = sample(subject, client.pid, counters_first=False)
+                after = sample(subject, client.pid)
         client.wait(GIVE_UP_SECONDS)
     finally:
         if client.poll() is None:
@@ -98,27 +111,29 @@ def measure(
     report = parse(lines, load)
     if before is None or after is None:
         raise LoadFailed("perf_analyzer: no window ended")
-    return cell(subject.name, load, number, report, before=before, after=after)
+    done = Whole(cpu_seconds=usage(subject.child.pid).cpu_seconds, counts=subject.counts())
+    return cell(
+        subject.name, load, number, report, before=before, after=after, idle=idle, done=done
+    )
 
 
-def sample(subject: Subject, client: int, *, counters_first: bool) -> Sample:
-    """Read all. ``counters_first`` where an interval begins, so that asking is outside of it."""
-    asked = _counts(subject) if counters_first else None
+def sample(subject: Subject, client: int) -> Sample:
+    """Read all."""
     used, used_at = usage(subject.child.pid), time.perf_counter()
     client_cpu = usage(client).cpu_seconds
-    machine_cpu = busy_seconds((PROC / "stat").read_text())
-    counts, counted_at = asked or _counts(subject)
-    return Sample(counts, counted_at, used, used_at, client_cpu, machine_cpu)
-
-
-def _counts(subject: Subject) -> tuple[Counts | None, float]:
-    asked = time.perf_counter()
-    counts = subject.counts()
-    return counts, (asked + time.perf_counter()) / 2
+    return Sample(used, used_at, client_cpu, busy_seconds((PROC / "stat").read_text()))
 
 
 def cell(
-    subject: str, load: Load, number: int, report: Report, *, before: Sample, after: Sample
+    subject: str,
+    load: Load,
+    number: int,
+    report: Report,
+    *,
+    before: Sample,
+    after: Sample,
+    idle: Whole,
+    done: Whole,
 ) -> Cell:
     """The figures of two samples and the client's report.
 
@@ -130,14 +145,16 @@ def cell(
     cores = (after.usage.cpu_seconds - before.usage.cpu_seconds) / seconds
     client = (after.client_cpu - before.client_cpu) / seconds
     machine = (after.machine_cpu - before.machine_cpu) / seconds
-    counted = batch_rows = None
+    whole_cpu_us = batch_rows = run_us = None
     errors = 0.0
-    if before.counts is not None and after.counts is not None:
-        counted_seconds = after.counted_at - before.counted_at
-        counted = (after.counts.requests - before.counts.requests) / counted_seconds
-        errors = after.counts.errors - before.counts.errors
-        if batches := after.counts.batches - before.counts.batches:
-            batch_rows = (after.counts.rows - before.counts.rows) / batches
+    if idle.counts is not None and done.counts is not None:
+        counted = done.counts.since(idle.counts)
+        errors = counted.errors
+        if counted.requests:
+            whole_cpu_us = (done.cpu_seconds - idle.cpu_seconds) / counted.requests * 1e6
+            run_us = counted.run_seconds / counted.requests * 1e6
+        if counted.batches:
+            batch_rows = counted.rows / counted.batches
     return Cell(
         round=number,
         subject=subject,
@@ -146,10 +163,11 @@ def cell(
         rows_per_second=rate * load.rows,
         p50_us=report.p50_us,
         p99_us=report.p99_us,
-        cpu_us=cores / (counted or rate) * 1e6,
+        cpu_us=cores / rate * 1e6,
         cores=cores,
         batch_rows=batch_rows,
-        counted_per_second=counted,
+        run_us=run_us,
+        whole_cpu_us=whole_cpu_us,
         others_cores=max(0.0, machine - cores - client),
         peak_mib=after.usage.peak_mib,
         errors=errors,

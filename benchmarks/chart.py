@@ -11,7 +11,8 @@ from benchmarks.results import Results
 from benchmarks.table import figure
 
 LOADS: Final = (Load("triton", 1, 64), Load("triton", 64, 4))
-COLOURS: Final = {"echo": "#b5b5b5", "cpp-tensorflow": "#d08c3c", "horngate": "#2f6db3"}
+COLOURS: Final = {"horngate": "#2f6db3", "others": "#d08c3c", "no model, or a sketch": "#b5b5b5"}
+BARE: Final = ("cpp-echo", "core-echo", "limit")
 
 
 def draw(results: Results, path: Path) -> None:
@@ -61,6 +62,6 @@ def _bars(axis: Any, results: Results, load: Load, name: str, title: str) -> Non
 
 
 def _colour(subject: str) -> str:
-    if subject.endswith("echo"):
-        return COLOURS["echo"]
-    return COLOURS.get(subject, COLOURS["horngate"])
+    if subject.startswith("horngate"):
+        return COLOURS["horngate"]
+    return COLOURS["no model, or a sketch" if subject in BARE else "others"]

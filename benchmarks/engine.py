@@ -1,9 +1,8 @@
-"""The engines without a network; see ``engine_server``."""
+"""The engine without a network; see ``engine_server``."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,8 +12,6 @@ from typing import NamedTuple
 from benchmarks.child import Child, ChildFailed, python
 from benchmarks.model import Published
 from benchmarks.subject import NotHere
-
-MODULES = {"onnx": "horngate.runtimes.onnx", "tensorflow": "horngate.runtimes.savedmodel"}
 
 
 @contextlib.contextmanager
@@ -32,7 +29,7 @@ def busy_neighbours() -> Iterator[None]:
 
 
 class Cost(NamedTuple):
-    """Microseconds of one call at a number of rows."""
+    """Microseconds of one call at a number of rows: wall time alone, CPU time on a busy machine."""
 
     rows: int
     wall_us: float
@@ -40,21 +37,21 @@ class Cost(NamedTuple):
 
 
 class Engine:
-    """One engine with the model, idle between two questions; ``threads`` as the loader chose."""
+    """ONNX Runtime with the quick model, idle between two questions.
 
-    def __init__(self, name: str, model: Published, seconds: float) -> None:
-        """Load it.
+    ``threads`` is what the server's own loader chose for a run.
+    """
+
+    def __init__(self, model: Published, seconds: float) -> None:
+        """Load it; ``seconds`` is how long a size is run.
 
         Raises:
-            NotHere: this tree or this model has none.
+            NotHere: this model has no compiled form.
         """
-        self.name = name
-        if importlib.util.find_spec(MODULES[name]) is None:
-            raise NotHere(f"{MODULES[name]} does not exist in this tree")
-        if name == "onnx" and not model.compiled:
+        if not model.compiled:
             raise NotHere("the version has no compiled form; `horngate compile` makes one")
         self._child = Child(
-            python("benchmarks.engine_server", name, model.folder, str(seconds)),
+            python("benchmarks.engine_server", model.folder, str(seconds)),
             env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         )
         try:
@@ -64,14 +61,16 @@ class Engine:
             raise NotHere(f"the engine did not load it: {error}") from error
 
     def cost(self, rows: int) -> Cost:
-        """What one call of ``rows`` rows costs now, with the other cores busy.
+        """What one call of ``rows`` rows costs now.
 
-        They are while a server is loaded, and where two cores share their units, as in most virtual
-        machines, the same work costs more processor time then.
+        Wall time with the other cores idle, as they are beside one request at a time. CPU time with
+        the other cores busy, as they are while a server is loaded: where two cores share their
+        units, as in most virtual machines, the same work costs more processor time then.
         """
+        alone = self._child.ask(str(rows))
         with busy_neighbours():
-            told = self._child.ask(str(rows))
-        return Cost(rows, told["wall_us"], told["cpu_us"])
+            busy = self._child.ask(str(rows))
+        return Cost(rows, alone["wall_us"], busy["cpu_us"])
 
     def stop(self) -> None:
         """End it."""

@@ -1,6 +1,6 @@
-"""The engine alone, in a process of its own: what one call of the model costs.
+"""ONNX Runtime alone, in a process of its own: what one call of the model costs.
 
-    python -m benchmarks.engine_server tensorflow|onnx FOLDER SECONDS
+    python -m benchmarks.engine_server FOLDER SECONDS
 
 It prints a line of JSON when the model is loaded, and for every line on stdin, a number of rows,
 one with the wall and the CPU microseconds of a call at that size. CPU is that of the whole process,
@@ -14,38 +14,34 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
-
-from benchmarks.catalogue import ENGINES
 from benchmarks.model import inputs
+from horngate.batching.executor import ThreadExecutor
 from horngate.config.model_file import read_model_settings
-from horngate.observability.events import RepositoryEvents
-from horngate.observability.metrics import Metrics
+from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.served import ServedVersion
 from horngate.protocols.oip.select import default_signature
-from horngate.repository.layout import SETTINGS_FILE
-from horngate.repository.loader import Loader
-from horngate.repository.served import ServedVersion
-from horngate.runtimes.deferred import onnx, tensorflow
-from horngate.scheduling.executor import ThreadExecutor
+from horngate.runtimes.deferred import onnx
 from horngate.servable import Servable
+from horngate.store.layout import SETTINGS_FILE
+from horngate.telemetry.events import RepositoryEvents
+from horngate.telemetry.metrics import Metrics
 
 BLOCK_SECONDS: Final = 0.1
 WARM_UP: Final = 5
 
 
-def loaded(engine: Any, folder: Path) -> ServedVersion:
+def loaded(folder: Path) -> ServedVersion:
     """The version in ``folder`` with its model's settings, but for the engine."""
     settings = read_model_settings(folder.parent / SETTINGS_FILE)
-    runtime = dataclasses.replace(settings.runtime, engine=engine)
+    runtime = dataclasses.replace(settings.runtime, engine="onnx")
     load = Loader(
-        [onnx(), tensorflow()],
+        [onnx()],
         lambda options, name: ThreadExecutor(options.at_once, name),
         time.monotonic,
         RepositoryEvents(Metrics()),
@@ -75,13 +71,12 @@ def cost(servable: Servable, rows: int, seconds: float) -> dict[str, float]:
 def main() -> None:
     """Answer until stdin ends."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("seconds", type=float)
     options = parser.parse_args()
-    version = loaded(options.engine, options.folder)
+    version = loaded(options.folder)
     servable: Servable = version._servable  # noqa: SLF001 - what the server runs, nothing before it
-    threads = None if version.curve is None else version.curve.threads
+    threads = None if version.cost is None else version.cost.threads
     print(json.dumps({"engine": servable.engine, "threads": threads}), flush=True)
     for line in sys.stdin:
         print(json.dumps(cost(servable, int(line), options.seconds)), flush=True)

@@ -13,33 +13,36 @@ from typing import Final
 
 from benchmarks.analyzer import ROOT
 from benchmarks.child import Child, ChildFailed
+from benchmarks.load import Pace
 from benchmarks.model import Published
+from benchmarks.ports import free_port
+from benchmarks.slow import SLOW_MODEL
 from benchmarks.subject import NotHere, Process
 from horngate.tensors import Signature
 
-MODEL: Final = "mnist_fusion"
-"""The only model that it serves: its metadata are written into it."""
+MODELS: Final = ("mnist_fusion", SLOW_MODEL)
+"""Those whose inputs it knows: their metadata are written into it."""
 TOOLS: Final = ("g++", "protoc", "grpc_cpp_plugin", "pkg-config")
 UP_SECONDS: Final = 60.0
 
 
 class Floor(Process):
-    """``cpp-echo``, or ``cpp-tensorflow`` where the graph's tensors are given."""
+    """``cpp-echo``, or ``cpp-tensorflow`` where the graph's tensors are given; for one model."""
 
-    kinds = ("triton",)
-
-    def __init__(self, program: Path, model: Published, tensors: Tensors | None = None) -> None:
-        super().__init__("cpp-tensorflow" if tensors else "cpp-echo")
+    def __init__(
+        self, program: Path, model: Published, pace: Pace, tensors: Tensors | None = None
+    ) -> None:
+        super().__init__("cpp-tensorflow" if tensors else "cpp-echo", (pace,))
         self._program = program
         self._model = model
         self._tensors = tensors
 
     def start(self, folder: Path) -> None:  # noqa: ARG002 - it keeps no files
-        if self._model.name != MODEL:
-            raise NotHere(f"it serves {MODEL} only")
+        if self._model.name not in MODELS:
+            raise NotHere(f"it serves the signature of {' and '.join(MODELS)} only")
         # It takes no port 0. One that was free a moment ago, and it is asked whose it is below.
-        self._port = _free_port()
-        command: list[str | Path] = [self._program, str(self._port)]
+        self._grpc_port = free_port()
+        command: list[str | Path] = [self._program, str(self._grpc_port)]
         library = tensorflow_folder()
         if self._tensors is not None:
             command += [library / "libtensorflow_cc.so.2", self._model.folder, *self._tensors]
@@ -47,7 +50,7 @@ class Floor(Process):
         try:
             while self._child.line(UP_SECONDS) != "up":
                 continue
-            _wait_for(self._child, self._port)
+            _wait_for(self._child, self._grpc_port)
         except ChildFailed as error:
             self.stop()
             raise NotHere(f"the floor did not start: {error}") from error
@@ -102,12 +105,6 @@ def tensorflow_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         raise NotHere("tensorflow is not installed")
     return Path(found.submodule_search_locations[0])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(child: Child, port: int) -> None:

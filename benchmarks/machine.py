@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from benchmarks.analyzer import ROOT
 
-PACKAGES: Final = ("tensorflow", "onnxruntime", "grpcio", "pygrpc-native", "numpy", "protobuf")
+PACKAGES: Final = ("tensorflow", "onnxruntime", "grpcio", "numpy", "protobuf")
 
 
 def machine() -> dict[str, Any]:

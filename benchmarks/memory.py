@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from horngate.repository.compiled import FORMS
-from horngate.repository.memory import resident_bytes
+from horngate.lifecycle.memory import resident_bytes
+from horngate.store.compiled import FORMS
 
 FILES = {"onnx": f"{FORMS}/*", "tensorflow": "variables/*"}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 
 from benchmarks.load import Load
 from horngate.builder.samples import FREE_SIZE, made_up_inputs
-from horngate.repository.layout import SETTINGS_FILE, version_folders
-from horngate.tensors import Array, Signature, TensorSpec
+from horngate.store.compiled import FORMS
+from horngate.store.layout import SETTINGS_FILE, version_folders
+from horngate.tensors import DEFAULT_SIGNATURE, Array, Signature, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,12 @@ class Published:
     @property
     def compiled(self) -> bool:
         """Whether it has a compiled form."""
-        return (self.folder / "assets.extra" / "horngate" / "compiled.json").is_file()
+        return self.form.is_file()
+
+    @property
+    def form(self) -> Path:
+        """The compiled form of its default signature, whether it is there or not."""
+        return self.folder / FORMS / f"{DEFAULT_SIGNATURE}.onnx"
 
 
 def newest(models: Path, name: str) -> Published:
@@ -44,14 +51,15 @@ def newest(models: Path, name: str) -> Published:
     return Published(name, versions[max(versions)].resolve())
 
 
-def repository(target: Path, model: Published, engine: str) -> Path:
-    """Write a repository into ``target`` that holds ``model`` alone, told to run on ``engine``."""
-    folder = target / model.name
-    folder.mkdir(parents=True)
-    (folder / model.folder.name).symlink_to(model.folder, target_is_directory=True)
-    settings = model.folder.parent / SETTINGS_FILE
-    tables = tomllib.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
-    (folder / SETTINGS_FILE).write_text(settings_for(tables, engine), encoding="utf-8")
+def repository(target: Path, models: Mapping[str, Published], engine: str) -> Path:
+    """Write a repository into ``target`` of ``models`` by name, told to run on ``engine``."""
+    for name, model in models.items():
+        folder = target / name
+        folder.mkdir(parents=True)
+        shutil.copytree(model.folder, folder / model.folder.name)
+        settings = model.folder.parent / SETTINGS_FILE
+        tables = tomllib.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+        (folder / SETTINGS_FILE).write_text(settings_for(tables, engine), encoding="utf-8")
     return target
 
 

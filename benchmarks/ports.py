@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Collection
 from typing import Any
 
 from benchmarks.child import Child
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for servers that do not take port 0."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def live_ports(server: Child, models: Collection[str]) -> tuple[int, int]:

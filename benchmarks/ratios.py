@@ -1,4 +1,4 @@
-"""The bounds that the project promises, each a ratio of figures of one run.
+"""The bounds that the project promises, each a ratio or a figure of one run.
 
 A ratio is taken within each round and the median over the rounds is held against the bound: the
 pace of a machine drifts by more than the ratios do.
@@ -14,13 +14,16 @@ from typing import Final, Literal, NamedTuple
 
 from benchmarks.cell import Cell
 from benchmarks.engine import Cost
-from benchmarks.load import Load
-from benchmarks.results import Results
+from benchmarks.load import MANY, Load
+from benchmarks.results import Results, Started
 
 ONE: Final = Load("triton", 1, 1)
-MANY: Final = Load("triton", 1, 64)
+SOME: Final = Load("triton", 1, 16)
 LARGE: Final = Load("triton", 64, 4)
 MANY_FLOATS: Final = Load("tfserving", 1, 64)
+BINARY: Final = Load("v2-binary", 1, 16)
+JSON_V2: Final = Load("v2-json", 1, 16)
+JSON_V1: Final = Load("v1-json", 1, 16)
 
 
 class Missing(LookupError):
@@ -34,6 +37,7 @@ class Ratio:
     Attributes:
         number: as the documentation counts them.
         title: what is over what.
+        load: under what.
         sense: whether the value is to be at least or at most ``bound``.
         aim: what is hoped for beyond the bound, None where nothing is.
         value, low, high: median, least and greatest over the rounds, None where not measured.
@@ -42,9 +46,10 @@ class Ratio:
 
     number: int
     title: str
+    load: str
     sense: Literal["at least", "at most"]
     bound: float
-    aim: float | None
+    aim: float | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -76,78 +81,134 @@ class Round(NamedTuple):
         reason = self.results.skipped.get(subject, f"not measured under {load.name}")
         raise Missing(f"{subject}: {reason}")
 
-    def cpu(self, subject: str, load: Load) -> float:
+    def cpu(self, subject: str, load: Load = MANY) -> float:
         """The server's CPU microseconds a request."""
         return self.cell(subject, load).cpu_us
 
-    def engine(self, name: str, rows: int) -> Cost:
+    def p50(self, subject: str) -> float:
+        """Microseconds until an answer, of half of the requests that come one at a time."""
+        return self.cell(subject, ONE).p50_us
+
+    def engine(self, rows: int) -> Cost:
         """What a call of the engine alone cost.
 
         Raises:
             Missing: it was not measured at this size.
         """
         for each in self.results.costs:
-            if (each.round, each.engine, each.cost.rows) == (self.number, name, rows):
+            if (each.round, each.cost.rows) == (self.number, rows):
                 return each.cost
-        reason = self.results.skipped.get(f"engine-{name}", f"not measured at {rows} rows")
-        raise Missing(f"engine {name}: {reason}")
+        reason = self.results.skipped.get("engine", f"not measured at {rows} rows")
+        raise Missing(f"engine: {reason}")
 
-    def own(self, engine: str, subject: str, load: Load) -> float:
-        """The engine's own CPU microseconds a request, at the batches that the server formed.
+    def alone(self, load: Load) -> float:
+        """The engine's own CPU microseconds a request, at the batches that Horngate formed.
 
         A call costs nearly a fixed part and a part for each row, so that the cost of the mean batch
         is the mean cost of the batches.
         """
-        formed = self.cell(subject, load).batch_rows
+        formed = self.cell("horngate", load).batch_rows
         if formed is None:
-            raise Missing(f"{subject}: it counts no batches")
-        cost = self.engine(engine, round(formed))
+            raise Missing("horngate: it counts no batches")
+        cost = self.engine(max(1, round(formed)))
         return cost.cpu_us / cost.rows * load.rows
+
+    def running(self, load: Load) -> float:
+        """The same by the server's own clock around its runs, under the load itself."""
+        running = self.cell("horngate", load).run_us
+        if running is None:
+            raise Missing("horngate: it times no runs")
+        return running
+
+    def start(self) -> Started:
+        """How soon it was ready, and what it held then."""
+        for each in self.results.starts:
+            if each.round == self.number:
+                return each
+        raise Missing("start: not measured")
 
 
 Measure = Callable[[Round], float]
+MANY_WORDS: Final = "1 row, 64 in flight"
+ONE_WORDS: Final = "1 row, 1 in flight"
+SOME_WORDS: Final = "1 row, 16 in flight"
+LARGE_WORDS: Final = "64 rows, 4 in flight"
 
 PROMISES: Final[Sequence[tuple[Ratio, Measure]]] = (
     (
-        Ratio(1, "C++ TF_SessionRun ÷ native+onnx, CPU, 1 row x 64", "at least", 3, 5),
-        lambda now: now.cpu("cpp-tensorflow", MANY) / now.cpu("native-onnx", MANY),
+        Ratio(1, "CPU: C++ TF_SessionRun ÷ Horngate", MANY_WORDS, "at least", 4.5, 6),
+        lambda now: now.cpu("cpp-tensorflow") / now.cpu("horngate"),
     ),
     (
-        Ratio(2, "native+onnx ÷ C++ echo, CPU, 1 row x 64", "at most", 1.3, 1),
-        lambda now: now.cpu("native-onnx", MANY) / now.cpu("cpp-echo", MANY),
-    ),
-    (
-        Ratio(3, "(grpcio+onnx - engine) ÷ grpcio echo, CPU, 1 row x 64", "at most", 1.25, None),
-        lambda now: (
-            (now.cpu("grpcio-onnx", MANY) - now.own("onnx", "grpcio-onnx", MANY))
-            / now.cpu("grpcio-echo", MANY)
+        Ratio(
+            2, "CPU: C++ TF_SessionRun (plain) ÷ Horngate with TLS", MANY_WORDS, "at least", 4, 5
         ),
+        lambda now: now.cpu("cpp-tensorflow") / now.cpu("horngate-tls"),
     ),
     (
-        Ratio(4, "engine ÷ native+onnx, CPU, 64 rows x 4", "at least", 0.7, 0.85),
-        lambda now: now.own("onnx", "native-onnx", LARGE) / now.cpu("native-onnx", LARGE),
+        Ratio(3, "CPU: Horngate ÷ limit sketch", MANY_WORDS, "at most", 1.2, 1),
+        lambda now: now.cpu("horngate") / now.cpu("limit"),
     ),
     (
-        Ratio(5, "native+onnx ÷ (native echo + engine), p50, 1 row x 1", "at most", 1.3, None),
-        lambda now: (
-            now.cell("native-onnx", ONE).p50_us
-            / (now.cell("native-echo", ONE).p50_us + now.engine("onnx", 1).wall_us)
-        ),
+        Ratio(4, "p50: Horngate ÷ C++ TF_SessionRun", ONE_WORDS, "at most", 0.5),
+        lambda now: now.p50("horngate") / now.p50("cpp-tensorflow"),
     ),
     (
-        Ratio(6, "tfserving ÷ triton, native+onnx, CPU, 1 row x 64", "at most", 1.5, None),
-        lambda now: now.cpu("native-onnx", MANY_FLOATS) / now.cpu("native-onnx", MANY),
+        Ratio(5, "p50: Horngate ÷ (core echo + engine)", ONE_WORDS, "at most", 1.3),
+        lambda now: now.p50("horngate") / (now.p50("core-echo") + now.engine(1).wall_us),
     ),
     (
-        Ratio(7, "native+tensorflow ÷ C++ TF_SessionRun, CPU, 1 row x 64", "at most", 1, None),
-        lambda now: now.cpu("native-tensorflow", MANY) / now.cpu("cpp-tensorflow", MANY),
+        Ratio(6, "CPU: engine, timed alone ÷ Horngate", LARGE_WORDS, "at least", 0.8),
+        lambda now: now.alone(LARGE) / now.cpu("horngate", LARGE),
+    ),
+    (
+        Ratio(7, "engine, timed by the server ÷ CPU of Horngate", LARGE_WORDS, "at least", 0.8),
+        lambda now: now.running(LARGE) / now.cpu("horngate", LARGE),
+    ),
+    (
+        Ratio(8, "CPU: `tfserving` ÷ `triton`", MANY_WORDS, "at most", 1.25),
+        lambda now: now.cpu("horngate", MANY_FLOATS) / now.cpu("horngate"),
+    ),
+    (
+        Ratio(9, "CPU: KServe SDK ÷ Horngate", MANY_WORDS, "at least", 6, 8),
+        lambda now: now.cpu("kserve") / now.cpu("horngate"),
+    ),
+    (
+        Ratio(10, "CPU: PyTriton ÷ Horngate", MANY_WORDS, "at least", 6, 8),
+        lambda now: now.cpu("pytriton") / now.cpu("horngate"),
+    ),
+    (
+        Ratio(11, "CPU: REST `/v2` binary ÷ gRPC", SOME_WORDS, "at most", 2.5),
+        lambda now: now.cpu("horngate", BINARY) / now.cpu("horngate", SOME),
+    ),
+    (
+        Ratio(12, "CPU: REST `/v2` JSON of one digit ÷ gRPC", SOME_WORDS, "at most", 6),
+        lambda now: now.cpu("horngate", JSON_V2) / now.cpu("horngate", SOME),
+    ),
+    (
+        Ratio(13, "CPU: REST `/v1` JSON of one digit ÷ gRPC", SOME_WORDS, "at most", 6),
+        lambda now: now.cpu("horngate", JSON_V1) / now.cpu("horngate", SOME),
+    ),
+    (
+        Ratio(14, "CPU: 64 models loaded ÷ 2 models loaded", MANY_WORDS, "at most", 1.05),
+        lambda now: now.cpu("horngate-64") / now.cpu("horngate"),
+    ),
+    (
+        Ratio(15, "seconds from start to ready, both reference models", "none", "at most", 0.5),
+        lambda now: now.start().seconds,
+    ),
+    (
+        Ratio(16, "MiB resident a second later", "none", "at most", 120),
+        lambda now: now.start().resident_mib,
     ),
 )
 
 
 def ratios(results: Results) -> list[Ratio]:
     """Every promise with what the run says of it."""
-    numbers = sorted({cell.round for cell in results.cells})
+    numbers = sorted(
+        {each.round for each in results.cells} | {each.round for each in results.starts}
+    )
     return [_measured(ratio, measure, numbers, results) for ratio, measure in PROMISES]
 
 

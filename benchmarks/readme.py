@@ -1,72 +1,112 @@
-"""``python -m benchmarks.readme``: the last run's figures, written into README.md."""
+"""``python -m benchmarks.readme``: the last run's figures, into the README and the docs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from benchmarks import results, table
 from benchmarks.analyzer import ROOT
-from benchmarks.catalogue import TITLES
-from benchmarks.load import Load
-from benchmarks.ratios import ratios
+from benchmarks.load import LOADS, MANY
+from benchmarks.ratios import LARGE, ONE, ratios
 from benchmarks.results import Results
 
 README: Final = ROOT / "README.md"
+DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
 BEGIN: Final = "<!-- bench:begin -->"
 END: Final = "<!-- bench:end -->"
-ONE, MANY, LARGE = Load("triton", 1, 1), Load("triton", 1, 64), Load("triton", 64, 4)
-HEAD: Final = (
-    "",
-    "requests/s, 1 row x 64",
-    "CPU µs/request, 1 row x 64",
-    "p99 ms, 1 row x 64",
-    "p50 ms, 1 row x 1",
-    "rows/s, 64 rows x 4",
-    "peak MiB",
-)
+
+ROWS: Final = {
+    "horngate": "**Horngate**",
+    "horngate-tls": "**Horngate with TLS**",
+    "kserve": "KServe SDK on ONNX Runtime",
+    "pytriton": "PyTriton (Triton) on ONNX Runtime",
+    "cpp-tensorflow": "C++ server, one TensorFlow run a request (TensorFlow Serving's least)",
+    "cpp-echo": "C++ server without a model: gRPC alone",
+}
+"""What the README compares, in its words."""
+HEAD: Final = ("", "CPU a request", "beside Horngate", "requests/s", "answer alone", "rows/s")
 
 
 def section(found: Results) -> Iterator[str]:
-    """The lines between the marks."""
-    about, machine = found.about, found.about["machine"]
-    rounds = len({cell.round for cell in found.cells})
-    yield (
-        f"`{about['command']}` on {machine['cores']} cores ({machine['cpu']}), "
-        f"{machine['memory_gib']:g} GiB, Linux {machine['kernel']}, Python {machine['python']}; "
-        f"{about['model']}; medians of {rounds} round{'s' if rounds != 1 else ''}, "
-        f"{about['date']}, commit {about['commit']}. "
-        'Server and load generator share the cores. "1 row x 64" is requests of one row, 64 in '
-        "flight."
-    )
-    yield ""
-    rows = [
-        [
-            TITLES[subject],
-            table.number(found.spread(subject, MANY, "requests_per_second")),
-            table.spread(found.spread(subject, MANY, "cpu_us")),
-            table.number(found.spread(subject, MANY, "p99_us"), 1e3),
-            table.number(found.spread(subject, ONE, "p50_us"), 1e3),
-            table.number(found.spread(subject, LARGE, "rows_per_second")),
-            table.number(_last_peak(found, subject)),
-        ]
-        for subject in TITLES
-        if subject in found.subjects()
-    ]
+    """The README's lines: what a prediction costs, beside what."""
+    ours = found.spread("horngate", MANY, "cpu_us")
+    rows = []
+    for subject, words in ROWS.items():
+        cpu = found.spread(subject, MANY, "cpu_us")
+        if cpu is None:
+            continue
+        times = table.NOTHING if ours is None else f"{table.figure(cpu.median / ours.median)} times"
+        rows.append(
+            [
+                words,
+                f"{table.number(cpu)} µs",
+                times,
+                table.number(found.spread(subject, MANY, "requests_per_second")),
+                f"{table.number(found.spread(subject, ONE, 'p50_us'), 1e3)} ms",
+                table.number(found.spread(subject, LARGE, "rows_per_second")),
+            ]
+        )
     yield from table.table(HEAD, rows)
     yield ""
-    yield from table.quietness(found)
-    yield from table.promises(ratios(found))
+    yield (
+        "Each server listens on an open port and serves the same model (two inputs, a digit), on "
+        "one machine, in one run. CPU and requests/s: 64 requests of one row in flight. Answer "
+        "alone: one request at a time, half are faster. Rows/s: four requests of 64 rows in flight."
+    )
+    yield ""
+    yield made(found)
+    if table.disturbed(found):
+        yield ""
+        yield from table.quietness(found)
+    yield from missing(found)
+
+
+def made(found: Results) -> str:
+    """How, when and on what the figures were made."""
+    about, machine = found.about, found.about["machine"]
+    rounds = len({cell.round for cell in found.cells})
+    return (
+        f"`{about['command']}` on {machine['cores']} cores ({machine['cpu']}), "
+        f"{machine['memory_gib']:g} GiB, Python {machine['python']}, "
+        f"ONNX Runtime {machine['onnxruntime']}, TensorFlow {machine['tensorflow']}; "
+        f"medians of {rounds} round{'s' if rounds != 1 else ''}, {about['date']}, "
+        f"commit {about['commit']}. Server and load generator share the cores."
+    )
+
+
+def missing(found: Results) -> Iterator[str]:
+    """What was not measured, and why."""
     for name, reason in found.skipped.items():
         yield ""
         yield f"Not measured: {name} ({reason})."
+    if found.failures:
+        failed = sorted({f"{each.subject} {each.load}" for each in found.failures})
+        yield ""
+        yield f"Failed measurements: {', '.join(failed)}."
 
 
-def _last_peak(found: Results, subject: str) -> results.Spread | None:
-    peaks = [cell.peak_mib for cell in found.cells if cell.subject == subject]
-    return results.Spread.of([max(peaks)]) if peaks else None
+def document(found: Results) -> Iterator[str]:
+    """The lines of docs/benchmarks.md: the ratios with their bounds, and CPU by load."""
+    yield made(found)
+    yield ""
+    yield from table.quietness(found)
+    yield from table.promises(ratios(found))
+    yield ""
+    yield "CPU µs a request (medians), by load:"
+    yield ""
+    yield from table.by_load(found, LOADS, "cpu_us")
+    yield ""
+    yield "Requests/s (medians), by load:"
+    yield ""
+    yield from table.by_load(found, LOADS, "requests_per_second")
+    yield ""
+    yield "p50, ms (medians), by load:"
+    yield ""
+    yield from table.by_load(found, LOADS, "p50_us", 1e3)
+    yield from missing(found)
 
 
 def rewritten(text: str, lines: str) -> str:
@@ -81,14 +121,25 @@ def rewritten(text: str, lines: str) -> str:
     return f"{before}{BEGIN}\n\n{lines.strip()}\n\n{after}"
 
 
-def main(readme: Path = README) -> int:
-    """Rewrite the section."""
+PAGES: Final[dict[Path, Callable[[Results], Iterator[str]]]] = {
+    README: section,
+    DOCUMENT: document,
+}
+
+
+def main() -> int:
+    """Rewrite both pages."""
     try:
-        text = rewritten(readme.read_text(encoding="utf-8"), "\n".join(section(results.read())))
+        found = results.read()
+        texts = {
+            page: rewritten(page.read_text(encoding="utf-8"), "\n".join(lines(found)))
+            for page, lines in PAGES.items()
+        }
     except (OSError, ValueError) as error:
         print(f"benchmarks.readme: {error}", file=sys.stderr)
         return 1
-    readme.write_text(text, encoding="utf-8")
+    for page, text in texts.items():
+        page.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -3,8 +3,8 @@
     python benchmarks/request_path.py [--burst 16] [--calls 20000]
 
 Bytes of a request go in and bytes of a reply come out, through the protocol, the engine, the
-scheduler and the figures, on the native front's own path. The front is a stand-in that keeps
-nothing, and the model one that returns zeros; what is left is what Horngate itself costs.
+scheduler and the figures, in bursts as the gRPC front hands them in. Its calls are stand-ins that
+keep nothing, and the model one that returns zeros; what is left is what Horngate itself costs.
 """
 
 from __future__ import annotations
@@ -16,32 +16,30 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from horngate.access.gate import Gate
-from horngate.engine import Engine
-from horngate.observability.events import RepositoryEvents
-from horngate.observability.logs import LogLevels
-from horngate.observability.metrics import Metrics
-from horngate.observability.statistics import Statistics
+from horngate.batching.executor import Burst, BurstExecutor, ThreadExecutor
+from horngate.calls import Calls, Failure, InFlight, Who
+from horngate.inference import Inference
+from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.model import Model
+from horngate.lifecycle.repository import Repository
+from horngate.lifecycle.settings import ModelSettings
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
 from horngate.protocols.tfserving.tensor import encode
-from horngate.repository.loader import Loader
-from horngate.repository.model import Model
-from horngate.repository.repository import Repository
-from horngate.repository.settings import ModelSettings
-from horngate.scheduling.executor import ThreadExecutor
-from horngate.scheduling.gathering import Gatherer, GatheringExecutor
 from horngate.servable import Files
+from horngate.telemetry.events import RepositoryEvents
+from horngate.telemetry.logs import LogLevels
+from horngate.telemetry.metrics import Metrics
+from horngate.telemetry.statistics import Statistics
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
-from horngate.transports.native.exchange import Details, Exchanges
-from horngate.transports.options import PortOptions
 
 SIGNATURE = Signature(
     "serving_default",
@@ -86,18 +84,21 @@ class ZerosRuntime:
         return Zeros()
 
 
-class Front:
-    """Takes replies as ``NativeGrpcFront`` does, and counts them."""
+class Call(InFlight):
+    """Takes its reply as ``UnaryCall`` does, and keeps nothing of it."""
 
-    def __init__(self) -> None:
-        self.replies = 0
+    __slots__ = ()
 
-    def respond(self, number: int, payload: bytes) -> bool:  # noqa: ARG002 - a double
-        self.replies += 1
-        return True
+    method: UnaryMethod
 
-    def fail(self, number: int, code: int, message: str, trailers: object) -> bool:
-        raise AssertionError(f"call {number} failed with {code}: {message} {trailers}")
+    def who(self) -> Who:
+        return Who("", "", [])
+
+    def reply(self, data: bytes) -> None:
+        """It would be sent."""
+
+    def fail(self, failure: Failure) -> None:
+        raise AssertionError(f"a call failed: {failure}")
 
 
 class RequestPath:
@@ -105,10 +106,10 @@ class RequestPath:
 
     def __init__(self) -> None:
         clock = time.monotonic
-        self.metrics, self.gatherer, self.front = Metrics(), Gatherer(clock), Front()
+        self.metrics, self.clock, self.asked = Metrics(), clock, Burst(clock)
         repository = Repository()
         control: Any = None  # nothing is loaded or unloaded
-        engine = Engine(repository, control, clock)
+        engine = Inference(repository, control, clock)
         self.methods = {
             method.name: method
             for method in [
@@ -120,38 +121,36 @@ class RequestPath:
         self.metrics.attach(self.methods.values(), list, list)
         load = Loader(
             [ZerosRuntime()],
-            lambda options, name: GatheringExecutor(
-                self.gatherer, ThreadExecutor(options.at_once, name), clock
-            ),
+            lambda options, name: BurstExecutor(ThreadExecutor(options.at_once, name)),
             clock,
             RepositoryEvents(self.metrics),
         )
         model = Model("mnist_fusion", essential=True)
         with tempfile.TemporaryDirectory() as folder:
-            model.put_live(load("mnist_fusion", 1, Path(folder), ModelSettings()))
+            served = load("mnist_fusion", 1, Path(folder), ModelSettings())
+        model.put_live(model.version(1), served, frozenset())
         repository.add(model)
-        self.gathering = self.gatherer.begin()
-        front: Any = self.front
-        self.exchanges = Exchanges(
-            front,
-            options=PortOptions(max_message_bytes=1 << 26),
-            gate=Gate(clock),
-            observer=self.metrics.calls,
-            report=_fault,
-            clock=clock,
+        self.calls = Calls(
+            Gate(clock),
+            self.metrics.calls,
+            _fault,
+            clock,
+            most_in_flight=8192,
+            most_bytes=1 << 26,
         )
 
     def burst(self, method: UnaryMethod, data: bytes, calls: int) -> None:
         """``calls`` requests that arrived together."""
-        self.gathering.open()
-        for number in range(calls):
-            self.exchanges.begin(number, method, data, NO_DETAILS)
-        while self.gathering.run():
+        burst = self.asked
+        burst.open()
+        for _ in range(calls):
+            call = Call(method, self.clock(), None)
+            call.burst = burst
+            self.calls.serve(call, method, data)
+        while burst.run():
             pass
-
-
-NO_DETAILS: Final[Details] = ((), "", None)
-"""No metadata, no address, no deadline."""
+        if self.calls.in_flight:
+            raise AssertionError(f"{self.calls.in_flight} calls of a burst were not answered in it")
 
 
 def _fault(method: object, error: Exception) -> None:

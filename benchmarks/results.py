@@ -23,6 +23,8 @@ FIGURES: Final = (
     "p99_us",
     "cpu_us",
     "batch_rows",
+    "run_us",
+    "whole_cpu_us",
     "peak_mib",
 )
 
@@ -45,11 +47,18 @@ class Spread(NamedTuple):
 
 
 class EngineCost(NamedTuple):
-    """What a call of an engine cost in a round, without a network."""
+    """What a call of ONNX Runtime cost in a round, without a network."""
 
     round: int
-    engine: str
     cost: Cost
+
+
+class Started(NamedTuple):
+    """A start of Horngate with both reference models: until ready, and memory a second later."""
+
+    round: int
+    seconds: float
+    resident_mib: float
 
 
 class Failure(NamedTuple):
@@ -68,6 +77,7 @@ class Results:
     about: dict[str, Any] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     costs: list[EngineCost] = field(default_factory=list)
+    starts: list[Started] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -86,12 +96,10 @@ class Results:
         values = self.values(subject, load, figure)
         return Spread.of(values) if values else None
 
-    def engine(self, name: str, rows: int, figure: str) -> Spread | None:
-        """``wall_us`` or ``cpu_us`` of an engine's call over the rounds."""
+    def engine(self, rows: int, figure: str) -> Spread | None:
+        """``wall_us`` or ``cpu_us`` of the engine's call over the rounds."""
         values = [
-            float(getattr(each.cost, figure))
-            for each in self.costs
-            if (each.engine, each.cost.rows) == (name, rows)
+            float(getattr(each.cost, figure)) for each in self.costs if each.cost.rows == rows
         ]
         return Spread.of(values) if values else None
 
@@ -117,22 +125,24 @@ class Results:
             ],
             "ratios": [dataclasses.asdict(each) for each in ratios],
             "rounds": [dataclasses.asdict(cell) for cell in self.cells],
-            "engines": [
-                {"round": each.round, "engine": each.engine, **each.cost._asdict()}
-                for each in self.costs
-            ],
+            "engine": [{"round": each.round, **each.cost._asdict()} for each in self.costs],
+            "starts": [each._asdict() for each in self.starts],
         }
+
+
+def raw(path: Path = LATEST) -> dict[str, Any]:
+    """The document of a run, as it is written."""
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 def read(path: Path = LATEST) -> Results:
     """Read the document of a run."""
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = raw(path)
     results = Results()
     results.cells = [Cell(**each) for each in document.pop("rounds")]
-    results.costs = [
-        EngineCost(each.pop("round"), each.pop("engine"), Cost(**each))
-        for each in document.pop("engines")
-    ]
+    results.costs = [EngineCost(each.pop("round"), Cost(**each)) for each in document.pop("engine")]
+    results.starts = [Started(**each) for each in document.pop("starts")]
     results.skipped = document.pop("skipped")
     results.failures = [Failure(**each) for each in document.pop("failures")]
     del document["medians"], document["ratios"]  # they follow from the rounds
@@ -143,8 +153,20 @@ def read(path: Path = LATEST) -> Results:
 def write(results: Results, ratios: Iterable[Any], path: Path = LATEST) -> None:
     """Write the document of a run."""
     path.parent.mkdir(exist_ok=True)
-    text = json.dumps(rounded(results.document(ratios)), indent=1, ensure_ascii=False)
+    text = lines(rounded(results.document(ratios)))
     path.write_text(PATH.sub("(path)", text) + "\n", encoding="utf-8")
+
+
+def lines(document: dict[str, Any]) -> str:
+    """A document as JSON, with a line for each item of its lists."""
+    parts = []
+    for key, value in document.items():
+        if isinstance(value, list) and value:
+            items = ",\n  ".join(json.dumps(each, ensure_ascii=False) for each in value)
+            parts.append(f" {json.dumps(key)}: [\n  {items}\n ]")
+        else:
+            parts.append(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(parts) + "\n}"
 
 
 def rounded(value: Any) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.machine import machine
-from horngate.repository.layout import model_folders, version_folders
+from horngate.store.layout import model_folders, version_folders
 
 ENGINES: Final = ("auto", "tensorflow")
 GIVE_UP_SECONDS: Final = 120.0
@@ -38,14 +39,14 @@ class Start(NamedTuple):
 
 
 def repository(models: Path, engine: str, folder: Path) -> Path:
-    """The models of ``models``, linked, set to ``engine``."""
+    """The models of ``models``, copied, set to ``engine``."""
     for name, model in model_folders(models).items():
         versions = version_folders(model)
         if versions:
             copy = folder / name
             copy.mkdir()
             number = max(versions)
-            (copy / str(number)).symlink_to(versions[number].resolve())
+            shutil.copytree(versions[number], copy / str(number))
             (copy / "model.toml").write_text(f'[runtime]\nengine = "{engine}"\n', encoding="utf-8")
     return folder
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchmarks.catalogue import ENGINES, TITLES
-from benchmarks.load import LOADS
+from benchmarks.catalogue import TITLES
+from benchmarks.load import LOADS, Load
 from benchmarks.ratios import Ratio
 from benchmarks.results import Results, Spread
 
 NOTHING = "-"
+QUIET = 0.1
+"""Cores of others up to which a run counts."""
 
 
 def everything(results: Results) -> Iterator[str]:
@@ -42,16 +44,15 @@ def everything(results: Results) -> Iterator[str]:
             yield ""
 
 
-def engines(results: Results) -> Iterator[str]:
-    """The lines of the engines' table."""
+def engine(results: Results) -> Iterator[str]:
+    """The lines of the engine's table."""
     rows = [
-        [name, str(size), *(spread(results.engine(name, size, f)) for f in ("wall_us", "cpu_us"))]
-        for name in ENGINES
-        for size in sorted({each.cost.rows for each in results.costs if each.engine == name})
+        [str(size), *(spread(results.engine(size, figure)) for figure in ("wall_us", "cpu_us"))]
+        for size in sorted({each.cost.rows for each in results.costs})
     ]
     if rows:
-        yield "The engine alone, one call:"
-        yield from table(["", "rows", "wall µs", "CPU µs"], rows)
+        yield "ONNX Runtime alone, one call of the quick model:"
+        yield from table(["rows", "wall µs", "CPU µs"], rows)
         yield ""
 
 
@@ -66,8 +67,27 @@ def promises(ratios: Iterable[Ratio]) -> Iterator[str]:
                 f" ({each.low:.2f}-{each.high:.2f})" if each.low < each.high else ""
             )
         word = {True: "yes", False: "**no**", None: f"not measured: {each.reason}"}[each.reached]
-        rows.append([str(each.number), each.title, value, bound, word])
-    yield from table(["", "ratio", "value", "bound", "reached"], rows)
+        rows.append([str(each.number), each.title, each.load, value, bound, word])
+    yield from table(["", "what", "load", "value", "bound", "reached"], rows)
+
+
+def by_load(
+    results: Results, loads: Sequence[Load], figure: str, unit: float = 1.0
+) -> Iterator[str]:
+    """A table of one figure: loads down, subjects across."""
+    subjects = [each for each in TITLES if each in results.subjects()]
+    rows = [
+        [load.name, *(number(results.spread(each, load, figure), unit) for each in subjects)]
+        for load in loads
+        if any(results.values(each, load, figure) for each in subjects)
+    ]
+    yield from table(["", *subjects], rows)
+
+
+def disturbed(results: Results) -> bool:
+    """Whether other programs took more than the figures bear."""
+    others = [cell.others_cores for cell in results.cells]
+    return bool(others) and statistics.median(others) > QUIET
 
 
 def quietness(results: Results) -> Iterator[str]:
@@ -76,7 +96,7 @@ def quietness(results: Results) -> Iterator[str]:
     if others:
         yield (
             f"Cores that other programs took meanwhile: {statistics.median(others):.2f} in the "
-            f"median, {max(others):.2f} at most. Above 0.1, measure again."
+            f"median, {max(others):.2f} at most. Above {QUIET:g}, measure again."
         )
         yield ""
 

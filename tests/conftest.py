@@ -36,27 +36,19 @@ def small_models(tmp_path_factory: pytest.TempPathFactory) -> Served:
     return Served(repository, publish_small_models(repository))
 
 
-@pytest.fixture(scope="session", params=["grpcio", "native"])
-def transport(request: pytest.FixtureRequest) -> str:
-    """What carries gRPC: what holds on the wire holds over both."""
-    return str(request.param)
-
-
 @pytest.fixture(scope="session")
-def server(small_models: Served, transport: str) -> Iterator[RunningServer]:
+def server(small_models: Served) -> Iterator[RunningServer]:
     """Serves ``small_models`` to every test that only asks."""
-    running = RunningServer(small_models.repository, "--transport", transport)
+    running = RunningServer(small_models.repository)
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture(scope="session")
-def sharing(small_models: Served, transport: str) -> Iterator[RunningServer]:
+def sharing(small_models: Served) -> Iterator[RunningServer]:
     """The same, with shared memory allowed."""
     running = RunningServer(
         small_models.repository,
-        "--transport",
-        transport,
         "--allow-shared-memory",
         "--allow-control",
     )

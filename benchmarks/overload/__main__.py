@@ -1,6 +1,6 @@
 """Overload a server, print what became of it, and say which promises are broken.
 
-    python -m benchmarks.overload [--seconds 6] [--transport grpcio|native] [--record]
+    python -m benchmarks.overload [--seconds 6] [--record]
 
 A slow model is asked at half, once, one and a half times and three times what it was found to
 sustain, each request with a deadline, whether others are answered or not. A quick model beside it
@@ -29,7 +29,6 @@ from benchmarks.overload.outcome import Outcome
 from benchmarks.overload.verdict import judge
 from benchmarks.ports import live_ports
 
-TRANSPORTS: Final = ("grpcio", "native")
 RECORD: Final = Path(__file__).parent.parent / "results" / "overload.json"
 COLUMNS: Final = {
     "load": "load",
@@ -48,32 +47,29 @@ COLUMNS: Final = {
 
 
 def main() -> int:
-    """Measure each transport and model, print a table of each; 1 where a promise is broken."""
+    """Measure each slow model, print a table of each; 1 where a promise is broken."""
     options = _options()
-    transports = TRANSPORTS if options.transport == "both" else (options.transport,)
     about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine()}
     serving, asking = split(os.sched_getaffinity(0))
     runs: list[dict[str, Any]] = []
     broken: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         publish(Path(folder))
-        for transport in transports:
-            for model in SLOW:
-                with on(serving):
-                    server = _server(Path(folder), transport)
-                with on(asking):
-                    outcomes, refusal = _measure(server, model.name, options.seconds)
-                runs.append(
-                    {
-                        "transport": transport,
-                        "model": model.name,
-                        "refusal_cpu_us": round(refusal * 1e6),
-                        "stretches": [each.plain() for each in outcomes],
-                    }
-                )
-                _print(runs[-1])
-                found = judge(outcomes, model.goodput, DEADLINE)
-                broken += [f"{transport}, {model.name}: {each}" for each in found]
+        for model in SLOW:
+            with on(serving):
+                server = _server(Path(folder))
+            with on(asking):
+                outcomes, refusal = _measure(server, model.name, options.seconds)
+            runs.append(
+                {
+                    "model": model.name,
+                    "refusal_cpu_us": round(refusal * 1e6),
+                    "stretches": [each.plain() for each in outcomes],
+                }
+            )
+            _print(runs[-1])
+            found = judge(outcomes, model.goodput, DEADLINE)
+            broken += [f"{model.name}: {each}" for each in found]
     if options.record:
         cores = {"server": sorted(serving), "asker": sorted(asking)}
         record = about | {"deadline_s": DEADLINE, "cores": cores, "runs": runs}
@@ -86,15 +82,14 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=6.0, help="of each load")
-    parser.add_argument("--transport", choices=("both", *TRANSPORTS), default="both")
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.name}")
     return parser.parse_args()
 
 
-def _server(repository: Path, transport: str) -> Child:
+def _server(repository: Path) -> Child:
     flags: list[str | Path] = ["--models", repository, "--grpc-port", "0", "--http-port", "0"]
     return Child(
-        [*python("horngate", "serve"), *flags, "--transport", transport, "--log-format", "json"],
+        [*python("horngate", "serve"), *flags, "--log-format", "json"],
         env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         log=True,
     )
@@ -111,7 +106,7 @@ def _measure(server: Child, model: str, seconds: float) -> tuple[list[Outcome], 
 
 
 def _print(run: dict[str, Any]) -> None:
-    print(f"{run['transport']}, {run['model']}: a refusal takes {run['refusal_cpu_us']} us of CPU")
+    print(f"{run['model']}: a refusal takes {run['refusal_cpu_us']} us of CPU")
     print("  " + "".join(f"{title:>14}" for title in COLUMNS.values()))
     for row in run["stretches"]:
         print("  " + "".join(f"{row[name]:>14}" for name in COLUMNS), row["by_code"], flush=True)

@@ -3,7 +3,7 @@
     make soak ARGS="--seconds 60"
     python -m benchmarks.soak --seconds 600 --record
 
-Each transport gets its share of the time: a steady load; then versions swapped under it; then swaps
+A steady load; then versions swapped under it; then swaps
 and, beside the load, callers who cancel, hurry, send rubbish and hang up; then quiet again. Every
 good answer is checked against the version that it names. Ends with 1 where a promise is broken.
 Everything listens on this machine only.
@@ -30,7 +30,6 @@ from benchmarks.soak.phases import PHASES, Phase
 from benchmarks.soak.sampler import Sampler
 from benchmarks.soak.verdict import Figures, judge
 
-TRANSPORTS: Final = ("grpcio", "native")
 RECORDS: Final = Path(__file__).parent.parent / "results"
 SHORTEST: Final = 20.0
 
@@ -38,20 +37,13 @@ SHORTEST: Final = 20.0
 def main() -> int:
     """Run, print, record; 1 where a promise is broken."""
     options = _options()
-    transports = TRANSPORTS if options.transport == "both" else (options.transport,)
-    figures: list[Figures] = []
-    courses: dict[str, Course] = {}
     with tempfile.TemporaryDirectory(prefix="horngate-soak-") as folder:
-        for transport in transports:
-            models, pattern = Path(folder, transport), Path(folder, f"{transport}-pattern")
-            publish(models, pattern)
-            swapper = Swapper(models, pattern, options.swap_every)
-            swapper.swap()
-            seconds = options.seconds / len(transports)
-            found, course = _soak(transport, models, swapper, seconds, options.in_flight)
-            figures.append(found)
-            courses[transport] = course
-            print(_told(found), flush=True)
+        models, pattern = Path(folder, "models"), Path(folder, "pattern")
+        publish(models, pattern)
+        swapper = Swapper(models, pattern, options.swap_every)
+        swapper.swap()
+        found, course = _soak(models, swapper, options.seconds, options.in_flight)
+    print(_told(found), flush=True)
     output = RECORDS if options.record else Path(tempfile.mkdtemp(prefix="horngate-soak-"))
     record = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -59,25 +51,23 @@ def main() -> int:
         "seconds": options.seconds,
         "in_flight": options.in_flight,
         "swap_every": options.swap_every,
-        "runs": [each._asdict() for each in figures],
+        "run": found._asdict(),
     }
     (output / "soak.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    draw(courses, output / "soak.png")
+    draw(course, output / "soak.png")
     print(f"written: {output / 'soak.json'}, {output / 'soak.png'}")
-    broken = [f"{each.transport}: {promise}" for each in figures for promise in each.broken]
-    for each in broken:
+    for each in found.broken:
         print(f"broken: {each}", file=sys.stderr)
-    return 1 if broken else 0
+    return 1 if found.broken else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").partition("\n")[0],
     )
-    parser.add_argument("--seconds", type=float, default=60.0, help="all transports together")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the whole run")
     parser.add_argument("--in-flight", type=int, default=64, help="good requests at a time")
     parser.add_argument("--swap-every", type=float, default=0.2, help="seconds between versions")
-    parser.add_argument("--transport", choices=("both", *TRANSPORTS), default="both")
     parser.add_argument("--record", action="store_true", help=f"write into {RECORDS.name}")
     options = parser.parse_args()
     if options.seconds < SHORTEST:
@@ -85,9 +75,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _soak(
-    transport: str, models: Path, swapper: Swapper, seconds: float, in_flight: int
-) -> tuple[Figures, Course]:
+def _soak(models: Path, swapper: Swapper, seconds: float, in_flight: int) -> tuple[Figures, Course]:
     flags: list[str | Path] = [
         "--models",
         models,
@@ -99,7 +87,7 @@ def _soak(
         "json",
     ]
     server = Child(
-        [*python("horngate", "serve"), *flags, "--transport", transport, "--poll-seconds", "0.05"],
+        [*python("horngate", "serve"), *flags, "--poll-seconds", "0.05"],
         env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         log=True,
     )
@@ -125,7 +113,7 @@ def _soak(
     log = _log(server)
     swaps = sum(line.get("event") == "available" for line in log if line.get("model") == SWAPPED)
     errors = [line for line in log if line.get("level") in ("error", "critical")]
-    found = judge(transport, tally, sampler.samples, swaps, swapper.newest - 1)
+    found = judge(tally, sampler.samples, swaps, swapper.newest - 1)
     if errors:
         told = f"expected no error in the log, received {len(errors)}, such as {errors[0]}"
         found = found._replace(broken=(*found.broken, told))
@@ -159,7 +147,7 @@ def _log(server: Child) -> list[dict[str, Any]]:
 
 def _told(found: Figures) -> str:
     lines = [
-        f"{found.transport}: {found.good} good requests answered right",
+        f"{found.good} good requests answered right",
         f"  others           {found.mischief} ended as they must",
         f"  swaps            {found.swaps} of {found.swaps_due} versions went live under load",
         "  latency, ms      " + "".join(f"{phase.name:>9}" for phase in PHASES),

@@ -1,10 +1,10 @@
-"""The chart of a soak: latency and memory over time, a column for each transport."""
+"""The chart of a soak: latency and memory over time."""
 
 from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,30 +14,27 @@ SHADES: Final = {"swaps": "#dce9f7", "storm": "#f7e0d4"}
 
 
 class Course(NamedTuple):
-    """What was seen of one transport, by time."""
+    """What was seen, by time."""
 
     latencies: Sequence[tuple[float, str, float]]
     samples: Sequence[Sample]
 
 
-def draw(courses: Mapping[str, Course], path: Path) -> None:
+def draw(course: Course, path: Path) -> None:
     """Write ``path``: latency above, memory below, the phases shaded."""
     import matplotlib as mpl  # noqa: PLC0415 - takes a second, and only the end needs it
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415 - after the backend is chosen
 
-    sheet, axes = plt.subplots(
-        2, len(courses), figsize=(6.5 * len(courses), 6), layout="constrained", squeeze=False
-    )
-    for column, (transport, course) in enumerate(courses.items()):
-        _latency(axes[0][column], course, transport)
-        _memory(axes[1][column], course)
+    sheet, (above, below) = plt.subplots(2, 1, figsize=(9, 6), layout="constrained")
+    _latency(above, course)
+    _memory(below, course)
     sheet.savefig(path, dpi=110)
     plt.close(sheet)
 
 
-def _latency(axis: Any, course: Course, transport: str) -> None:
+def _latency(axis: Any, course: Course) -> None:
     by_second: dict[int, list[float]] = defaultdict(list)
     for at, _, seconds in course.latencies:
         by_second[int(at)].append(seconds * 1000)
@@ -45,7 +42,7 @@ def _latency(axis: Any, course: Course, transport: str) -> None:
     cuts = {second: statistics.quantiles(by_second[second], n=100) for second in shown}
     axis.plot(shown, [cuts[second][98] for second in shown], color="#2f6db3", label="p99")
     axis.plot(shown, [cuts[second][49] for second in shown], color="#8fb4dc", label="p50")
-    axis.set_title(f"{transport}: latency of good requests, ms", loc="left", fontsize=10)
+    axis.set_title("latency of good requests, ms", loc="left", fontsize=10)
     axis.set_ylim(bottom=0)
     axis.legend(frameon=False)
     _shade(axis, course)

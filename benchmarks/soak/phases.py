@@ -1,4 +1,4 @@
-"""What happens when, as shares of a transport's time."""
+"""What happens when, as shares of a run's time."""
 
 from __future__ import annotations
 

@@ -17,9 +17,8 @@ LONG_ENOUGH: Final = 0.5
 
 
 class Figures(NamedTuple):
-    """What one transport's run came to. Times in milliseconds, memory in MiB."""
+    """What a run came to. Times in milliseconds, memory in MiB."""
 
-    transport: str
     good: int
     mischief: int
     p50: dict[str, float]
@@ -31,13 +30,10 @@ class Figures(NamedTuple):
     broken: tuple[str, ...]
 
 
-def judge(
-    transport: str, tally: dict[str, Any], samples: Sequence[Sample], swaps: int, swaps_due: int
-) -> Figures:
+def judge(tally: dict[str, Any], samples: Sequence[Sample], swaps: int, swaps_due: int) -> Figures:
     """Hold what was seen against what is promised.
 
     Args:
-        transport: whose run it was.
         tally: as ``Tally.plain`` gives it.
         samples: of the server.
         swaps: versions that went live while swapping.
@@ -75,7 +71,6 @@ def judge(
             f"{handles[1]}"
         )
     return Figures(
-        transport,
         sum(tally["good"].values()),
         sum(tally["mischief"].values()),
         p50,

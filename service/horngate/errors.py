@@ -1,7 +1,7 @@
 """Every error that Horngate raises on purpose, and the canonical code of each.
 
-This module knows no transport: ``Code`` has the names and numbers of the canonical status
-codes, and ``transports/`` turns them into gRPC or HTTP. A protocol may answer the same error
+This module knows no front: ``Code`` has the names and numbers of the canonical status
+codes, and ``fronts/`` turns them into gRPC or HTTP. A protocol may answer the same error
 with another code where its contract says so; ``protocols/`` holds those tables.
 
     HorngateError

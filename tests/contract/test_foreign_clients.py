@@ -199,6 +199,7 @@ def test_reflection_describes_every_service_and_itself(channel: grpc.Channel) ->
     database = ProtoReflectionDescriptorDatabase(channel)
     assert set(database.get_services()) == {
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "inference.GRPCInferenceService",
         "tensorflow.serving.ModelService",

@@ -53,7 +53,7 @@ def file(folder: Path) -> Path:
 
 
 @pytest.fixture
-def listed(file: Path, transport: str) -> Iterator[RunningServer]:
+def listed(file: Path) -> Iterator[RunningServer]:
     batching = file.with_name("batching.config")
     batching.write_text("max_batch_size { value: 8 } allowed_batch_sizes: [4, 8]")
     running = RunningServer(
@@ -62,7 +62,6 @@ def listed(file: Path, transport: str) -> Iterator[RunningServer]:
         f"--model_config_file={file}",
         f"--batching_parameters_file={batching}",
         "--enable_batching=true",
-        f"--transport={transport}",
     )
     yield running
     assert running.stop() == 0

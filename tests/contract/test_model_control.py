@@ -25,10 +25,9 @@ def repository(small_models: Served, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def explicit(repository: Path, transport: str) -> Iterator[RunningServer]:
+def explicit(repository: Path) -> Iterator[RunningServer]:
     running = RunningServer(
         repository,
-        *("--transport", transport),
         "--model-control-mode=explicit",
         "--load-model=constant",
     )

@@ -15,10 +15,8 @@ from tests.serving import RunningServer, wait_until
 
 
 @pytest.fixture
-def counted(small_models: Served, transport: str) -> Iterator[RunningServer]:
-    running = RunningServer(
-        small_models.repository, "--transport", transport, "--metrics-compat", "triton"
-    )
+def counted(small_models: Served) -> Iterator[RunningServer]:
+    running = RunningServer(small_models.repository, "--metrics-compat", "triton")
     yield running
     assert running.stop() == 0
 

@@ -60,8 +60,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sharing(repository: Path, transport: str) -> Iterator[RunningServer]:
-    running = RunningServer(repository, "--transport", transport, "--allow-shared-memory")
+def sharing(repository: Path) -> Iterator[RunningServer]:
+    running = RunningServer(repository, "--allow-shared-memory")
     yield running
     assert running.stop() == 0
 

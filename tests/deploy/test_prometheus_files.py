@@ -7,7 +7,7 @@ import subprocess
 
 import yaml
 
-from horngate.observability.metrics import Metrics
+from horngate.telemetry.metrics import Metrics
 from tests.deploy.files import PROMETHEUS, compose, tool
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from horngate.builder.equal_operations import FILE, edition_of
-from horngate.repository import compiled
+from horngate.store import compiled
 from tests.equality.catalogue import probes
 from tests.equality.children import outcomes
 from tests.equality.probe import Outcome, Probe

@@ -11,29 +11,29 @@ from pathlib import Path
 
 import numpy as np
 
-from horngate.engine import Engine
+from horngate.batching.scheduler import Scheduler
+from horngate.inference import Inference
+from horngate.lifecycle.served import ServedVersion
+from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.tasks import Progress
 from horngate.protocols.tfserving.classify import METHOD as CLASSIFY
 from horngate.protocols.tfserving.examples import PREDICT
 from horngate.protocols.tfserving.regress import METHOD as REGRESS
-from horngate.repository.rows import establish
-from horngate.repository.served import ServedVersion
-from horngate.repository.settings import ModelSettings
-from horngate.repository.tasks import Progress
-from horngate.scheduling.scheduler import Scheduler
+from horngate.store.rows import establish
 from horngate.tensors import Array, Arrays, DType, Shape, Signature, TensorSpec
-from tests.unit.repository.house import House
-from tests.unit.scheduling.doubles import ManualClock, ManualExecutor, Recorder
+from tests.unit.batching.doubles import ManualClock, ManualExecutor, Recorder
+from tests.unit.lifecycle.house import House
 
 Tensors = Mapping[str, tuple[DType, Shape]]
 
 
-def make_engine(root: Path) -> Engine:
+def make_inference(root: Path) -> Inference:
     """Serves every model of ``MODELS`` in version 1; ``root`` is an empty folder."""
     house = _House(root)
     for model in MODELS:
         house.write(model, 1)
     house.look()
-    return Engine(house.repository, house.control, ManualClock())
+    return Inference(house.repository, house.control, ManualClock())
 
 
 def _signature(name: str, inputs: Tensors, outputs: Tensors, method: str = PREDICT) -> Signature:
@@ -111,7 +111,8 @@ class _Servable:
 
 
 def _first(spec: TensorSpec, inputs: Arrays) -> Array:
-    alike = [array for array in inputs.values() if array.dtype == spec.dtype.numpy]
+    named = [inputs[name] for name in sorted(inputs)]  # whatever order they came in
+    alike = [array for array in named if array.dtype == spec.dtype.numpy]
     rows = len(next(iter(inputs.values())))
     shape = tuple(rows if size is None else size for size in spec.shape)
     answer = np.full(shape, b"" if spec.dtype is DType.STRING else 0, spec.dtype.numpy)
@@ -129,7 +130,7 @@ def _first(spec: TensorSpec, inputs: Arrays) -> Array:
 class _InlineExecutor(ManualExecutor):
     """Runs what is queued on the thread that queues it."""
 
-    def wake(self) -> None:
+    def wake(self, burst: object = None) -> None:
         self.run_all()
 
 

@@ -2,7 +2,7 @@
 
 An input is a line with a path and then what a client would send there: for a gRPC method the
 message; for a REST route the headers, an empty line and the body, as HTTP writes them. ``feed``
-does with it what a transport does. It lets only two things pass: a reply that can be written, and
+does with it what a front does. It lets only two things pass: a reply that can be written, and
 a ``HorngateError`` that the method tells with a known code in a bounded text. All else is a
 ``Finding``.
 """
@@ -20,19 +20,21 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 from starlette.requests import Request
 from starlette.routing import Match, Route
 
-from horngate.engine import Call
+from horngate.access.gate import Gate
+from horngate.answer import Answer
+from horngate.calls import Calls, Failure, InFlight, parsed
 from horngate.errors import Code, HorngateError
+from horngate.fronts.http.bodies import compressed, read_body
+from horngate.inference import Call
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, failed
 from horngate.protocols.method import DuplexMethod, Method, Observed, Status, UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
-from horngate.protocols.oip.rest import routes as oip_routes
+from horngate.protocols.oip.rest.routes import routes as oip_routes
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
-from horngate.protocols.tfserving.rest import routes as tfserving_routes
-from horngate.scheduling.ticket import Answer
-from horngate.transports.bodies import compressed, read_body
-from horngate.transports.port import failure, parsed
-from tests.fuzz.engine import make_engine
+from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
+from tests.fuzz.engine import make_inference
+from tests.unit.batching.doubles import ManualClock
 from tests.unit.protocols.doubles import FakeFigures, FakeLogs
 
 CORPUS: Final = Path(__file__).parent / "corpus"
@@ -74,16 +76,16 @@ class Table(NamedTuple):
 
 @functools.cache
 def table() -> Table:
-    """Made once: all that a server serves, but for reflection, which is gRPC's own."""
+    """Made once: all that a server serves, but for reflection, which knows no model."""
     folder = tempfile.TemporaryDirectory(prefix="horngate-fuzz-")
-    engine = make_engine(Path(folder.name))
+    inference = make_inference(Path(folder.name))
     folder.cleanup()
     grpc = [
-        *tfserving_methods(engine),
-        *oip_methods(engine, FakeFigures(), FakeLogs()),
-        *health_methods(engine),
+        *tfserving_methods(inference),
+        *oip_methods(inference, FakeFigures(), FakeLogs()),
+        *health_methods(inference),
     ]
-    rest = [*tfserving_routes(engine, grpc), *oip_routes(grpc)]
+    rest = [*tfserving_routes(inference), *oip_routes(grpc)]
     return Table(
         {method.path: method for method in grpc},
         [(Route(each.route, _never, methods=[each.verb]), each) for each in rest],
@@ -161,30 +163,69 @@ def measured(path: str, data: bytes) -> Outcome | None:
 
 
 def _call(method: Method, data: bytes) -> Outcome:
-    call = Call(100.0)
+    call, calls = _Caller(method), _calls()
+    if isinstance(method, UnaryMethod):
+        calls.serve(call, method, data)
+        return call.outcome()
     try:
-        request = parsed(method, method.request.FromString, data)
-        if isinstance(method, UnaryMethod):
-            _result(method.handler(request, call)).SerializeToString()
-        elif isinstance(method, DuplexMethod):
-            return _message(method, request, call)
-        else:
-            method.handler(request, call, lambda reply: _written(reply.SerializeToString()))()
+        request = parsed(method, data)
+        if isinstance(method, DuplexMethod):
+            return _message(method, request, call, calls)
+        method.handler(request, call, lambda reply: _written(reply.SerializeToString()))()
     except HorngateError as error:
-        code, message, _ = failure(method, error, _unforeseen)
-        return _told(method, code, message)
+        call.fail(calls.failure(method, error))
+        return call.outcome()
     return Outcome(Code.OK)
 
 
-def _message(method: DuplexMethod, request: Any, call: Call) -> Outcome:
+def _message(method: DuplexMethod, request: Any, call: _Caller, calls: Calls) -> Outcome:
     """One message of a stream: an error is an answer there."""
-    try:
-        _result(method.handler(request, call)).SerializeToString()
-    except HorngateError as error:
-        code, message, _ = failure(method, error, _unforeseen)
-        _written(method.failed(request, Status(code, message)).SerializeToString())
-        return _told(method, code, message)
-    return Outcome(Code.OK)
+    calls.handle(call, method, request)
+    if call.failure is not None:
+        told = Status(call.failure.code, call.failure.message)
+        _written(method.failed(request, told).SerializeToString())
+    return call.outcome()
+
+
+class _Caller(InFlight):
+    """Keeps how its call ended."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__(method, 100.0, None)
+        self.replied = False
+        self.failure: Failure | None = None
+
+    def reply(self, data: bytes) -> None:
+        _written(data)
+        self.replied = True
+
+    def fail(self, failure: Failure) -> None:
+        self.failure = failure
+
+    def outcome(self) -> Outcome:
+        """Of a call that must have ended by now."""
+        if self.failure is not None:
+            return _told(self.method, self.failure.code, self.failure.message)
+        if not self.replied:
+            raise Finding(f"{self.method.path}: neither answered nor refused")
+        return Outcome(Code.OK)
+
+
+class _Unwatched:
+    """A ``CallObserver`` that looks away."""
+
+    def started(self, method: Observed, call: Call) -> None:
+        pass
+
+    def finished(self, method: Observed, call: Call, code: Code, seconds: float) -> None:
+        pass
+
+
+def _calls() -> Calls:
+    """The calls of a port whose gate is open, new for each: a finding leaves its call behind."""
+    clock = ManualClock()
+    gate = Gate(clock)
+    return Calls(gate, _Unwatched(), _unforeseen, clock, most_in_flight=1, most_bytes=2**31 - 1)
 
 
 def _request(method: HttpMethod, places: Mapping[str, str], data: bytes) -> Outcome:
@@ -200,8 +241,8 @@ def _request(method: HttpMethod, places: Mapping[str, str], data: bytes) -> Outc
         reply = _result(method.handler(HttpRequest(places, request.headers, whole), Call(100.0)))
         _reply(request, reply)
     except HorngateError as error:
-        told = method.error(error)
-        reply = failed(told)
+        told = method.status(error)
+        reply = failed(*told)
         _reply(request, reply)
         if len(reply.body) > 6 * MAX_REPLY_HEADER:
             raise Finding(f"{method.path}: an error of {len(reply.body)} bytes") from error
@@ -231,7 +272,7 @@ def _header_size(message: str) -> int:
 
 
 def _unforeseen(method: Observed, error: Exception) -> NoReturn:
-    raise Finding(f"{method.path}: {error}")
+    raise Finding(f"{method.path}: {type(error).__name__}: {str(error)[:200]}")
 
 
 def _written(data: bytes) -> None:

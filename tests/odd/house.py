@@ -131,7 +131,7 @@ class House:
         return Held(self.server).handles() - self._handles
 
     def load(self, model: str) -> Reply:
-        """Order the model to be loaded, and wait for what becomes of it."""
+        """Command the model to be loaded, and wait for what becomes of it."""
         return self._post(f"/v2/repository/models/{quote(model, safe='')}/load")
 
     def status(self, model: str, version: int) -> tuple[str, str]:

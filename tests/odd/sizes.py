@@ -15,8 +15,8 @@ import numpy as np
 
 from horngate.protocols.pb.tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from horngate.protocols.tfserving.tensor import encode
-from horngate.repository import extras
-from horngate.repository.records import write_records
+from horngate.store import manifest
+from horngate.store.records import write_records
 from tests.odd.case import Case, Place, Served, refused
 from tests.odd.links import (
     CHECKSUMS,
@@ -42,7 +42,7 @@ def edited(name: str, edit: Edit, *, recorded: bool = True) -> Callable[[Place],
         path = place.good() / name
         path.write_bytes(edit(path.read_bytes() if path.exists() else b""))
         if recorded and name != CHECKSUMS:
-            extras.write_checksums(place.folder)
+            manifest.write_checksums(place.folder)
 
     return make
 
@@ -140,7 +140,7 @@ def warmed(*records: bytes) -> Edit:
 
 def many_records(place: Place) -> None:
     write_records(place.good() / WARM_UP, [asked([1.0])] * 1001)
-    extras.write_checksums(place.folder)
+    manifest.write_checksums(place.folder)
 
 
 def lost(name: str) -> Callable[[Place], None]:
@@ -187,7 +187,7 @@ def another_form(place: Place) -> None:
     edited_record = signatures(lambda form: form.update(sha256=digest))
     record_file = place.folder / COMPILED
     record_file.write_bytes(edited_record(record_file.read_bytes()))
-    extras.write_checksums(place.folder)
+    manifest.write_checksums(place.folder)
 
 
 BELOW: Final = Served(engine="tensorflow")

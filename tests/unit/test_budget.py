@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from horngate.budget import UNCOUNTED, Budget, Share
-from horngate.engine import Call
 from horngate.errors import Cancelled, Code, InvalidRequest, Overloaded
-from horngate.observability.calls import CallFigures
-from horngate.observability.metrics import Metrics
+from horngate.inference import Call
+from horngate.telemetry.calls import CallFigures
+from horngate.telemetry.metrics import Metrics
 
 MIB = 1 << 20
 
@@ -147,7 +147,7 @@ def test_a_call_that_ends_while_another_thread_writes_its_answer(
         call.end()
         return share
 
-    monkeypatch.setattr("horngate.engine.Share", made)
+    monkeypatch.setattr("horngate.inference.Share", made)
     with pytest.raises(Cancelled):
         call.hold(MIB)
     assert budget.used == 0

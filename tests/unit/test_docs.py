@@ -12,10 +12,12 @@ from typing import Any, Final
 import pytest
 
 from horngate import sizes
+from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.config.server import ServerSettings
-from horngate.observability.metrics import Metrics
-from horngate.repository.policy import VersionOptions
-from horngate.scheduling.options import BatchingOptions, LimitOptions
+from horngate.lifecycle.settings import VersionOptions
+from horngate.telemetry.metrics import Metrics
+from tests import rooms
+from tests.pages import PARTS, Part
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = sorted(
@@ -29,6 +31,8 @@ PAGES: Final = sorted(
 LINK: Final = re.compile(r"\]\(([^()\s]+)\)")
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 METRIC: Final = re.compile(r"\bhorngate_[a-z_]+\b")
+TESTS: Final = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+FUNCTION: Final = re.compile(r"^def (test_\w+)", re.MULTILINE)
 SERIES: Final = ("_total", "_bucket", "_sum", "_count", "_created")
 
 
@@ -133,3 +137,34 @@ def test_the_python_in_the_readme_compiles() -> None:
     assert len(blocks) >= 3
     for code in blocks:
         ast.parse(code)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.name} in {part.page.name}")
+def test_the_tables_are_those_of_the_code(part: Part) -> None:
+    assert part.page.read_text("utf-8") == part.written(), "write them: make pages"
+
+
+def test_every_room_has_its_place_among_the_layers() -> None:
+    there = {
+        path.stem
+        for path in rooms.PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert set(rooms.names()) == there - {"__init__", "__main__"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    if page.parent.name == "adr":
+        return  # a record stays as it was written
+    known = {each.stem for each in TESTS}.union(
+        *(FUNCTION.findall(each.read_text("utf-8")) for each in TESTS)
+    )
+    assert not set(re.findall(r"\btest_\w+", page.read_text("utf-8"))) - known
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=name)
+def test_every_file_of_ours_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_0-9]+\.py)`", page.read_text("utf-8"))
+    places = (ROOT, ROOT / "service", rooms.PACKAGE, rooms.PACKAGE / "fronts")
+    assert not [file for file in named if not any((place / file).exists() for place in places)]

@@ -17,7 +17,7 @@ from horngate.builder.publish import Published, publish_keras
 from horngate.builder.recipe import Inputs, Recipe
 from horngate.builder.report import write_report
 from horngate.builder.training import Trained, train
-from horngate.repository.layout import SETTINGS_FILE
+from horngate.store.layout import SETTINGS_FILE
 
 RECIPES: Final = {recipe.name: recipe for recipe in (mnist_cnn.RECIPE, mnist_fusion.RECIPE)}
 GOLDEN_DIGITS: Final = 16

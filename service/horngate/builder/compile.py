@@ -18,18 +18,18 @@ from horngate.builder.samples import EDGES, edge_inputs, trial_inputs
 from horngate.builder.staging import staging_folder
 from horngate.builder.states import kept
 from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError, in_full
-from horngate.repository import extras
-from horngate.repository.compiled import (
+from horngate.runtimes.contents import TAGS, sealed
+from horngate.runtimes.onnx import ELEMENTS, OnnxServable
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from horngate.store import manifest
+from horngate.store.compiled import (
     CompiledRecord,
     CompiledSignature,
     form_name,
     install,
     source_names,
 )
-from horngate.runtimes.contents import TAGS, sealed
-from horngate.runtimes.onnx import ELEMENTS, OnnxServable
-from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.servable import Servable
 from horngate.tensors import Array, Arrays, DType, Signature
 
 ROWS: Final = (1, 2, 7, 32)
@@ -41,9 +41,9 @@ EDGE_ROWS: Final = (2, 1)
 LARGEST_FINITE: Final = 1e20
 """Below it, no sum of inputs is infinite; beyond, ``Form.apart`` is not compared."""
 
-RTOL: Final = extras.RTOL
-ATOL: Final = extras.ATOL
-"""How far a float32 or float64 output may be from TensorFlow's, as ``extras.Golden`` has it.
+RTOL: Final = manifest.RTOL
+ATOL: Final = manifest.ATOL
+"""How far a float32 or float64 output may be from TensorFlow's, as ``manifest.Golden`` has it.
 Kernels differ in the order of summation, which costs a few units in the seventh digit a layer. What
 is no float must be equal. At the edges ``comparison`` decides."""
 
@@ -77,14 +77,14 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
         LoadError: TensorFlow cannot load the version, or a file differs from its checksum.
         PublishError: the folder cannot be written to.
     """
-    hashes = extras.Hashes(folder)
-    extras.verify_checksums(folder, hashes)
-    goldens = extras.read_goldens(folder)
+    hashes = manifest.Hashes(folder)
+    manifest.verify_checksums(folder, hashes)
+    goldens = manifest.read_goldens(folder)
     record = CompiledRecord(
         source={name: hashes(name) for name in source_names(folder)}, made_with=made_with()
     )
     try:
-        with staging_folder(folder / extras.FOLDER) as staging:
+        with staging_folder(folder / manifest.FOLDER) as staging:
             staging.chmod(0o755)  # a server may run as somebody else
             try:
                 record = replace(
@@ -104,7 +104,7 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
 
 
 @contextlib.contextmanager
-def _sealed(files: extras.Hashes, trust_operations: bool) -> Iterator[Path]:
+def _sealed(files: manifest.Hashes, trust_operations: bool) -> Iterator[Path]:
     """The SavedModel as the converter may have it: it runs more of it than serving does.
 
     Raises:
@@ -124,9 +124,9 @@ def _in_one_line(text: str) -> str:
 
 def _compile(
     folder: Path,
-    files: extras.Hashes,
+    files: manifest.Hashes,
     staging: Path,
-    goldens: Mapping[str, extras.Golden],
+    goldens: Mapping[str, manifest.Golden],
     trust_operations: bool,
 ) -> dict[str, CompiledSignature]:
     forms: dict[str, CompiledSignature] = {}
@@ -171,7 +171,7 @@ def _check_dtypes(signature: Signature) -> None:
 
 
 def _trials(
-    tensorflow: Servable, signature: Signature, golden: extras.Golden | None
+    tensorflow: Servable, signature: Signature, golden: manifest.Golden | None
 ) -> list[_Trial]:
     """What TensorFlow answers to each of the inputs.
 
@@ -243,7 +243,7 @@ def _edge(tensorflow: Servable, signature: Signature, edge: str, rows: int) -> _
     return _Trial(inputs, answers, others)
 
 
-def _inputs(signature: Signature, golden: extras.Golden | None) -> Iterator[Arrays]:
+def _inputs(signature: Signature, golden: manifest.Golden | None) -> Iterator[Arrays]:
     if golden is not None:
         yield golden.inputs
     for seed, rows in enumerate(ROWS):
@@ -266,7 +266,7 @@ def _held(
     form = CompiledSignature(
         signature=signature,
         file=str(file.relative_to(staging)),
-        sha256=extras.Hashes(staging)(file.name),
+        sha256=manifest.Hashes(staging)(file.name),
         rtol=rtol,
         atol=atol,
         largest_difference=0.0,
@@ -334,9 +334,9 @@ def _largest(expected: Array, received: Array) -> float:
     return float(np.nan_to_num(difference, nan=0.0).max())
 
 
-def _golden(signature: Signature, inputs: Arrays, answers: Arrays) -> extras.Golden:
+def _golden(signature: Signature, inputs: Arrays, answers: Arrays) -> manifest.Golden:
     rtol, atol = _tolerances(signature)
-    return extras.Golden(inputs, answers, rtol=rtol, atol=atol)
+    return manifest.Golden(inputs, answers, rtol=rtol, atol=atol)
 
 
 def _tolerances(signature: Signature) -> tuple[float, float]:

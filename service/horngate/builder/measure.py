@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from horngate.repository import extras
-from horngate.repository.compiled import CompiledRecord
-from horngate.repository.curve import LARGEST, Curve, write_curve
-from horngate.repository.trial import measure_curve
 from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store import manifest
+from horngate.store.acceptance import measure_cost
+from horngate.store.compiled import CompiledRecord
+from horngate.store.cost import LARGEST, BatchCost, write_cost
 
 THREADS: Final = 1
 """What a server begins with."""
@@ -19,14 +19,14 @@ THREADS: Final = 1
 
 def measure_version(
     folder: Path, record: CompiledRecord | None, *, trust_operations: bool = False
-) -> Curve | None:
-    """Time the version in ``folder`` over row counts and record the curve there.
+) -> BatchCost | None:
+    """Time the version in ``folder`` over row counts and record the cost there.
 
     A server on the same kind of machine takes it from there, and others measure for themselves.
     None where the version takes no batches, or not of inputs that anybody made up.
 
     Args:
-        folder: the version's; an earlier curve of the same engine is replaced.
+        folder: the version's; an earlier cost of the same engine is replaced.
         record: what the compiler made of it; TensorFlow is timed where that is nothing.
         trust_operations: as ``SavedModelRuntime`` takes it.
 
@@ -37,10 +37,10 @@ def measure_version(
     saved_model = SavedModelRuntime(trust_operations=trust_operations)
     servable = (OnnxRuntime() if compiled else saved_model).load(folder, THREADS)
     try:
-        goldens = extras.read_goldens(folder)
-        curve = measure_curve(servable, goldens, time.monotonic, threads=THREADS, largest=LARGEST)
+        goldens = manifest.read_goldens(folder)
+        cost = measure_cost(servable, goldens, time.monotonic, threads=THREADS, largest=LARGEST)
     finally:
         servable.close()
-    if curve is not None:
-        write_curve(folder, servable.engine, curve)
-    return curve
+    if cost is not None:
+        write_cost(folder, servable.engine, cost)
+    return cost

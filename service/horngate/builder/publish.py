@@ -25,18 +25,18 @@ from horngate.builder.samples import made_up_inputs
 from horngate.builder.staging import staging_folder, sync
 from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.protocols.tfserving import warmup
-from horngate.repository import extras
-from horngate.repository.compiled import CompiledRecord
-from horngate.repository.files import VersionFiles
-from horngate.repository.layout import (
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from horngate.sizes import GOLDEN
+from horngate.store import manifest
+from horngate.store.compiled import CompiledRecord
+from horngate.store.files import VersionFiles
+from horngate.store.layout import (
     VERSION_NAME,
     check_model_name,
     next_version,
     version_folders,
 )
-from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.servable import Servable
-from horngate.sizes import GOLDEN
 from horngate.tensors import DEFAULT_SIGNATURE, Arrays
 
 RECORDED: Final = GOLDEN // 2
@@ -91,7 +91,7 @@ def publish_keras(
     def write(folder: Path) -> None:
         named.export(folder)
 
-    def check(servable: Servable) -> dict[str, extras.Golden]:
+    def check(servable: Servable) -> dict[str, manifest.Golden]:
         signature = servable.signatures[DEFAULT_SIGNATURE]
         fed = dict(inputs or made_up_inputs(signature))
         if fed.keys() != signature.inputs.keys():
@@ -101,7 +101,7 @@ def publish_keras(
             )
         answers = named({key: tf.constant(value) for key, value in fed.items()})
         expected = {key: np.asarray(value) for key, value in answers.items()}
-        golden = extras.Golden(fed, expected)
+        golden = manifest.Golden(fed, expected)
         wrong = golden.mismatch(servable.run(DEFAULT_SIGNATURE, fed))
         if wrong:
             raise PublishError(f"the SavedModel answers otherwise than Keras does: {wrong}")
@@ -145,18 +145,18 @@ def publish_saved_model(
         for each in names:
             target = folder / each
             # What another server left under assets.extra/horngate is not about this copy.
-            if extras.FOLDER in Path(each).parents:
+            if manifest.FOLDER in Path(each).parents:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             files.copy(each, target)
             target.chmod(0o644)  # a server may run as somebody else
 
-    def check(servable: Servable) -> dict[str, extras.Golden]:
-        goldens: dict[str, extras.Golden] = {}
+    def check(servable: Servable) -> dict[str, manifest.Golden]:
+        goldens: dict[str, manifest.Golden] = {}
         for key, signature in servable.signatures.items():
             fed = made_up_inputs(signature)
             with contextlib.suppress(Exception):  # a model may refuse made-up inputs in any way
-                golden = extras.Golden(fed, servable.run(key, fed))
+                golden = manifest.Golden(fed, servable.run(key, fed))
                 if golden.mismatch(servable.run(key, fed)) is None:
                     goldens[key] = golden
         return goldens
@@ -208,7 +208,7 @@ def _publish(
     version: int | None,
     *,
     write: Callable[[Path], None],
-    check: Callable[[Servable], dict[str, extras.Golden]],
+    check: Callable[[Servable], dict[str, manifest.Golden]],
     provenance: Mapping[str, Any],
     compiled: bool,
     trust_operations: bool,
@@ -265,7 +265,7 @@ def _fill(
     name: str,
     *,
     write: Callable[[Path], None],
-    check: Callable[[Servable], dict[str, extras.Golden]],
+    check: Callable[[Servable], dict[str, manifest.Golden]],
     provenance: Mapping[str, Any],
     compiled: bool,
     trust_operations: bool,
@@ -278,11 +278,11 @@ def _fill(
     finally:
         servable.close()
     for signature, golden in goldens.items():
-        extras.write_golden(staging, signature, golden)
+        manifest.write_golden(staging, signature, golden)
     if goldens and not (staging / warmup.FILE).exists():
         fed = {signature: golden.inputs for signature, golden in goldens.items()}
         warmup.write_warm_up(staging, name, fed)
-    extras.write_provenance(
+    manifest.write_provenance(
         staging,
         {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
     )
@@ -291,13 +291,13 @@ def _fill(
         record = compile_version(staging, trust_operations=trust_operations)
     measure_version(staging, record, trust_operations=trust_operations)
     alone = establish_version(staging, record, trust_operations=trust_operations)
-    extras.write_checksums(staging)
+    manifest.write_checksums(staging)
     return record, alone
 
 
-def _recordable(goldens: dict[str, extras.Golden]) -> dict[str, extras.Golden]:
+def _recordable(goldens: dict[str, manifest.Golden]) -> dict[str, manifest.Golden]:
     """Those that a server will read: all together take no more than it allows for."""
-    kept: dict[str, extras.Golden] = {}
+    kept: dict[str, manifest.Golden] = {}
     room = RECORDED
     for signature, golden in goldens.items():
         if golden.taken <= room:

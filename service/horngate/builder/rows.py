@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from horngate.batching.options import DEFAULT_BATCH_SIZE
+from horngate.lifecycle.warm_up import by_signature
 from horngate.protocols.tfserving.warmup import read_warm_up
-from horngate.repository import extras
-from horngate.repository.compiled import CompiledRecord
-from horngate.repository.rows import PUBLISH_SECONDS, establish
-from horngate.repository.rows_record import findings, write_rows
-from horngate.repository.warm_up import by_signature
 from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.scheduling.options import DEFAULT_BATCH_SIZE
 from horngate.servable import Loads
+from horngate.store import manifest
+from horngate.store.compiled import CompiledRecord
+from horngate.store.rows import PUBLISH_SECONDS, establish
+from horngate.store.rows_record import findings, write_rows
 
 
 def establish_version(
@@ -39,8 +39,8 @@ def establish_version(
     engines: list[Loads] = [SavedModelRuntime(trust_operations=trust_operations)]
     if record is not None and not record.refused:
         engines.append(OnnxRuntime())
-    files = extras.Hashes(folder)
-    goldens = extras.read_goldens(folder, files)
+    files = manifest.Hashes(folder)
+    goldens = manifest.read_goldens(folder, files)
     found: dict[str, dict[str, str]] = {}
     reasons: dict[str, str] = {}
     for engine in engines:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from horngate.private import locked_folder, remove_abandoned
-from horngate.repository.layout import STAGING_PREFIX
+from horngate.store.layout import STAGING_PREFIX
 
 
 @contextlib.contextmanager

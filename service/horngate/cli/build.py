@@ -8,7 +8,7 @@ from typing import Final
 
 from horngate.cli.quiet import quiet_tensorflow
 from horngate.errors import ConfigError
-from horngate.repository.layout import version_folders
+from horngate.store.layout import version_folders
 
 MODELS: Final = ("mnist_cnn", "mnist_fusion")
 

@@ -31,9 +31,9 @@ def run(options: argparse.Namespace) -> int:
     trusted = options.trust_model_ops
     record = compile_version(folder, trust_operations=trusted)
     print(printable(f"{name}: version {number} {record}"))
-    curve = measure_version(folder, record, trust_operations=trusted)
-    if curve is not None:
-        print(f"{name}: best in batches of up to {curve.best} rows on this machine")
+    cost = measure_version(folder, record, trust_operations=trusted)
+    if cost is not None:
+        print(f"{name}: best in batches of up to {cost.best} rows on this machine")
     alone = establish_version(folder, record, trust_operations=trusted)
     for signature, reason in sorted(alone.items()):
         print(printable(f"{name}: signature {signature!r} is not batched: {reason}"))

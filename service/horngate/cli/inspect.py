@@ -11,12 +11,12 @@ from horngate.cli import target
 from horngate.cli.target import VersionOnDisk
 from horngate.config.model_file import read_model_settings
 from horngate.errors import LoadError, printable
-from horngate.repository import extras
-from horngate.repository.compiled import CompiledRecord, read_compiled, unusable
-from horngate.repository.curve import Curve, read_curve, this_machine
-from horngate.repository.layout import SETTINGS_FILE
-from horngate.repository.rows_record import read_rows
-from horngate.repository.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings
+from horngate.store import manifest
+from horngate.store.compiled import CompiledRecord, read_compiled, unusable
+from horngate.store.cost import BatchCost, read_cost, this_machine
+from horngate.store.layout import SETTINGS_FILE
+from horngate.store.rows_record import read_rows
 from horngate.tensors import Signature
 
 ENGINES = ("onnx", "tensorflow")
@@ -49,24 +49,22 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
         ConfigError: the model's settings cannot be used.
     """
     folder = version.folder
-    hashes = extras.Hashes(folder)
+    hashes = manifest.Hashes(folder)
     record = read_compiled(folder)
     settings = read_model_settings(folder.parent / SETTINGS_FILE)
-    curves = {engine: curve for engine in ENGINES if (curve := read_curve(folder, engine))}
+    costs = {engine: cost for engine in ENGINES if (cost := read_cost(folder, engine))}
     return {
         "model": version.model,
         "version": version.number,
         "folder": str(folder),
         "checksums": _checksums(version, hashes),
-        "provenance": extras.read_provenance(folder),
-        "goldens": sorted(extras.read_goldens(folder)),
+        "provenance": manifest.read_provenance(folder),
+        "goldens": sorted(manifest.read_goldens(folder)),
         "compiled": _compiled(version, record, hashes),
         "signatures": _signatures(record),
-        "curves": {
-            engine: curve.document() | {"best": curve.best} for engine, curve in curves.items()
-        },
+        "curves": {engine: cost.document() | {"best": cost.best} for engine, cost in costs.items()},
         "rows": _rows(folder, settings, record, hashes),
-        "max_batch_size": _batch(settings, curves, record),
+        "max_batch_size": _batch(settings, costs, record),
     }
 
 
@@ -95,17 +93,17 @@ def text(version: VersionOnDisk, found: dict[str, Any]) -> list[str]:
         lines.append(
             "  signatures        told by an engine only: serve it and ask `horngate status`"
         )
-    for engine, curve in found["curves"].items():
-        lines += _curve(engine, curve)
+    for engine, cost in found["curves"].items():
+        lines += _cost(engine, cost)
     if not found["curves"]:
         lines.append("  no batch was timed: a server measures when it loads the version")
     lines.append(f"  requests are glued together up to {found['max_batch_size']}")
     return [*lines, *(f"  but {told}" for told in found["rows"])]
 
 
-def _checksums(version: VersionOnDisk, hashes: extras.Hashes) -> dict[str, str]:
+def _checksums(version: VersionOnDisk, hashes: manifest.Hashes) -> dict[str, str]:
     try:
-        recorded = extras.verify_checksums(version.folder, hashes)
+        recorded = manifest.verify_checksums(version.folder, hashes)
     except LoadError as error:
         return {"state": "wrong", "fault": str(error)}
     state = "verified" if recorded else "none recorded"
@@ -113,7 +111,7 @@ def _checksums(version: VersionOnDisk, hashes: extras.Hashes) -> dict[str, str]:
 
 
 def _compiled(
-    version: VersionOnDisk, record: CompiledRecord | None, hashes: extras.Hashes
+    version: VersionOnDisk, record: CompiledRecord | None, hashes: manifest.Hashes
 ) -> dict[str, Any]:
     if record is None:
         state = f"no; `horngate compile {version.model}:{version.number}` does it"
@@ -146,19 +144,21 @@ def _specs(signature: Signature, side: str) -> list[str]:
     return [f"{name}  {spec}" for name, spec in specs.items()]
 
 
-def _batch(settings: ModelSettings, curves: dict[str, Curve], record: CompiledRecord | None) -> str:
+def _batch(
+    settings: ModelSettings, costs: dict[str, BatchCost], record: CompiledRecord | None
+) -> str:
     if not settings.batching.enabled:
         return "1 row: batching is switched off in model.toml"
     if settings.batching.max_batch_size is not None:
         return f"{settings.batching.max_batch_size} rows, as model.toml says"
-    curve = curves.get(_engine(settings, record))
-    if curve is None or curve.machine != this_machine():
+    cost = costs.get(_engine(settings, record))
+    if cost is None or cost.machine != this_machine():
         return "what a server measures on its machine"
-    return f"{settings.batching.decided(curve.best).max_batch_size} rows, as measured here"
+    return f"{settings.batching.decided(cost.best).max_batch_size} rows, as measured here"
 
 
 def _rows(
-    folder: Path, settings: ModelSettings, record: CompiledRecord | None, hashes: extras.Hashes
+    folder: Path, settings: ModelSettings, record: CompiledRecord | None, hashes: manifest.Hashes
 ) -> list[str]:
     """What stands against batching, in words."""
     if not settings.batching.enabled or settings.batching.trust_rows:
@@ -175,16 +175,16 @@ def _engine(settings: ModelSettings, record: CompiledRecord | None) -> str:
     return "onnx" if compiled else "tensorflow"
 
 
-def _curve(engine: str, curve: dict[str, Any]) -> list[str]:
-    points = sorted((int(rows), seconds) for rows, seconds in curve["seconds"].items())
+def _cost(engine: str, cost: dict[str, Any]) -> list[str]:
+    points = sorted((int(rows), seconds) for rows, seconds in cost["seconds"].items())
     dearest = max(seconds / rows for rows, seconds in points)
     lines = [
-        f"  {engine} on {curve['machine']}, threads {curve['threads']}",
+        f"  {engine} on {cost['machine']}, threads {cost['threads']}",
         "      rows    ms a run    us a row",
     ]
     for rows, seconds in points:
         bar = "█" * max(1, round(BAR * seconds / rows / dearest))
-        best = "  best" if rows == curve["best"] else ""
+        best = "  best" if rows == cost["best"] else ""
         lines.append(
             f"    {rows:6} {seconds * 1e3:11.3f} {seconds / rows * 1e6:11.1f}  {bar}{best}"
         )

@@ -9,59 +9,20 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import uvloop
-
 from horngate.cli import peer_flags
 from horngate.cli.quiet import quiet_grpc, quiet_tensorflow
 from horngate.config.server import (
     FILE_KEY,
+    GONE,
     KEYS,
     PREFIX,
+    SETTINGS,
     ServerSettings,
     read_server_settings,
     unknown_variables,
 )
 from horngate.config.serving_files import MONITORING_PATH, check_monitoring_config_file
-from horngate.observability import logs
-
-HELP: Final = {
-    "models": "the model repository",
-    "model_config_file": "TensorFlow Serving's list of models, in place of --models",
-    "model_name": "the name of the model in --model-base-path",
-    "model_base_path": "the folder of one model's versions, in place of --models",
-    "model_control_mode": "poll, none or explicit",
-    "load_models": "models that explicit mode loads at the start, with commas; * for all",
-    "batching_parameters_file": "TensorFlow Serving's batching options, for every model",
-    "metrics_compat": "none, or triton for Triton's metric names beside ours",
-    "host": "address to listen on",
-    "grpc_port": "gRPC port; 0 takes a free one and the log says which",
-    "http_port": "metrics, health and status page; 0 as above",
-    "transport": "what carries gRPC: auto, grpcio or native",
-    "max_message_bytes": "largest request and reply, in bytes",
-    "max_header_bytes": "most metadata, or HTTP headers, of a request, in bytes",
-    "max_in_flight": "calls of a port that may wait for their answers",
-    "max_tensor_bytes_in_flight": "bytes that requests are read into; 0 for a quarter of memory",
-    "keepalive_seconds": "silence after which a connection is asked whether its peer is there",
-    "tls_cert": "certificate chain of both ports, PEM",
-    "tls_key": "its key, PEM",
-    "tls_client_ca": "who signs the certificates that callers have to show, PEM",
-    "tokens_file": "who may call, what, and how often; docs/security.md has its form",
-    "client_rate": "requests a second of one client; 0 for any number",
-    "trusted_proxies": "addresses or networks whose x-forwarded-for is believed, with commas",
-    "model_roots": "folders below which a reload may name models, with commas",
-    "allow_control": "true or false: reload and log settings without a token",
-    "trust_model_ops": "true or false: models that read files, run Python or reach the network",
-    "memory_limit": "bytes; a version that would not fit is not loaded; 0 for the container's",
-    "load_seconds": "how long loading a version may take; it is given up then",
-    "sandbox": "off, on or required: files, ports and system calls that serving does not need go",
-    "stuck_seconds": "a run that takes longer has its version reported as stuck",
-    "allow_shared_memory": "true or false: take tensors in shared memory from this machine",
-    "drain_seconds": "how long running requests may take after SIGTERM",
-    "poll_seconds": "time between two looks at the models folder",
-    "log_level": "debug, info, warning or error",
-    "log_format": "auto (text on a terminal, json elsewhere), text or json",
-}
-
+from horngate.telemetry import logs
 
 _BARE: Final[dict[str, Any]] = {"nargs": "?", "const": "true"}
 """A truth may stand without a value."""
@@ -70,16 +31,21 @@ _BARE: Final[dict[str, Any]] = {"nargs": "?", "const": "true"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags: one for each setting."""
     parser.add_argument("--config", metavar="FILE", help=f"settings as TOML; also {PREFIX}CONFIG")
-    defaults = ServerSettings()
-    for key in KEYS:
+    for setting in SETTINGS:
+        key = setting.key
+        told = setting.sentence.replace("`", "")
+        allowed = f": {setting.allowed}" if setting.allowed else ""
+        default = f"default {setting.standard}; " if setting.standard else ""
         parser.add_argument(
             "--" + key.replace("_", "-"),
             *peer_flags.ALIASES.get(key, ()),
             dest=key,
-            **_BARE if isinstance(getattr(defaults, key), bool) else {},
+            **_BARE if isinstance(setting.default, bool) else {},
             metavar=key.rpartition("_")[2].upper(),
-            help=f"{HELP[key]} (default {getattr(defaults, key)}; also {PREFIX}{key.upper()})",
+            help=f"{told}{allowed} ({default}also {PREFIX}{key.upper()})",
         )
+    for key in GONE:  # taken, so that its user is told why it is not
+        parser.add_argument("--" + key.replace("_", "-"), dest=key, help=argparse.SUPPRESS)
     parser.add_argument(
         "--load-model",
         metavar="NAME",
@@ -111,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         check_monitoring_config_file(options.monitoring_config_file)
     if options.load_model:
         options.load_models = ",".join([options.load_models or "", *options.load_model])
-    flags = {key: getattr(options, key) for key in (FILE_KEY, *KEYS)}
+    flags = {key: getattr(options, key) for key in (FILE_KEY, *KEYS, *GONE)}
     settings = read_server_settings(
         {key: value for key, value in flags.items() if value is not None}, os.environ
     )
@@ -128,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    left = uvloop.run(serve(settings, on_started=_say_how_to_call if text else _say_nothing))
+    left = serve(settings, on_started=_say_how_to_call if text else _say_nothing)
     if left:
         # A thread within an engine, that nothing can end: taking the interpreter and the engine's
         # libraries down around it may crash. Nothing is left to be done.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from horngate.errors import ModelNotFound, VersionNotFound
-from horngate.repository.layout import VERSION_NAME, check_model_name, version_folders
+from horngate.store.layout import VERSION_NAME, check_model_name, version_folders
 
 
 class VersionOnDisk(NamedTuple):

@@ -13,7 +13,7 @@ from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.asynchronous import AsyncClient
 from horngate.client.channel import Tls
 from horngate.client.synchronous import Client
-from horngate.repository.status import State, VersionStatus
+from horngate.lifecycle.status import State, VersionStatus
 
 __all__ = [
     "AsyncClient",

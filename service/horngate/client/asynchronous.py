@@ -21,7 +21,7 @@ from horngate.client.core import (
 )
 from horngate.client.messages import METHODS, Method
 from horngate.errors import Cancelled
-from horngate.repository.status import VersionStatus
+from horngate.lifecycle.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE
 from horngate.versions import VersionRef
 

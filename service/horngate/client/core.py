@@ -22,9 +22,9 @@ from horngate.client.arrays import as_array, own_array
 from horngate.client.failures import Failure, Subject, to_error
 from horngate.client.retry import Backoff, Deadline, check_timeout
 from horngate.errors import Code, InvalidRequest
+from horngate.lifecycle.status import VersionStatus
 from horngate.protocols.tfserving.spec import Target
 from horngate.protocols.trailers import ERROR
-from horngate.repository.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE, Array
 from horngate.versions import VersionRef
 

@@ -1,4 +1,4 @@
-"""A failed call's code and message as an error of ``horngate.errors``. Knows no transport."""
+"""A failed call's code and message as an error of ``horngate.errors``. Knows no channel."""
 
 from __future__ import annotations
 

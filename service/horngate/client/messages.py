@@ -1,6 +1,6 @@
 """Requests written and replies read: TensorFlow Serving's protocol from the caller's side.
 
-Knows no transport and no retry. The wire's maps have no order, so names are sorted.
+Knows no channel and no retry. The wire's maps have no order, so names are sorted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
+from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
@@ -38,7 +39,6 @@ from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
 )
 from horngate.protocols.tfserving.spec import Target
 from horngate.protocols.tfserving.tensor import NUMBERS, decode, encode
-from horngate.repository.status import State, VersionStatus
 from horngate.tensors import Arrays, Signature, TensorSpec
 
 _FIELD: Final = "signature_def"

@@ -20,7 +20,7 @@ from horngate.client.core import (
     Wait,
 )
 from horngate.client.messages import METHODS, Method
-from horngate.repository.status import VersionStatus
+from horngate.lifecycle.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE
 from horngate.versions import VersionRef
 

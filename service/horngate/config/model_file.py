@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.config.values import Value, construct, unknown_key
 from horngate.errors import ConfigError
+from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOptions
 from horngate.reading import read_file
-from horngate.repository.policy import VersionOptions
-from horngate.repository.settings import ModelSettings, RuntimeOptions
-from horngate.scheduling.options import BatchingOptions, LimitOptions
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
 
 TABLES: Final[dict[str, type[Any]]] = {

@@ -6,145 +6,205 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
 
 from horngate.access.proxies import parse_proxies
-from horngate.access.rate import check_rate
 from horngate.config.model_file import read_toml
-from horngate.config.values import Value, construct
+from horngate.config.values import OR_ZERO, Value, construct, described
 from horngate.errors import ConfigError
-from horngate.observability.logs import LogFormat, LogLevel
-from horngate.transports.choice import Transport
-from horngate.transports.tls import TlsOptions
+from horngate.fronts.tls import TlsOptions
+from horngate.telemetry.logs import LogFormat, LogLevel
 
 ControlMode = Literal["poll", "none", "explicit"]
 Sandbox = Literal["off", "on", "required"]
 MetricsCompat = Literal["none", "triton"]
 PREFIX: Final = "HORNGATE_"
 FILE_KEY: Final = "config"
+GONE: Final = {
+    "transport": "one front carries gRPC on every address, plain and TLS, and does all that the "
+    "others did; take the setting out, nothing is lost"
+}
+"""Settings of earlier releases, and why they are not missed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Keys of the settings file; upper-cased behind ``HORNGATE_`` in the environment.
 
-    Attributes:
-        models: the model repository: each folder of it is a model.
-        model_config_file: TensorFlow Serving's list of models, taken in place of ``models``; read
-            again when it changes.
-        model_name: the name of the model in ``model_base_path``.
-        model_base_path: the folder of one model's versions, taken in place of ``models``.
-        model_control_mode: poll (follow the models folder), none (look at it once), or explicit
-            (load and unload on request).
-        load_models: names, with commas between them, that explicit mode loads at the start; * for
-            all.
-        batching_parameters_file: TensorFlow Serving's batching options, for every model whose
-            ``model.toml`` does not say otherwise.
-        metrics_compat: none, or triton for Triton's metric names beside ours.
-        host: address that both ports listen on.
-        grpc_port: 0 takes a free one; the log says which.
-        http_port: metrics, health and the status page; 0 as above.
-        transport: what carries gRPC: auto, grpcio or native; see transports/choice.py.
-        max_message_bytes: the largest request and the largest reply.
-        max_header_bytes: the most metadata, or HTTP headers, of a request.
-        max_in_flight: calls of a port that may wait for their answers; one more is refused at once.
-        max_tensor_bytes_in_flight: bytes that requests in flight may be read into, all together; a
-            request for which there is no room is refused at once. 0 for a quarter of what
-            memory_limit comes to.
-        keepalive_seconds: a connection that has been silent for this long is asked whether its peer
-            is there, and ended where no answer comes within a third of that.
-        tls_cert: the certificate chain of both ports, PEM; read again when it changes. Without it
-            both speak plain text.
-        tls_key: its key, PEM, without a password.
-        tls_client_ca: who signs the certificates that callers have to show, PEM.
-        tokens_file: who may call, what, and how often; see docs/security.md. Without it everybody
-            who reaches a port may.
-        client_rate: requests a second of one client; 0 for any number.
-        trusted_proxies: addresses or networks, with commas between them, whose x-forwarded-for says
-            where a call comes from; no header is believed from others.
-        model_roots: folders, with commas between them, below which HandleReloadConfigRequest may
-            name a model's; the models folder and the folders listed at the start where none is set.
-        allow_control: whether callers without a token may reload the list of models and set the
-            log's level. With tokens that takes an administrator's.
-        trust_model_ops: whether models may hold operations that read or write files, run Python
-            or reach the network.
-        sandbox: whether the process gives up files, ports and system calls that serving does not
-            need: off, on (as far as the kernel can), or required (all of it, or no start).
-        memory_limit: bytes that the server may come to hold; a version that would not fit is not
-            loaded. 0 for the container's limit, or the machine's memory.
-        load_seconds: how long loading a version may take; it is given up then. A model's
-            ``runtime.load_seconds`` goes before it.
-        stuck_seconds: a run of a model that takes longer has its version reported as stuck.
-        allow_shared_memory: whether clients on this machine may hand tensors over in shared memory.
-        drain_seconds: how long running requests may take after SIGTERM.
-        poll_seconds: time between two looks at the models folder; 0 for one look at the start.
-        log_level: debug, info, warning or error.
-        log_format: auto (text on a terminal, json elsewhere), text or json.
+    Each is told here once: its bounds, and what it is for. The flags' help (the first sentence),
+    the range checks and the tables of the documentation follow from it.
     """
 
-    models: Path = Path("models")
-    model_config_file: Path | None = None
-    model_name: str = "default"
-    model_base_path: Path | None = None
-    model_control_mode: ControlMode = "poll"
-    load_models: str = ""
-    batching_parameters_file: Path | None = None
-    metrics_compat: MetricsCompat = "none"
-    host: str = "127.0.0.1"
-    grpc_port: int = 8500
-    http_port: int = 8501
-    transport: Transport = "auto"
-    max_message_bytes: int = 64 * 1024 * 1024
-    max_header_bytes: int = 16 * 1024
-    max_in_flight: int = 8192
-    max_tensor_bytes_in_flight: int = 0
-    keepalive_seconds: float = 60.0
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    tls_client_ca: Path | None = None
-    tokens_file: Path | None = None
-    client_rate: float = 0.0
-    trusted_proxies: str = ""
-    model_roots: str = ""
-    allow_control: bool = False
-    trust_model_ops: bool = False
-    sandbox: Sandbox = "off"
-    memory_limit: int = 0
-    load_seconds: float = 300.0
-    stuck_seconds: float = 60.0
-    allow_shared_memory: bool = False
-    drain_seconds: float = 30.0
-    poll_seconds: float = 1.0
-    log_level: LogLevel = "info"
-    log_format: LogFormat = "auto"
+    models: Annotated[
+        Path,
+        "the model repository: each folder of it is a model. `docs/models.md` has its form",
+    ] = Path("models")
+    model_config_file: Annotated[
+        Path | None,
+        "TensorFlow Serving's list of models (text proto), in place of `models`. It is read again "
+        "when it changes",
+    ] = None
+    model_name: Annotated[str, "the name of the model in `model_base_path`"] = "default"
+    model_base_path: Annotated[
+        Path | None,
+        "the folder of one model's versions, in place of `models`",
+    ] = None
+    model_control_mode: Annotated[
+        ControlMode,
+        "follow the models folder (`poll`), look at it once (`none`), or load and unload on "
+        "request (`explicit`). The request is RepositoryModelLoad",
+    ] = "poll"
+    load_models: Annotated[
+        str,
+        "models that `explicit` loads at the start, with commas between them; `*` for all. Also "
+        "`--load-model NAME`, several times",
+    ] = ""
+    batching_parameters_file: Annotated[
+        Path | None,
+        "TensorFlow Serving's batching options (text proto), for every key that a model's "
+        "`[batching]` leaves out",
+    ] = None
+    metrics_compat: Annotated[
+        MetricsCompat,
+        "`triton` puts Triton's metric names beside ours",
+    ] = "none"
+    host: Annotated[str, "address that both ports listen on. The image has `0.0.0.0`"] = "127.0.0.1"
+    grpc_port: Annotated[
+        int,
+        Meta(ge=0, le=65535),
+        "gRPC port; 0 takes a free one, and the log says which",
+    ] = 8500
+    http_port: Annotated[
+        int,
+        Meta(ge=0, le=65535),
+        "port of metrics, health, the status page and REST; 0 as above",
+    ] = 8501
+    max_message_bytes: Annotated[
+        int,
+        Meta(ge=1024, le=2**31 - 1),
+        "bytes of the largest request and the largest reply",
+    ] = 64 * 1024 * 1024
+    max_header_bytes: Annotated[
+        int,
+        Meta(ge=1024, le=1024 * 1024),
+        "bytes of the most metadata of a call, or headers of an HTTP request",
+    ] = 16 * 1024
+    max_in_flight: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000),
+        "calls of one port that may wait for their answers; one more is UNAVAILABLE at once",
+    ] = 8192
+    max_tensor_bytes_in_flight: Annotated[
+        int,
+        Meta(ge=1 << 20, le=2**50, extra=OR_ZERO),
+        "bytes that requests in flight may be read into, all together; 0 for a quarter of what "
+        "`memory_limit` comes to. Their tensors at full size, JSON while it is read, HTTP bodies. "
+        "A request for which there is no room is UNAVAILABLE at once. Messages, batches and "
+        "engines take as much again each",
+    ] = 0
+    keepalive_seconds: Annotated[
+        float,
+        Meta(ge=1, le=86400),
+        "silence after which a connection is asked whether its peer is there. It ends if a third "
+        "of that brings no answer. An HTTP reply that nobody takes for so long ends its "
+        "connection too",
+    ] = 60.0
+    tls_cert: Annotated[
+        Path | None,
+        "certificate chain of both ports (PEM). It is read again when it changes. Without it both "
+        "speak plain text",
+    ] = None
+    tls_key: Annotated[Path | None, "its key (PEM), without a password"] = None
+    tls_client_ca: Annotated[
+        Path | None,
+        "who signs the certificates that callers have to show (PEM)",
+    ] = None
+    tokens_file: Annotated[
+        Path | None,
+        "who may call, what, and how often: `docs/security.md`. Without it everybody who reaches "
+        "a port may",
+    ] = None
+    client_rate: Annotated[
+        float,
+        Meta(ge=0.001, le=1_000_000, extra=OR_ZERO),
+        "requests a second of one client; 0 for any number",
+    ] = 0.0
+    trusted_proxies: Annotated[
+        str,
+        "addresses or networks, with commas between them, whose `x-forwarded-for` says where a "
+        "call comes from. No header is believed from others",
+    ] = ""
+    model_roots: Annotated[
+        str,
+        "folders, with commas between them, below which HandleReloadConfigRequest may name a "
+        "model's. Where none is set: the models folder, and the folders listed at the start",
+    ] = ""
+    allow_control: Annotated[
+        bool,
+        "whether callers without a token may reload the list of models and set the log's level. "
+        "With tokens that takes an administrator's",
+    ] = False
+    trust_model_ops: Annotated[
+        bool,
+        "whether models may hold operations that read or write files, run Python or reach the "
+        "network",
+    ] = False
+    sandbox: Annotated[
+        Sandbox,
+        "whether the process gives up files, ports and system calls that serving does not need. "
+        "`on` takes what the kernel has and says what it lacks, `required` does not start then: "
+        "`docs/security.md`",
+    ] = "off"
+    memory_limit: Annotated[
+        int,
+        Meta(ge=0, le=2**50),
+        "bytes that the server may come to hold; 0 for the container's limit, else the machine's "
+        "memory. A version that would not fit is not loaded",
+    ] = 0
+    load_seconds: Annotated[
+        float,
+        Meta(ge=1, le=86400),
+        "how long loading a version may take, warm-up included; it is given up then. A model's "
+        "`runtime.load_seconds` goes before it",
+    ] = 300.0
+    stuck_seconds: Annotated[
+        float,
+        Meta(ge=0.1, le=86400),
+        "a run of a model that takes longer has its version reported as stuck",
+    ] = 60.0
+    allow_shared_memory: Annotated[
+        bool,
+        "whether clients on this machine may hand tensors over in shared memory. One that "
+        "registers `/dev/shm` objects reads and writes what the server's user may",
+    ] = False
+    drain_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        "how long running requests may take after SIGTERM",
+    ] = 30.0
+    poll_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        "time between two looks at the models folder; 0 for one look, at the start",
+    ] = 1.0
+    log_level: Annotated[LogLevel, "the least that is logged"] = "info"
+    log_format: Annotated[LogFormat, "`auto` is text on a terminal, JSON elsewhere"] = "auto"
 
     def __post_init__(self) -> None:
-        for key in ("grpc_port", "http_port"):
-            _check(key, getattr(self, key), 0, 65535)
+        for setting in SETTINGS:
+            setting.check(getattr(self, setting.key))
         if self.grpc_port == self.http_port != 0:
             raise ConfigError(
                 "http_port: expected another port than grpc_port, "
                 f"received {self.http_port} for both"
             )
-        _check("max_message_bytes", self.max_message_bytes, 1024, 2**31 - 1)
-        _check("max_header_bytes", self.max_header_bytes, 1024, 1024 * 1024)
-        _check("max_in_flight", self.max_in_flight, 1, 1_000_000)
-        if self.max_tensor_bytes_in_flight:
-            _check("max_tensor_bytes_in_flight", self.max_tensor_bytes_in_flight, 1 << 20, 2**50)
-        _check("keepalive_seconds", self.keepalive_seconds, 1, 86400)
-        _check("memory_limit", self.memory_limit, 0, 2**50)
-        _check("load_seconds", self.load_seconds, 1, 86400)
-        _check("stuck_seconds", self.stuck_seconds, 0.1, 86400)
-        if self.client_rate:
-            check_rate("client_rate", self.client_rate)
         parse_proxies(self.trusted_proxies)
         self._check_tls()
-        _check("drain_seconds", self.drain_seconds, 0, 3600)
-        _check("poll_seconds", self.poll_seconds, 0, 3600)
         if self.model_config_file is not None and self.model_base_path is not None:
             raise ConfigError(
                 "model_base_path: expected no other list of models, received one beside "
@@ -178,7 +238,8 @@ class ServerSettings:
         return TlsOptions(self.tls_cert, self.tls_key, self.tls_client_ca)
 
 
-KEYS: Final = tuple(field.name for field in dataclasses.fields(ServerSettings))
+SETTINGS: Final = described(ServerSettings)
+KEYS: Final = tuple(setting.key for setting in SETTINGS)
 
 
 def read_server_settings(
@@ -197,14 +258,20 @@ def read_server_settings(
     values: dict[str, Value] = {}
     if named_file:
         for key, raw in read_toml(Path(named_file)).items():
+            _check_not_gone(key, named_file)
             values[key] = Value(raw, named_file)
+    for key in GONE:
+        if PREFIX + key.upper() in environment:
+            _check_not_gone(key, f"environment {PREFIX}{key.upper()}")
     for key in KEYS:
         variable = PREFIX + key.upper()
         if variable in environment:
             values[key] = Value(environment[variable], f"environment {variable}", text=True)
     for key, raw in flags.items():
         if key != FILE_KEY:
-            values[key] = Value(raw, f"flag --{key.replace('_', '-')}", text=True)
+            flag = f"flag --{key.replace('_', '-')}"
+            _check_not_gone(key, flag)
+            values[key] = Value(raw, flag, text=True)
     return construct(ServerSettings, values)
 
 
@@ -226,6 +293,6 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     )
 
 
-def _check(key: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{key}: expected {low} to {high}, received {value}")
+def _check_not_gone(key: str, source: str) -> None:
+    if key in GONE:
+        raise ConfigError(f"{source}: {key}: the setting is gone: {GONE[key]}")

@@ -8,7 +8,9 @@ from typing import Final, TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from horngate.batching.options import BatchingOptions
 from horngate.errors import ConfigError
+from horngate.lifecycle.source import Listing
 from horngate.protocols.pb.tensorflow_serving.config.model_server_config_pb2 import (
     ModelServerConfig,
 )
@@ -20,8 +22,6 @@ from horngate.protocols.pb.tensorflow_serving.config.session_bundle_config_pb2 i
 )
 from horngate.protocols.tfserving.model_list import read_model_list
 from horngate.reading import read_file
-from horngate.repository.source import Listing
-from horngate.scheduling.options import BatchingOptions
 from horngate.sizes import LISTED, SETTINGS
 
 MONITORING_PATH: Final = "/monitoring/prometheus/metrics"

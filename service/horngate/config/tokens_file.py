@@ -21,9 +21,8 @@ from pathlib import Path
 from string import hexdigits
 from typing import Any, Final
 
-from horngate.access.caller import Caller
-from horngate.access.rate import check_rate
-from horngate.access.tokens import Tokens, digest
+from horngate.access.caller import Caller, Tokens, digest
+from horngate.access.gate import check_rate
 from horngate.config.model_file import read_toml
 from horngate.config.values import Value, construct
 from horngate.errors import ConfigError

@@ -1,4 +1,4 @@
-"""What travels on the wire: message in, message out, over ``engine``.
+"""What travels on the wire: message in, message out, over ``inference``.
 
-No transport here: a protocol is a table of ``Method``, and any transport can serve it.
+No front here: a protocol is a table of ``Method``, and any front can serve it.
 """

@@ -13,14 +13,15 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
 from horngate.errors import HorngateError, ModelNotFound
-from horngate.protocols.method import Method, Status, StreamMethod, UnaryMethod
+from horngate.inference import Call, Inference
+from horngate.protocols.method import Method, Status
 from horngate.protocols.oip.methods import SERVICE as INFERENCE_SERVICE
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
 )
+from horngate.protocols.service import Service
 from horngate.protocols.tfserving.methods import MODEL_SERVICE, PREDICTION_SERVICE
 
 PROTOCOL: Final = "health"
@@ -29,29 +30,12 @@ SERVICE: Final = "grpc.health.v1.Health"
 _WHOLE: Final = frozenset({"", PREDICTION_SERVICE, MODEL_SERVICE, INFERENCE_SERVICE})
 
 
-def methods(engine: Engine) -> list[Method]:
-    """The methods, bound to ``engine``."""
+def methods(inference: Inference) -> list[Method]:
+    """The methods, bound to ``inference``."""
+    service = Service(PROTOCOL, SERVICE, status)
     return [
-        UnaryMethod(
-            protocol=PROTOCOL,
-            service=SERVICE,
-            name="Check",
-            request=HealthCheckRequest,
-            response=HealthCheckResponse,
-            status=status,
-            open=True,
-            handler=partial(check, engine),
-        ),
-        StreamMethod(
-            protocol=PROTOCOL,
-            service=SERVICE,
-            name="Watch",
-            request=HealthCheckRequest,
-            response=HealthCheckResponse,
-            status=status,
-            open=True,
-            handler=partial(watch, engine),
-        ),
+        service.unary("Check", partial(check, inference), is_open=True),
+        service.stream("Watch", partial(watch, inference), is_open=True),
     ]
 
 
@@ -60,13 +44,13 @@ def status(error: HorngateError) -> Status:
     return Status(error.code, str(error))
 
 
-def check(engine: Engine, request: HealthCheckRequest, _call: Call) -> HealthCheckResponse:
+def check(inference: Inference, request: HealthCheckRequest, _call: Call) -> HealthCheckResponse:
     """The status now.
 
     Raises:
         ModelNotFound: the name stands for nothing.
     """
-    serving = _serving(engine, request.service)
+    serving = _serving(inference, request.service)
     if serving == HealthCheckResponse.SERVICE_UNKNOWN:
         raise ModelNotFound(
             f"expected a service or a model of this server, received {request.service[:200]!r}; "
@@ -77,15 +61,15 @@ def check(engine: Engine, request: HealthCheckRequest, _call: Call) -> HealthChe
 
 
 def watch(
-    engine: Engine, request: HealthCheckRequest, _call: Call, send: Callable[[Message], None]
+    inference: Inference, request: HealthCheckRequest, _call: Call, send: Callable[[Message], None]
 ) -> Callable[[], None]:
     """Send the status now and whenever it changes; the function returned ends it.
 
     A name that stands for nothing is SERVICE_UNKNOWN, and may come to stand for a model later.
     """
-    watcher = _Watcher(engine, request.service, send)
+    watcher = _Watcher(inference, request.service, send)
     # Subscribed before the first look, so that no change falls between the two.
-    stop = engine.on_change(watcher.look)
+    stop = inference.on_change(watcher.look)
     watcher.look()
     return stop
 
@@ -93,8 +77,8 @@ def watch(
 class _Watcher:
     """Sends a status when it differs from the last one sent. Thread-safe."""
 
-    def __init__(self, engine: Engine, service: str, send: Callable[[Message], None]) -> None:
-        self._engine = engine
+    def __init__(self, inference: Inference, service: str, send: Callable[[Message], None]) -> None:
+        self._inference = inference
         self._service = service
         self._send = send
         self._last: HealthCheckResponse.ServingStatus | None = None
@@ -103,18 +87,18 @@ class _Watcher:
     def look(self) -> None:
         # Looked at and sent under one lock: two changes at once must not be sent out of order.
         with self._lock:
-            serving = _serving(self._engine, self._service)
+            serving = _serving(self._inference, self._service)
             if serving == self._last:
                 return
             self._last = serving
             self._send(HealthCheckResponse(status=serving))
 
 
-def _serving(engine: Engine, service: str) -> HealthCheckResponse.ServingStatus:
+def _serving(inference: Inference, service: str) -> HealthCheckResponse.ServingStatus:
     if service in _WHOLE:
-        ready = engine.ready()
-    elif engine.knows(service):
-        ready = engine.ready(service)
+        ready = inference.ready()
+    elif inference.knows(service):
+        ready = inference.ready(service)
     else:
         return HealthCheckResponse.SERVICE_UNKNOWN
     return HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 
-from horngate.engine import Call
+from horngate.answer import Answer
 from horngate.errors import Code, HorngateError, InvalidRequest, ReplyTooLarge
+from horngate.inference import Call
 from horngate.protocols.json import parse_json, to_json
-from horngate.protocols.method import cut
-from horngate.scheduling.ticket import Answer
+from horngate.protocols.method import Status, cut
 
 JSON: Final = "application/json"
 STATUSES: Final = {
@@ -46,7 +46,7 @@ class Sized(Protocol):
 class HttpRequest(NamedTuple):
     """One request: what the route's places held, headers by lower-case name, and the whole body.
 
-    ``most_bytes``: of the reply, which the transport holds it to.
+    ``most_bytes``: of the reply, which the front holds it to.
     """
 
     places: Mapping[str, str]
@@ -65,18 +65,11 @@ class HttpReply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class JsonError(NamedTuple):
-    """How a failed request ends: a code and the words for the body's ``error``."""
-
-    code: Code
-    message: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpMethod:
     """One route. The handler must not block; it may return a promise of the reply.
 
-    ``error`` gives code and words by which this protocol answers an error; it is total. Places in
+    ``status`` gives code and words by which this protocol answers an error; it is total. Places in
     ``route`` are written ``{model}``.
     """
 
@@ -85,15 +78,15 @@ class HttpMethod:
     verb: str
     route: str
     handler: Callable[[HttpRequest, Call], HttpReply | Answer[HttpReply]]
-    error: Callable[[HorngateError], JsonError]
+    status: Callable[[HorngateError], Status]
     predicts: bool = False
     open: bool = False
     """Whether callers need no token."""
+    path: str = field(init=False)
+    """What its calls are counted under; several routes may share one."""
 
-    @property
-    def path(self) -> str:
-        """What its calls are counted under; several routes may share one."""
-        return f"/{self.protocol}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"/{self.protocol}/{self.name}")
 
 
 def check_reply(arrays: Iterable[Sized], most_bytes: int) -> None:
@@ -109,9 +102,9 @@ def check_reply(arrays: Iterable[Sized], most_bytes: int) -> None:
         raise ReplyTooLarge(least, most_bytes)
 
 
-def failed(error: JsonError) -> HttpReply:
-    """The reply that tells of ``error``."""
-    return HttpReply(to_json({"error": cut(error.message)}), STATUSES.get(error.code, 500))
+def failed(code: Code, message: str) -> HttpReply:
+    """The reply that tells how a request failed."""
+    return HttpReply(to_json({"error": cut(message)}), STATUSES.get(code, 500))
 
 
 def read_json(body: bytes) -> dict[str, Any]:

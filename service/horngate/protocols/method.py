@@ -1,6 +1,6 @@
 """A protocol as a table: method path, message types, handler.
 
-Handlers are plain functions from message to message, so that any transport can serve them. One
+Handlers are plain functions from message to message, so that any front can serve them. One
 that has to wait for the engine returns an ``Answer`` of the message in place of the message.
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call
+from horngate.answer import Answer
 from horngate.errors import Code, HorngateError
-from horngate.scheduling.ticket import Answer
+from horngate.inference import Call
 
 MESSAGE_CHARACTERS: Final = 2000
 MESSAGE_BYTES: Final = 6000
@@ -53,11 +53,11 @@ class _Method:
     status: Callable[[HorngateError], Status]
     open: bool = False
     """Whether callers need no token: what an orchestrator asks to know whether to go on."""
+    path: str = field(init=False)
+    """What HTTP/2 carries: ``/package.Service/Method``."""
 
-    @property
-    def path(self) -> str:
-        """The path that HTTP/2 carries: ``/package.Service/Method``."""
-        return f"/{self.service}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"/{self.service}/{self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +71,28 @@ class UnaryMethod(_Method):
     handler: Callable[[Any, Call], Message | Answer[Message]]
     predicts: bool = False
     """Whether it runs a model: its figures are then bound to a version as that loads."""
+    prepared: Preparing | None = None
+
+
+class Preparing(Protocol):
+    """Answers what it has learned the meaning of, without parsing it."""
+
+    def answer(self, data: bytes, call: Call) -> Answer[bytes] | None:
+        """As the handler would; None where it has not.
+
+        Raises:
+            RequestError: as the handler.
+        """
+
+    def learn(self, data: bytes, message: Any, call: Call) -> None:
+        """Told of what the handler has answered in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamMethod(_Method):
     """One message in, any number out.
 
-    The handler gets ``send``, callable from any thread, and returns what the transport calls,
+    The handler gets ``send``, callable from any thread, and returns what the front calls,
     once, when the stream ends.
     """
 
@@ -135,8 +150,20 @@ class Observed(Protocol):
         """Whether it runs a model: its figures are then bound to a version as that loads."""
 
 
+class Served(Observed, Protocol):
+    """A method as the life of its calls knows it: gRPC's and HTTP's alike."""
+
+    @property
+    def open(self) -> bool:
+        """Whether callers need no token."""
+
+    @property
+    def status(self) -> Callable[[HorngateError], Status]:
+        """By which its protocol answers an error; it is total."""
+
+
 class CallObserver(Protocol):
-    """Told of every call by the transport that carries it. Must not raise or block."""
+    """Told of every call by the front that carries it. Must not raise or block."""
 
     def started(self, method: Observed, call: Call) -> None:
         """A call arrived."""

@@ -16,17 +16,17 @@ import onnxruntime
 
 from horngate.errors import InvalidInput, InvalidRequest, LoadError, in_full
 from horngate.reading import in_memory
-from horngate.repository.compiled import (
+from horngate.runtimes.denormals import flushed
+from horngate.servable import Files
+from horngate.sizes import FORM
+from horngate.store.compiled import (
     CompiledSignature,
     read_compiled,
     read_form,
     unusable,
 )
-from horngate.repository.extras import Hashes
-from horngate.repository.files import VersionFiles
-from horngate.runtimes.denormals import flushed
-from horngate.servable import Files
-from horngate.sizes import FORM
+from horngate.store.files import VersionFiles
+from horngate.store.manifest import Hashes
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 NAME: Final = "onnx"

@@ -19,11 +19,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from horngate.errors import InvalidRequest, LoadError, in_full
-from horngate.repository.extras import Hashes
 from horngate.runtimes import contents
 from horngate.runtimes.example_features import made_up_examples
 from horngate.runtimes.scan import assets, initialisation
 from horngate.servable import Files
+from horngate.store.manifest import Hashes
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,47 +14,45 @@ from horngate.access.gate import Gate
 from horngate.access.proxies import Proxies, parse_proxies
 from horngate.access.roots import Roots
 from horngate.access.watched import Watched
+from horngate.batching.executor import BurstExecutor, ThreadExecutor
 from horngate.budget import Budget
+from horngate.calls import Calls
 from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
 from horngate.config.serving_files import read_batching_parameters_file, read_model_config_file
 from horngate.config.tokens_file import read_tokens_file
-from horngate.engine import Engine
 from horngate.errors import ModelNotFound
-from horngate.observability.events import FaultLog, FilesLog, RepositoryEvents
-from horngate.observability.exposition import Exposition
-from horngate.observability.logs import LogLevels
-from horngate.observability.metrics import Metrics
-from horngate.observability.statistics import Statistics
+from horngate.fronts.grpc.front import GrpcFront
+from horngate.fronts.http.front import HttpFront
+from horngate.fronts.options import PortOptions
+from horngate.fronts.tls import watch
+from horngate.inference import Inference
+from horngate.lifecycle.control import Control
+from horngate.lifecycle.loader import Loader
+from horngate.lifecycle.loop import ReconcileLoop
+from horngate.lifecycle.memory import Memory
+from horngate.lifecycle.repository import Repository
+from horngate.lifecycle.source import Folders, Listed, Listing, OnRequest, Source
+from horngate.lifecycle.status import VersionStatus
+from horngate.lifecycle.watchdog import Watchdog
 from horngate.private import remove_leftovers
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
-from horngate.protocols.oip.rest import routes as oip_routes
+from horngate.protocols.oip.rest.routes import routes as oip_routes
 from horngate.protocols.pb import POOL
+from horngate.protocols.reflection import methods as reflection_methods
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
-from horngate.protocols.tfserving.rest import routes as tfserving_routes
+from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
 from horngate.protocols.tfserving.warmup import read_warm_up
-from horngate.repository.control import Control
-from horngate.repository.keeper import Keeper
-from horngate.repository.layout import check_model_name
-from horngate.repository.loader import Loader, MakeExecutor
-from horngate.repository.memory import Memory
-from horngate.repository.repository import Repository
-from horngate.repository.source import Folders, Listed, Listing, OnRequest, Source
-from horngate.repository.status import VersionStatus
-from horngate.repository.watchdog import Watchdog
 from horngate.runtimes.deferred import onnx, tensorflow
-from horngate.scheduling.executor import Executor, ThreadExecutor
-from horngate.scheduling.gathering import Gatherer, GatheringExecutor
-from horngate.scheduling.options import BatchingOptions
 from horngate.servable import Clock
 from horngate.server.pages import pages
-from horngate.transports.choice import Choice, choose
-from horngate.transports.grpcio.server import GrpcServer
-from horngate.transports.http import HttpServer
-from horngate.transports.options import PortOptions
-from horngate.transports.port import GrpcTransport
-from horngate.transports.tls import watch
+from horngate.store.layout import check_model_name
+from horngate.telemetry.events import FaultLog, FilesLog, RepositoryEvents
+from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.logs import LogLevels
+from horngate.telemetry.metrics import Metrics
+from horngate.telemetry.statistics import Statistics
 
 MOST_INSTANCES: Final = 8
 """More batches at once than that wait for Python's lock and not for a core."""
@@ -63,54 +61,51 @@ TENSORS_SHARE: Final = 4
 """The part of the memory that requests in flight may be read into where no setting says. Messages
 and what engines make of tensors take about as much again each; models need the rest."""
 
+UNSENT_SHARE: Final = 4
+"""The part of as much that replies may take which their callers leave unread."""
+
 NEVER: Final = 1e8
 """Seconds between two looks at the models that are looked at once."""
-
-MakeServer = Callable[..., GrpcTransport]
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
     """A server's parts, wired; ``lifecycle`` starts and stops them."""
 
-    keeper: Keeper
+    loop: ReconcileLoop
     watchdog: Watchdog
-    engine: Engine
+    inference: Inference
     models: Path
-    transport: Choice
-    grpc: GrpcTransport
-    http: HttpServer
+    grpc: GrpcFront
+    http: HttpFront
 
 
 def assemble(settings: ServerSettings) -> Assembly:
     """Make every part of a server.
 
     Raises:
-        ConfigError: the HTTP port cannot be had, a transport is not installed, or a file that the
-            settings name cannot be used.
+        ConfigError: the HTTP port cannot be had, or a file that the settings name cannot be used.
     """
     clock = time.monotonic
     remove_leftovers()
-    choice = choose(settings.transport, settings.host, tls=settings.tls is not None)
     changed = FilesLog()
     gate = make_gate(settings, clock, changed)
     certificates = None if settings.tls is None else watch(settings.tls, clock, changed)
-    make_server, executor, instances = _native(clock) if choice.transport == "native" else _grpcio()
     memory = Memory(settings.memory_limit)
     budget = Budget(settings.max_tensor_bytes_in_flight or memory.limit // TENSORS_SHARE)
     metrics, faults = Metrics(budget), FaultLog()
     events = RepositoryEvents(metrics)
     source = make_source(settings)
     repository = Repository(may_be_empty=isinstance(source, OnRequest))
-    keeper = Keeper(
+    loop = ReconcileLoop(
         repository,
         source,
         load=Loader(
             [onnx(), tensorflow(trust_operations=settings.trust_model_ops)],
-            executor,
+            lambda batching, name: BurstExecutor(ThreadExecutor(batching.at_once, name)),
             clock,
             events,
-            instances=instances,
+            instances=min(len(os.sched_getaffinity(0)), MOST_INSTANCES),
             read_recorded=read_warm_up,
             memory=memory,
         ),
@@ -120,56 +115,57 @@ def assemble(settings: ServerSettings) -> Assembly:
         load_seconds=settings.load_seconds,
         at_once=len(os.sched_getaffinity(0)),
     )
-    engine = Engine(
+    inference = Inference(
         repository,
-        Control(keeper, repository, source),
+        Control(loop, repository, source),
         clock,
         open_control=settings.allow_control,
     )
     statistics = Statistics(metrics, events.waiting)
     methods = [
-        *tfserving_methods(engine, make_roots(settings, source)),
-        *oip_methods(engine, statistics, LogLevels(), shared_memory=settings.allow_shared_memory),
-        *health_methods(engine),
+        *tfserving_methods(inference, make_roots(settings, source)),
+        *oip_methods(
+            inference, statistics, LogLevels(), shared_memory=settings.allow_shared_memory
+        ),
+        *health_methods(inference),
     ]
-    rest = [*tfserving_routes(engine, methods), *oip_routes(methods)]
-    metrics.attach([*methods, *rest], lambda: _statuses(engine), events.queues, keeper.under_way)
+    methods += reflection_methods((method.service for method in methods), POOL)
+    rest = [*tfserving_routes(inference), *oip_routes(methods)]
+    metrics.attach([*methods, *rest], lambda: _statuses(inference), events.queues, loop.under_way)
     options = partial(
         PortOptions,
         host=settings.host,
         max_message_bytes=settings.max_message_bytes,
         max_header_bytes=settings.max_header_bytes,
         max_in_flight=settings.max_in_flight,
+        max_unsent_bytes=budget.most // UNSENT_SHARE,
         keepalive_seconds=settings.keepalive_seconds,
         certificates=certificates,
     )
-    grpc = make_server(
-        methods,
-        options(port=settings.grpc_port),
-        observer=metrics.calls,
-        report=faults,
-        clock=clock,
-        pool=POOL,
-        gate=gate,
+    calls = partial(
+        Calls,
+        gate,
+        metrics.calls,
+        faults,
+        clock,
+        most_in_flight=settings.max_in_flight,
+        most_bytes=settings.max_message_bytes,
     )
+    grpc = GrpcFront(methods, options(port=settings.grpc_port), calls())
     exposition = Exposition(
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
-    http = HttpServer(
-        pages(engine, exposition, keeper.under_way, asks=gate.asks),
+    http = HttpFront(
+        pages(inference, exposition, loop.under_way, asks=gate.asks),
         rest,
         options(port=settings.http_port),
-        observer=metrics.calls,
-        report=faults,
-        clock=clock,
-        gate=gate,
+        calls(),
     )
     return Assembly(
-        keeper,
+        loop,
         Watchdog(repository, settings.stuck_seconds),
-        engine,
+        inference,
         source.path,
-        choice,
         grpc,
         http,
     )
@@ -233,30 +229,9 @@ def _poll_seconds(settings: ServerSettings) -> float:
     return NEVER if once else settings.poll_seconds
 
 
-def _grpcio() -> tuple[MakeServer, MakeExecutor, int]:
-    # A thread of its own, because the asyncio transport's must stay free to answer; and only one,
-    # because a second takes Python's lock from it more than it gains (docs/adr/0009).
-    return GrpcServer, lambda options, name: ThreadExecutor(options.at_once, name), 1
-
-
-def _native(clock: Clock) -> tuple[MakeServer, MakeExecutor, int]:
-    from horngate.transports.native.server import NativeServer  # noqa: PLC0415 - it is optional
-
-    gatherer = Gatherer(clock)
-
-    def executor(options: BatchingOptions, name: str) -> Executor:
-        return GatheringExecutor(gatherer, ThreadExecutor(options.at_once, name), clock)
-
-    return (
-        partial(NativeServer, gatherer=gatherer),
-        executor,
-        min(len(os.sched_getaffinity(0)), MOST_INSTANCES),
-    )
-
-
-def _statuses(engine: Engine) -> Iterator[VersionStatus]:
-    for model in engine.models():
+def _statuses(inference: Inference) -> Iterator[VersionStatus]:
+    for model in inference.models():
         try:
-            yield from engine.statuses(model)
+            yield from inference.statuses(model)
         except ModelNotFound:
             continue  # it left the repository between the two questions

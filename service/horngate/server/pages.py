@@ -9,13 +9,13 @@ from html import escape
 from horngate import __version__
 from horngate.access.caller import Caller
 from horngate.config.serving_files import MONITORING_PATH
-from horngate.engine import Call, Engine
 from horngate.errors import RequestError
-from horngate.observability.exposition import Exposition
-from horngate.observability.metrics import CONTENT_TYPE
-from horngate.repository.status import State, UnderWay
+from horngate.fronts.http.front import Page, Reply
+from horngate.inference import Call, Inference
+from horngate.lifecycle.status import State, UnderWay
+from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.metrics import CONTENT_TYPE
 from horngate.tensors import Signature
-from horngate.transports.http import Page, Reply
 
 TEXT = "text/plain; charset=utf-8"
 STYLE = (
@@ -31,7 +31,7 @@ SCAN_SECONDS = 10.0
 
 
 def pages(
-    engine: Engine,
+    inference: Inference,
     exposition: Exposition,
     under_way: Callable[[], UnderWay] = UnderWay,
     *,
@@ -40,7 +40,7 @@ def pages(
     """The table of pages; ``asks`` is whether this server asks its callers for a token."""
 
     def status(caller: Caller | None = None) -> Reply:
-        page = status_page(engine, caller, under_way())
+        page = status_page(inference, caller, under_way())
         return Reply(200, "text/html; charset=utf-8", page.encode())
 
     return [
@@ -48,29 +48,29 @@ def pages(
         Page("/healthz", lambda: Reply(200, TEXT, b"alive\n"), open=True),
         Page(
             "/readyz",
-            lambda: readiness(engine, named=not asks),
+            lambda: readiness(inference, named=not asks),
             open=True,
-            known=lambda caller: readiness(engine, caller),
+            known=lambda caller: readiness(inference, caller),
         ),
         Page("/metrics", lambda: Reply(200, CONTENT_TYPE, exposition.own())),
         Page(MONITORING_PATH, lambda: Reply(200, CONTENT_TYPE, exposition.tfserving())),
     ]
 
 
-def readiness(engine: Engine, caller: Caller | None = None, *, named: bool = True) -> Reply:
+def readiness(inference: Inference, caller: Caller | None = None, *, named: bool = True) -> Reply:
     """200 where requests are served, else 503; either way with each model's readiness if ``named``.
 
     A ``caller`` who is known is told of the models that they may ask.
     """
-    ready = engine.ready()
+    ready = inference.ready()
     body: dict[str, object] = {"ready": ready}
     if named:
-        body["models"] = {name: engine.ready(name) for name in _models(engine, caller)}
+        body["models"] = {name: inference.ready(name) for name in _models(inference, caller)}
     return Reply(200 if ready else 503, "application/json", (json.dumps(body) + "\n").encode())
 
 
 def status_page(
-    engine: Engine, caller: Caller | None = None, under_way: UnderWay | None = None
+    inference: Inference, caller: Caller | None = None, under_way: UnderWay | None = None
 ) -> str:
     """Models, versions, states, inputs and outputs as HTML.
 
@@ -78,19 +78,21 @@ def status_page(
     operators alone.
     """
     operator = caller is not None and caller.admin
-    models = "".join(_model(engine, name, operator=operator) for name in _models(engine, caller))
+    models = "".join(
+        _model(inference, name, operator=operator) for name in _models(inference, caller)
+    )
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Horngate</title>"
         f"<style>{STYLE}</style><h1>Horngate {escape(__version__)}</h1>"
-        f"<p>{'Ready' if engine.ready() else '<span class=bad>Not ready</span>'}. "
+        f"<p>{'Ready' if inference.ready() else '<span class=bad>Not ready</span>'}. "
         '<a href="metrics">metrics</a> · <a href="readyz">readiness</a></p>'
         f"{_held_up(under_way or UnderWay(), caller)}"
         f"{models or '<p>No models: the repository is empty.</p>'}</html>"
     )
 
 
-def _models(engine: Engine, caller: Caller | None) -> list[str]:
-    return [name for name in engine.models() if caller is None or caller.may_ask(name)]
+def _models(inference: Inference, caller: Caller | None) -> list[str]:
+    return [name for name in inference.models() if caller is None or caller.may_ask(name)]
 
 
 def _held_up(under_way: UnderWay, caller: Caller | None) -> str:
@@ -108,10 +110,10 @@ def _held_up(under_way: UnderWay, caller: Caller | None) -> str:
     return "".join(f"<p class=bad>{escape(each)}</p>" for each in told)
 
 
-def _model(engine: Engine, name: str, *, operator: bool) -> str:
+def _model(inference: Inference, name: str, *, operator: bool) -> str:
     rows: list[str] = []
     try:
-        statuses = engine.statuses(name)
+        statuses = inference.statuses(name)
     except RequestError:
         return ""  # it left the repository a moment ago
     for status in statuses:
@@ -127,7 +129,7 @@ def _model(engine: Engine, name: str, *, operator: bool) -> str:
             f"<tr><td>{status.version}<td>{escape(status.state.name.lower())}<td>{note}</tr>"
         )
     try:
-        described = engine.describe(name, None, Call(engine.clock()))
+        described = inference.describe(name, None, Call(inference.clock()))
         signatures = _labels(described.labels)
         signatures += "".join(_signature(each) for each in described.signatures.values())
     except RequestError as error:

@@ -25,7 +25,7 @@ from typing import Final
 
 from horngate.config.server import FILE_KEY, PREFIX, ServerSettings
 from horngate.errors import ConfigError
-from horngate.observability.logs import logger
+from horngate.telemetry.logs import logger
 
 MARK: Final = "_HORNGATE_CONFINED"
 """Set from the first step to the second; read and removed before anything else is."""

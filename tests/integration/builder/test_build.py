@@ -15,7 +15,7 @@ from horngate.builder.report import BEGIN, END
 from horngate.builder.training import train
 from horngate.cli.main import main
 from horngate.errors import ConfigError, PublishError
-from horngate.repository.extras import read_goldens, read_provenance, verify_checksums
+from horngate.store.manifest import read_goldens, read_provenance, verify_checksums
 
 RECIPES = (mnist_cnn.RECIPE, mnist_fusion.RECIPE)
 CARD = f"# a card\n\n{BEGIN}\nold\n{END}\n"

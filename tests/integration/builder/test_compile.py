@@ -23,18 +23,18 @@ from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.builder.samples import trial_inputs
 from horngate.cli.main import main
 from horngate.errors import LoadError, PublishError
-from horngate.repository.compiled import (
+from horngate.runtimes.onnx import OnnxRuntime
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from horngate.store.compiled import (
     FORMS,
     CompiledRecord,
     form_name,
     read_compiled,
     unusable,
 )
-from horngate.repository.extras import CHECKSUMS, FOLDER, Golden, verify_checksums
-from horngate.repository.layout import STAGING_PREFIX
-from horngate.runtimes.onnx import OnnxRuntime
-from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.servable import Servable
+from horngate.store.layout import STAGING_PREFIX
+from horngate.store.manifest import CHECKSUMS, FOLDER, Golden, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE
 from tests.integration.builder.models import CASES, sequential
 from tests.integration.runtimes.test_savedmodel import FLOATS, save

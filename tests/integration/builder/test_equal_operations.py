@@ -11,7 +11,7 @@ import tensorflow as tf
 from horngate.builder.equal_operations import FILE, edition_of, made_with, read_table
 from horngate.builder.inspection import NEEDS, inspect
 from horngate.errors import PublishError
-from horngate.repository.compiled import EDITION
+from horngate.store.compiled import EDITION
 from tests.equality.catalogue import probes
 from tests.equality.children import outcomes
 from tests.equality.table import table

@@ -15,10 +15,10 @@ from tensorflow.python.trackable.resource import TrackableResource
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import PublishError
-from horngate.repository.extras import Hashes
 from horngate.runtimes import contents
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Files
+from horngate.store.manifest import Hashes
 
 Initialize = Callable[[Any], Any]
 """What a table's initialisation does with its handle."""

@@ -12,8 +12,8 @@ from keras import layers
 
 from horngate.builder.publish import Published, publish_keras
 from horngate.builder.samples import made_up_inputs
-from horngate.repository.extras import Golden, read_goldens, read_provenance, verify_checksums
 from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store.manifest import Golden, read_goldens, read_provenance, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 from tests.integration.builder.models import (
     CASES,

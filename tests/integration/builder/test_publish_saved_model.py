@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import PublishError
-from horngate.repository.extras import (
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store.manifest import (
     FOLDER,
     read_goldens,
     read_provenance,
     verify_checksums,
     write_provenance,
 )
-from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.tensors import Array
 from tests.integration.builder.models import sequential
 

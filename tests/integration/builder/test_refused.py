@@ -11,7 +11,7 @@ from keras import layers
 
 from horngate.builder.publish import publish_keras
 from horngate.errors import PublishError
-from horngate.repository.layout import STAGING_PREFIX
+from horngate.store.layout import STAGING_PREFIX
 from horngate.tensors import Array
 from tests.integration.builder.models import sequential
 

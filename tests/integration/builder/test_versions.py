@@ -16,8 +16,8 @@ import pytest
 from horngate.builder import publish
 from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.errors import ConfigError, PublishError
-from horngate.repository.extras import read_goldens, verify_checksums
-from horngate.repository.layout import STAGING_PREFIX, next_version, version_folders
+from horngate.store.layout import STAGING_PREFIX, next_version, version_folders
+from horngate.store.manifest import read_goldens, verify_checksums
 from tests.integration.builder.models import sequential
 
 BeforeRename = Callable[[Callable[[], None]], None]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from horngate.protocols.tfserving.warmup import FILE
-from horngate.repository.records import read_records, write_records
+from horngate.store.records import read_records, write_records
 from tests.conftest import Served
 from tests.serving import RunningServer
 

@@ -25,4 +25,4 @@ def test_a_caller_loads_no_engine_and_nothing_that_only_a_server_needs(module: s
     loaded = loaded_by(module)
     assert module in loaded
     assert not loaded & HEAVY
-    assert not loaded & {"horngate.engine", "horngate.server", "horngate.builder"}
+    assert not loaded & {"horngate.inference", "horngate.server", "horngate.builder"}

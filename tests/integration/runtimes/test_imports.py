@@ -15,11 +15,11 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.framework import op_def_registry
 
 from horngate.errors import LoadError
-from horngate.repository.extras import Hashes
 from horngate.runtimes import contents
 from horngate.runtimes import scan as scan_module
 from horngate.runtimes.operations import named
 from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store.manifest import Hashes
 from tests.integration.runtimes.hostile import FLOAT, Model, info, traced, writing
 
 TEXT, INT = types_pb2.DT_STRING, types_pb2.DT_INT32

@@ -17,16 +17,16 @@ import tensorflow as tf
 
 from horngate.builder.compile import compile_version
 from horngate.errors import InvalidInput, InvalidRequest, LoadError
-from horngate.repository.compiled import (
+from horngate.runtimes import onnx as onnx_runtime
+from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
+from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.servable import Servable
+from horngate.store.compiled import (
     CompiledSignature,
     form_name,
     read_compiled,
     write_compiled,
 )
-from horngate.runtimes import onnx as onnx_runtime
-from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
-from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.servable import Servable
 from horngate.tensors import Array, DType, Signature, TensorSpec
 from tests.integration.runtimes.test_savedmodel import FLOATS, save
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import LoadError, PublishError
-from horngate.repository.extras import Hashes
 from horngate.runtimes.contents import looked_at
 from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store.manifest import Hashes
 from tests.serving import RunningServer
 from tests.small_models import publish_small_models, two_inputs
 

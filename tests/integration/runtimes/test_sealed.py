@@ -15,9 +15,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from horngate.errors import LoadError
 from horngate.private import private_folder
-from horngate.repository import extras
-from horngate.repository.extras import Hashes
 from horngate.runtimes.savedmodel import SavedModelRuntime
+from horngate.store import manifest
+from horngate.store.manifest import Hashes
 from tests.integration.runtimes.hostile import writing
 
 X = {"x": np.array([3.0], np.float32)}
@@ -118,7 +118,7 @@ def test_variables_that_are_swapped_after_they_were_hashed_are_not_served(
     assert servable.run("serving_default", X)["y"].tolist() == [6.0]
     servable.close()
     # Changed before that, they differ from their checksum.
-    extras.write_checksums(folder)
+    manifest.write_checksums(folder)
     (folder / "variables" / name).write_bytes((tmp_path / "m" / "saved_model.pb").read_bytes())
     with pytest.raises(LoadError, match=f"{name} differs from its checksum"):
         SavedModelRuntime().load(folder)

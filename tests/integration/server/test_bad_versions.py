@@ -17,7 +17,7 @@ import pytest
 from horngate.builder.publish import publish_keras
 from horngate.client import Client
 from horngate.protocols.tfserving import warmup
-from horngate.repository import extras
+from horngate.store import manifest
 from tests.serving import RunningServer, wait_until
 from tests.small_models import constant, two_inputs
 
@@ -87,15 +87,15 @@ def half(version: Path) -> None:
 
 
 def other_goldens(version: Path) -> None:
-    golden = extras.read_goldens(version)["serving_default"]
+    golden = manifest.read_goldens(version)["serving_default"]
     wrong = {name: np.asarray(value + 1, value.dtype) for name, value in golden.outputs.items()}
-    extras.write_golden(version, "serving_default", extras.Golden(golden.inputs, wrong))
-    extras.write_checksums(version)
+    manifest.write_golden(version, "serving_default", manifest.Golden(golden.inputs, wrong))
+    manifest.write_checksums(version)
 
 
 def bad_warm_up(version: Path) -> None:
     (version / warmup.FILE).write_bytes(b"no record at all")
-    extras.write_checksums(version)
+    manifest.write_checksums(version)
 
 
 def too_large(version: Path) -> None:

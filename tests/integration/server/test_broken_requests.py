@@ -154,8 +154,8 @@ MESSAGES = {
 
 
 @pytest.fixture(scope="module")
-def running(small_models: Served, transport: str) -> Iterator[RunningServer]:
-    server = RunningServer(small_models.repository, "--transport", transport)
+def running(small_models: Served) -> Iterator[RunningServer]:
+    server = RunningServer(small_models.repository)
     ask(server)
     yield server
     assert server.stop() == 0

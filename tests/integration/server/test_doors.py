@@ -31,14 +31,14 @@ LIMIT = 2048
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory, transport: str) -> Iterator[RunningServer]:
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A row in is a thousand values out, which are more than a message may have."""
     models = tmp_path_factory.mktemp("models")
     x = keras.Input((1,), name="x")
     publish_keras(keras.Model(x, layers.RepeatVector(WIDE, name="y")(x)), models, "wide")
     small = keras.Model(x, layers.Dense(1, kernel_initializer="ones", name="y")(x))
     publish_keras(small, models, "small")
-    running = RunningServer(models, "--transport", transport, "--max-message-bytes", str(LIMIT))
+    running = RunningServer(models, "--max-message-bytes", str(LIMIT))
     yield running
     assert running.stop() == 0
 
@@ -132,10 +132,8 @@ def called(server: RunningServer, metadata: dict[str, str], calls: int = 100) ->
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
-def test_no_header_makes_a_caller_another(
-    small_models: Served, transport: str, header: str
-) -> None:
-    flags = ("--transport", transport, "--client-rate", "0.01")
+def test_no_header_makes_a_caller_another(small_models: Served, header: str) -> None:
+    flags = ("--client-rate", "0.01")
     running = RunningServer(small_models.repository, *flags)
     try:
         value = "for=192.0.2.{}" if header == "Forwarded" else "192.0.2.{}"
@@ -145,10 +143,8 @@ def test_no_header_makes_a_caller_another(
         assert running.stop() == 0
 
 
-def test_behind_a_trusted_proxy_each_caller_has_its_rate(
-    small_models: Served, transport: str
-) -> None:
-    flags = ("--transport", transport, "--client-rate", "0.01", "--trusted-proxies", "127.0.0.0/8")
+def test_behind_a_trusted_proxy_each_caller_has_its_rate(small_models: Served) -> None:
+    flags = ("--client-rate", "0.01", "--trusted-proxies", "127.0.0.0/8")
     running = RunningServer(small_models.repository, *flags)
     try:
         assert passed(running, {"X-Forwarded-For": "192.0.2.{}"}, 10) == 10
@@ -178,9 +174,7 @@ TEAM, OPERATOR = "the-token-of-the-team", "the-token-of-the-operator"
 
 
 @pytest.fixture(scope="module")
-def told(
-    small_models: Served, transport: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
+def told(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with tokens, and a model whose settings cannot be used."""
     folder = tmp_path_factory.mktemp("told")
     models = folder / "models"
@@ -191,7 +185,7 @@ def told(
         f'[team]\ntoken = "{TEAM}"\npredict = ["broken"]\n'
         f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n'
     )
-    flags = ("--transport", transport, "--tokens-file", str(folder / "tokens.toml"))
+    flags = ("--tokens-file", str(folder / "tokens.toml"))
     running = RunningServer(models, *flags, ready=False)
     running.wait_for_log("available")
     yield running

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from horngate.client import Client
-from horngate.repository.extras import CHECKSUMS
-from horngate.repository.status import State
+from horngate.lifecycle.status import State
+from horngate.store.manifest import CHECKSUMS
 from tests.serving import RunningServer, wait_until
 
 NOTICE = "not on the fastest engine"
@@ -30,9 +30,9 @@ def memory_maps(server: RunningServer) -> str:
     return Path(f"/proc/{server.process.pid}/maps").read_text(encoding="utf-8")
 
 
-def test_a_server_of_compiled_models_never_loads_tensorflow(tmp_path: Path, transport: str) -> None:
+def test_a_server_of_compiled_models_never_loads_tensorflow(tmp_path: Path) -> None:
     publish(tmp_path)
-    server = RunningServer(tmp_path, "--transport", transport)
+    server = RunningServer(tmp_path)
     try:
         with Client(server.address) as client:
             assert answer(client) == 2.0

@@ -23,10 +23,9 @@ PING, ACK = 6, 1
 
 
 @pytest.fixture(scope="module")
-def running(small_models: Served, transport: str) -> Iterator[RunningServer]:
+def running(small_models: Served) -> Iterator[RunningServer]:
     server = RunningServer(
         small_models.repository,
-        *("--transport", transport),
         *("--keepalive-seconds", str(SILENCE)),
     )
     yield server

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from horngate.client import Client
-from horngate.repository.status import State
+from horngate.lifecycle.status import State
 from tests.serving import RunningServer, wait_until
 
 
@@ -28,8 +28,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def running(repository: Path, transport: str) -> Iterator[RunningServer]:
-    server = RunningServer(repository, "--transport", transport)
+def running(repository: Path) -> Iterator[RunningServer]:
+    server = RunningServer(repository)
     yield server
     assert server.stop() == 0
 

@@ -15,13 +15,11 @@ from tests.serving import RunningServer
 VALUES = 4 * 1024 * 1024
 
 
-def test_a_request_of_sixty_megabytes_is_answered_by_default(
-    tmp_path: Path, transport: str
-) -> None:
+def test_a_request_of_sixty_megabytes_is_answered_by_default(tmp_path: Path) -> None:
     x = keras.Input((None, 1), name="x")
     model = keras.Model(x, layers.GlobalAveragePooling1D(name="mean")(x))
     publish_keras(model, tmp_path, "wide")
-    running = RunningServer(tmp_path, "--transport", transport)
+    running = RunningServer(tmp_path)
     try:
         sent = np.arange(15 * VALUES // 4, dtype=np.float32).reshape(15, VALUES // 4, 1) / VALUES
         assert sent.nbytes > 60_000_000

@@ -48,9 +48,9 @@ def slow_repository(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_running_requests_finish_and_turns_health_first(
-    slow_repository: Path, transport: str, number: signal.Signals
+    slow_repository: Path, number: signal.Signals
 ) -> None:
-    running = RunningServer(slow_repository, "--transport", transport)
+    running = RunningServer(slow_repository)
     answers: list[float] = []
     health: list[int] = []
     codes: list[grpc.StatusCode] = []
@@ -89,9 +89,9 @@ def test_a_signal_lets_running_requests_finish_and_turns_health_first(
 
 
 def test_while_it_drains_a_server_says_so_and_sends_new_requests_elsewhere(
-    slow_repository: Path, transport: str
+    slow_repository: Path,
 ) -> None:
-    running = RunningServer(slow_repository, "--transport", transport)
+    running = RunningServer(slow_repository)
     answers: list[float] = []
 
     def ask() -> None:
@@ -114,9 +114,9 @@ def test_while_it_drains_a_server_says_so_and_sends_new_requests_elsewhere(
 
 
 def test_requests_that_outlast_the_drain_are_cut_off_and_the_server_ends(
-    slow_repository: Path, transport: str
+    slow_repository: Path,
 ) -> None:
-    running = RunningServer(slow_repository, "--transport", transport, "--drain-seconds", "0.2")
+    running = RunningServer(slow_repository, "--drain-seconds", "0.2")
     outcome: list[str] = []
 
     def ask() -> None:
@@ -133,8 +133,8 @@ def test_requests_that_outlast_the_drain_are_cut_off_and_the_server_ends(
     assert outcome, "it must be told"
 
 
-def test_a_second_signal_ends_at_once(slow_repository: Path, transport: str) -> None:
-    running = RunningServer(slow_repository, "--transport", transport)
+def test_a_second_signal_ends_at_once(slow_repository: Path) -> None:
+    running = RunningServer(slow_repository)
     outcome: list[Exception] = []
 
     def ask() -> None:
@@ -153,10 +153,8 @@ def test_a_second_signal_ends_at_once(slow_repository: Path, transport: str) -> 
     assert len(outcome) == 1
 
 
-def test_ports_answer_before_models_are_loaded_and_readiness_follows(
-    small_models: Served, transport: str
-) -> None:
-    running = RunningServer(small_models.repository, "--transport", transport, ready=False)
+def test_ports_answer_before_models_are_loaded_and_readiness_follows(small_models: Served) -> None:
+    running = RunningServer(small_models.repository, ready=False)
     try:
         assert running.http("/healthz") == (200, "alive\n")
         status, body = running.http("/readyz")
@@ -169,15 +167,13 @@ def test_ports_answer_before_models_are_loaded_and_readiness_follows(
 
 
 @pytest.mark.parametrize("flag", ["--grpc-port", "--http-port"])
-def test_a_port_in_use_is_a_clear_error(tmp_path: Path, transport: str, flag: str) -> None:
+def test_a_port_in_use_is_a_clear_error(tmp_path: Path, flag: str) -> None:
     other = {"--grpc-port": "--http-port", "--http-port": "--grpc-port"}[flag]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = serve(
-            "--models", str(tmp_path), flag, str(port), other, "0", "--transport", transport
-        )
+        ended = serve("--models", str(tmp_path), flag, str(port), other, "0")
     assert ended.returncode == 1
     key = flag.removeprefix("--").replace("-", "_")
     assert f"{key}: expected a free port on 127.0.0.1, received {port}" in ended.stderr
@@ -202,15 +198,13 @@ def test_a_models_folder_that_is_not_there_is_logged_and_waited_for(tmp_path: Pa
 
 
 def test_what_a_killed_server_left_goes_with_the_next_start_and_a_living_ones_stays(
-    slow_repository: Path, tmp_path_factory: pytest.TempPathFactory, transport: str
+    slow_repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     temporary = tmp_path_factory.mktemp("t")
     environment = {**os.environ, "TMPDIR": str(temporary)}
 
     def start() -> RunningServer:
-        return RunningServer(
-            slow_repository, "--transport", transport, environment=environment, ready=False
-        )
+        return RunningServer(slow_repository, environment=environment, ready=False)
 
     def folders() -> set[Path]:
         return set(temporary.glob("horngate-*"))

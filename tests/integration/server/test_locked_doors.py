@@ -1,4 +1,4 @@
-"""TLS, client certificates, tokens, permissions and rates, over both transports and both ports."""
+"""TLS, client certificates, tokens, permissions and rates, on both ports."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def tokens_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def locked(small_models: Served, transport: str, tokens_file: Path) -> Iterator[RunningServer]:
+def locked(small_models: Served, tokens_file: Path) -> Iterator[RunningServer]:
     flags = ("--tokens-file", str(tokens_file), "--allow-shared-memory")
-    running = RunningServer(small_models.repository, "--transport", transport, *flags)
+    running = RunningServer(small_models.repository, *flags)
     yield running
     assert running.stop() == 0
 

@@ -19,6 +19,8 @@ from horngate.errors import Expired, Overloaded
 from tests.serving import RunningServer
 from tests.small_models import constant
 
+pytestmark = pytest.mark.alone
+
 CALLERS = 64
 
 
@@ -39,8 +41,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(repository: Path, transport: str) -> Iterator[RunningServer]:
-    server = RunningServer(repository, "--transport", transport, "--max-in-flight", "48")
+def running(repository: Path) -> Iterator[RunningServer]:
+    server = RunningServer(repository, "--max-in-flight", "48")
     yield server
     assert server.stop() == 0
 

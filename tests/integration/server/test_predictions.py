@@ -175,12 +175,8 @@ def test_a_large_request_of_many_rows_is_answered_whole(
     assert_same(answer, expected)
 
 
-def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(
-    small_models: Served, transport: str
-) -> None:
-    running = RunningServer(
-        small_models.repository, "--transport", transport, "--max-message-bytes", "100000"
-    )
+def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(small_models: Served) -> None:
+    running = RunningServer(small_models.repository, "--max-message-bytes", "100000")
     try:
         client = triton.InferenceServerClient(running.address)
         tensor = triton.InferInput("image", [1000, 4, 4, 10], "FP32")

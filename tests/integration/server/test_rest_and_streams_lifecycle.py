@@ -22,14 +22,14 @@ PREDICT = ("POST", "/v1/models/adder:predict", json.dumps({"instances": [[1.0]]}
 
 
 @pytest.fixture
-def slow(tmp_path: Path, transport: str) -> Iterator[RunningServer]:
+def slow(tmp_path: Path) -> Iterator[RunningServer]:
     """A model whose requests wait three seconds for company before they run."""
     from horngate.builder.publish import publish_keras  # noqa: PLC0415 - imports TensorFlow
     from tests.small_models import constant  # noqa: PLC0415 - the same
 
     publish_keras(constant(1), tmp_path, "adder")
     (tmp_path / "adder" / "model.toml").write_text("[batching]\nmax_queue_delay = 3\n")
-    running = RunningServer(tmp_path, "--transport", transport)
+    running = RunningServer(tmp_path)
     yield running
     running.stop()
 

@@ -79,11 +79,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def running(place: Place, transport: str) -> Iterator[RunningServer]:
+def running(place: Place) -> Iterator[RunningServer]:
     place.allow("first")
     flags = ("--sandbox", "required", "--trust-model-ops", "--tokens-file", str(place.tokens))
     environment = os.environ | {"TMPDIR": str(place.temporary)}
-    server = RunningServer(place.models, *flags, "--transport", transport, environment=environment)
+    server = RunningServer(place.models, *flags, environment=environment)
     yield server
     assert server.stop() == 0
 
@@ -146,8 +146,8 @@ def test_what_is_renewed_and_added_is_taken(
     place.allow("first")
 
 
-def test_the_reference_models_serve(transport: str) -> None:
-    server = RunningServer(ROOT / "models", "--sandbox", "required", "--transport", transport)
+def test_the_reference_models_serve() -> None:
+    server = RunningServer(ROOT / "models", "--sandbox", "required")
     try:
         image = np.zeros((1, 28, 28, 1), "f4")
         with Client(server.address) as client:

@@ -34,11 +34,11 @@ MAY_GROW = 128
 
 @pytest.fixture(scope="module")
 def locked(
-    small_models: Served, transport: str, tmp_path_factory: pytest.TempPathFactory
+    small_models: Served, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
     tokens = tmp_path_factory.mktemp("tokens") / "tokens.toml"
     tokens.write_text(f'[team]\ntoken = "{TOKEN}"\npredict = ["*"]\n')
-    flags = ("--transport", transport, "--tokens-file", str(tokens))
+    flags = ("--tokens-file", str(tokens))
     running = RunningServer(small_models.repository, *flags)
     yield running
     assert running.stop() == 0
@@ -47,7 +47,7 @@ def locked(
 def test_messages_that_never_end_take_no_memory(small_models: Served, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens.toml"
     tokens.write_text(f'[team]\ntoken = "{TOKEN}"\npredict = ["*"]\n')
-    flags = ("--transport", "grpcio", "--tokens-file", str(tokens))
+    flags = ("--tokens-file", str(tokens))
     running = RunningServer(small_models.repository, *flags)
     held = Held(running)
     data = message(MEGABYTES << 20)[:-1]
@@ -143,13 +143,11 @@ def test_no_redirect_names_a_host(locked: RunningServer) -> None:
     assert b"elsewhere" not in told
 
 
-def test_streams_and_their_messages_count(
-    small_models: Served, transport: str, tmp_path: Path
-) -> None:
+def test_streams_and_their_messages_count(small_models: Served, tmp_path: Path) -> None:
     shutil.copytree(small_models.repository / "constant", tmp_path / "constant")
     # So that a message waits for its answer until the next ones are there.
     (tmp_path / "constant" / "model.toml").write_text("[batching]\nmax_queue_delay = 0.5\n")
-    running = RunningServer(tmp_path, "--transport", transport, "--max-in-flight", "2")
+    running = RunningServer(tmp_path, "--max-in-flight", "2")
     try:
         errors = streamed(running, None, 200)
         assert any("at most 2 calls in flight" in str(error) for error in errors)

@@ -21,7 +21,7 @@ FATAL = 666.0
 
 
 @pytest.fixture
-def running(tmp_path: Path, transport: str) -> Iterator[RunningServer]:
+def running(tmp_path: Path) -> Iterator[RunningServer]:
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float32, "x")])  # type: ignore[untyped-decorator]  # TensorFlow ships no types
@@ -32,7 +32,7 @@ def running(tmp_path: Path, transport: str) -> Iterator[RunningServer]:
     module.answer = answer
     tf.saved_model.save(module, str(tmp_path / "loops" / "1"), signatures=answer)
     publish_keras(constant(1), tmp_path, "other")
-    flags = ("--stuck-seconds", "2", "--drain-seconds", "2", "--transport", transport)
+    flags = ("--stuck-seconds", "2", "--drain-seconds", "2")
     server = RunningServer(tmp_path, *flags)
     yield server
     assert server.stop() == 0

@@ -44,8 +44,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(repository: Path, transport: str) -> Iterator[RunningServer]:
-    flags = ("--transport", transport, "--max-tensor-bytes-in-flight", str(BUDGET))
+def running(repository: Path) -> Iterator[RunningServer]:
+    flags = ("--max-tensor-bytes-in-flight", str(BUDGET))
     server = RunningServer(repository, *flags)
     assert sent(server, [plane("sums", 2, 3), plane("padded", 2, 3)]) == ["OK", "OK"]
     assert server.metric("horngate_tensor_bytes_limit") == BUDGET

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from horngate.access.caller import Caller
+from horngate.access.caller import Caller, Tokens, digest
 from horngate.access.gate import Gate
 from horngate.access.proxies import Proxies, parse_proxies
-from horngate.access.tokens import Tokens, digest
 from horngate.errors import RateLimited, Unauthenticated
-from tests.unit.scheduling.doubles import ManualClock
+from tests.unit.batching.doubles import ManualClock
 
 TOKENS = Tokens(
     {

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from horngate.access import rate
-from horngate.access.rate import Rates, check_rate
+from horngate.access import gate
+from horngate.access.gate import Rates, check_rate
 from horngate.errors import ConfigError, RateLimited
-from tests.unit.scheduling.doubles import ManualClock
+from tests.unit.batching.doubles import ManualClock
 
 
 def test_a_burst_of_a_second_and_then_one_call_for_each_share_of_time() -> None:
@@ -50,7 +50,7 @@ def test_a_rate_below_one_a_second_lets_one_through() -> None:
 
 
 def test_clients_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate, "MOST_CLIENTS", 3)
+    monkeypatch.setattr(gate, "MOST_CLIENTS", 3)
     rates = Rates(ManualClock())
     for name in ("a", "b", "c", "b", "d"):
         rates.take(name, 2)

@@ -4,8 +4,7 @@ import hmac
 
 import pytest
 
-from horngate.access.caller import Caller
-from horngate.access.tokens import Tokens, digest
+from horngate.access.caller import Caller, Tokens, digest
 from horngate.errors import PermissionDenied, Unauthenticated
 
 TEAM = Caller("team", predict=("mnist_*", "other"))
@@ -53,7 +52,7 @@ def test_every_digest_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPat
         compared.append(known)
         return original(known, presented)
 
-    monkeypatch.setattr("horngate.access.tokens.hmac.compare_digest", watch)
+    monkeypatch.setattr("horngate.access.caller.hmac.compare_digest", watch)
     TOKENS.caller("Bearer the-teams-own-token")
     with pytest.raises(Unauthenticated):
         TOKENS.caller("Bearer nobodys-token-at-all")

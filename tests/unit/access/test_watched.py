@@ -6,7 +6,7 @@ import pytest
 
 from horngate.access.watched import LOOK_SECONDS, Watched
 from horngate.errors import ConfigError
-from tests.unit.scheduling.doubles import ManualClock
+from tests.unit.batching.doubles import ManualClock
 
 
 class Reader:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.analyzer import LoadFailed, command, find, parse
+from benchmarks.analyzer import LoadFailed, command, find, lent, parse, warm_up
 from benchmarks.load import Load
 
 OUTPUT = """\
@@ -38,19 +39,60 @@ def test_a_run_without_figures_says_its_last_words() -> None:
         parse([], Load("triton", 1, 1))
 
 
-def test_the_two_kinds_are_asked_for_in_their_own_words() -> None:
-    def words(load: Load) -> str:
-        line = command("pa", load, model="m", address="h:1", shapes=["a:64,2"], window=1.5)
-        return " ".join(line)
+def words(load: Load, **more: Any) -> str:
+    given = {"model": "m", "address": "h:1", "shapes": ["a:64,2"], "window": 1.5, **more}
+    return " ".join(command("pa", load, **given))
 
+
+def test_each_kind_is_asked_for_in_its_own_words() -> None:
     triton, tfserving = words(Load("triton", 64, 4)), words(Load("tfserving", 64, 4))
-    assert "--async -b 64" in triton
+    assert "-i grpc" in triton
+    assert "-b 64 --async" in triton
     assert "-p 1500" in triton
     assert "--concurrency-range 4" in triton
     assert "--request-count" not in triton
     assert "--service-kind tfserving" in tfserving
     assert "--async" not in tfserving
+    assert "-b" not in tfserving.split()
     assert tfserving.endswith("--shape a:64,2")
+    binary = words(Load("v2-binary", 64, 4), shapes=[])
+    assert "-i http" in binary
+    assert "-b 64" in binary
+    assert "--async" not in binary
+
+
+def test_a_subjects_own_flags_come_last() -> None:
+    line = words(Load("triton", 1, 1), flags=("--ssl-grpc-use-ssl", "--more"))
+    assert line.endswith("--ssl-grpc-use-ssl --more")
+
+
+def test_json_is_sent_by_our_own_load() -> None:
+    v1 = words(Load("v1-json", 1, 16), body=Path("v1.json"))
+    assert "benchmarks.http_load h:1 /v1/models/m:predict v1.json --in-flight 16" in v1
+    assert "--windows 3" in v1
+    assert "/v2/models/m/infer" in words(Load("v2-json", 1, 16), body=Path("v2.json"))
+
+
+def test_a_slow_model_is_not_warmed_up_for_minutes() -> None:
+    assert warm_up(Load("triton", 1, 64, "slow")) < warm_up(Load("triton", 1, 64))
+
+
+def test_a_program_that_sees_all_files_is_told_the_file_itself(tmp_path: Path) -> None:
+    with lent("perf_analyzer", tmp_path / "ca.pem") as name:
+        assert name == str(tmp_path / "ca.pem")
+
+
+def test_the_tool_in_a_tree_of_its_own_gets_a_copy_that_goes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, file = tmp_path / "tree", tmp_path / "run" / "ca.pem"
+    for folder in (tree / "tmp", file.parent):
+        folder.mkdir(parents=True)
+    file.write_text("certificate")
+    monkeypatch.setenv("PERF_ANALYZER_ROOT", str(tree))
+    with lent("/somewhere/perf-analyzer", file) as name:
+        assert (tree / name.removeprefix("/")).read_text() == "certificate"
+    assert not list((tree / "tmp").iterdir())
 
 
 def test_a_program_that_is_named_and_missing_is_an_error(tmp_path: Path) -> None:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import cache
 from benchmarks.campaign import order, rotated
-from benchmarks.catalogue import TITLES, chosen
-from benchmarks.echo_server import identity
+from benchmarks.catalogue import TAKES, TITLES, chosen, chosen_loads
 from benchmarks.floor import Floor
-from benchmarks.load import LOADS, Load
+from benchmarks.load import LOADS, Load, Pace
 from benchmarks.model import Published, inputs, settings_for, shapes
 from benchmarks.served import counts
 from benchmarks.subject import Process
-from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferResponse
 from horngate.tensors import DType, Signature, TensorSpec
 
+PACES: tuple[Pace, ...] = ("quick", "slow")
 SIGNATURE = Signature(
     "serving_default",
     inputs={
@@ -27,20 +27,54 @@ SIGNATURE = Signature(
 
 
 def test_every_round_has_every_pair_once_and_begins_with_another() -> None:
-    subjects = [Process("a"), Process("b"), Floor(Path(), Published("m", Path()))]
+    subjects = [Process("horngate"), Process("horngate-tls"), Process("horngate-64")]
     rounds = [list(order(LOADS, subjects, number)) for number in (1, 2, 3)]
     names = [[(load.name, subject.name) for load, subject in each] for each in rounds]
     assert len({first for first, *_ in names}) == 3
     for each in names:
         assert sorted(each) == sorted(names[0])
         assert len(set(each)) == len(each)
-    floor = [load.kind for load, subject in rounds[0] if subject.name == "cpp-echo"]
-    assert floor == ["triton"] * 4
+    many = [load.name for load, subject in rounds[0] if subject.name == "horngate-64"]
+    assert many == ["triton-1x64"]
+
+
+def test_a_server_of_one_model_is_put_under_the_loads_of_that_model() -> None:
+    published = Published("mnist_fusion", Path())
+    quick, slow = (Floor(Path(), published, pace, ["t"]) for pace in PACES)
+    for load in LOADS:
+        assert not (quick.takes(load) and slow.takes(load))
+        assert (quick.takes(load) or slow.takes(load)) == (load.kind == "triton")
+
+
+def test_loads_have_names_of_their_own() -> None:
+    assert len({load.name for load in LOADS}) == len(LOADS)
+    for loads in TAKES.values():
+        assert set(loads) <= set(LOADS)
+    assert list(TAKES) == list(TITLES)
 
 
 def test_rotating_nothing_is_nothing() -> None:
     assert rotated([], 3) == []
     assert rotated([1, 2, 3], 4) == [2, 3, 1]
+
+
+def test_loads_are_chosen_by_pattern() -> None:
+    assert chosen_loads("") == LOADS
+    assert {load.name for load in chosen_loads("slow-triton-*, v?-json-*")} == {
+        "slow-triton-1x1",
+        "slow-triton-1x16",
+        "slow-triton-1x64",
+        "v1-json-1x16",
+        "v2-json-1x16",
+    }
+    with pytest.raises(ValueError, match="received 'grpc'"):
+        chosen_loads("triton-1x1,grpc")
+
+
+def test_what_is_kept_for_the_next_run_lies_where_it_is_told_to() -> None:
+    assert cache.folder({"HORNGATE_BENCH_CACHE": "/a"}) == Path("/a")
+    assert cache.folder({"XDG_CACHE_HOME": "/b"}) == Path("/b/horngate-bench")
+    assert cache.folder({}).name == "horngate-bench"
 
 
 def test_subjects_are_chosen_by_name() -> None:
@@ -71,13 +105,6 @@ def test_shapes_are_told_where_perf_analyzer_cannot_know_them() -> None:
     assert inputs(SIGNATURE, 7)["words"].shape == (7, 32)
 
 
-def test_an_echo_carries_the_callers_id() -> None:
-    reply = ModelInferResponse(model_name="m", raw_output_contents=[b"abc"])
-    joined = ModelInferResponse.FromString(reply.SerializeToString() + identity("42"))
-    assert (joined.id, joined.model_name, joined.raw_output_contents[0]) == ("42", "m", b"abc")
-    assert identity("") == b""
-
-
 def test_a_servers_counters_are_its_predictions() -> None:
     metrics = """\
 # HELP horngate_requests_total Calls
@@ -88,5 +115,7 @@ horngate_requests_created{code="OK",method="ModelInfer",model="m"} 1.7e+09
 horngate_batch_rows_bucket{le="1.0",model="m"} 4.0
 horngate_batch_rows_count{model="m"} 4.0
 horngate_batch_rows_sum{model="m"} 12.0
+horngate_inference_seconds_count{model="m"} 4.0
+horngate_inference_seconds_sum{model="m"} 0.25
 """
-    assert counts(metrics) == (12, 2, 4, 12)
+    assert counts(metrics) == (12, 2, 4, 12, 0.25)

@@ -4,21 +4,23 @@ from pathlib import Path
 
 from benchmarks import results
 from benchmarks.engine import Cost
-from benchmarks.ratios import MANY, ratios
-from benchmarks.results import EngineCost, Failure, Results, Spread, rounded
+from benchmarks.load import MANY
+from benchmarks.ratios import ratios
+from benchmarks.results import EngineCost, Failure, Results, Spread, Started, rounded
 from tests.unit.benchmarks.figures import cell
 
 
 def run() -> Results:
-    found = Results({"date": "today"}, costs=[EngineCost(1, "onnx", Cost(1, 2.0, 3.0))])
-    found.cells = [cell("native-onnx", MANY, at, cpu_us=us) for at, us in enumerate((9, 1, 4), 1)]
+    found = Results({"date": "today"}, costs=[EngineCost(1, Cost(1, 2.0, 3.0))])
+    found.cells = [cell("horngate", MANY, at, cpu_us=us) for at, us in enumerate((9, 1, 4), 1)]
+    found.starts = [Started(1, 0.4, 113.0)]
     found.skipped = {"cpp-echo": "building needs g++"}
     return found
 
 
 def test_a_spread_is_the_median_between_least_and_greatest() -> None:
-    assert run().spread("native-onnx", MANY, "cpu_us") == Spread(4, 1, 9)
-    assert run().spread("native-echo", MANY, "cpu_us") is None
+    assert run().spread("horngate", MANY, "cpu_us") == Spread(4, 1, 9)
+    assert run().spread("cpp-echo", MANY, "cpu_us") is None
 
 
 def test_a_document_is_read_back_as_it_was(tmp_path: Path) -> None:

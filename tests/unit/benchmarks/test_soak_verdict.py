@@ -31,7 +31,7 @@ def samples(steady: float = 100.0, quiet: float = 100.0, handles: int = 40) -> l
 
 
 def test_a_run_without_trouble_breaks_no_promise() -> None:
-    found = judge("native", tally(), samples(), swaps=95, swaps_due=100)
+    found = judge(tally(), samples(), swaps=95, swaps_due=100)
     assert found.broken == ()
     assert (found.good, found.mischief) == (200, 7)
     assert found.p50["steady"] == pytest.approx(5.05)
@@ -59,13 +59,13 @@ def test_a_run_without_trouble_breaks_no_promise() -> None:
 def test_every_promise_can_be_broken(
     changes: dict[str, Any], held: list[Sample], swaps: int, told: str
 ) -> None:
-    (broken,) = judge("native", tally(**changes), held, swaps, 100).broken
+    (broken,) = judge(tally(**changes), held, swaps, 100).broken
     assert told in broken
 
 
 def test_a_run_too_short_to_say_is_an_error() -> None:
     with pytest.raises(ValueError, match="phase 'quiet'"):
-        judge("native", tally(), samples()[:4], 100, 100)
+        judge(tally(), samples()[:4], 100, 100)
     assert percentile(tally(), "storm", 99) == 0.0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from horngate.builder.staging import staging_folder
-from horngate.repository.layout import STAGING_PREFIX
+from horngate.store.layout import STAGING_PREFIX
 
 PUBLISHER = """
 import pathlib, sys

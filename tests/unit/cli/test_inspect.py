@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 
 from horngate.cli.main import main
-from horngate.repository.compiled import (
+from horngate.store.compiled import (
     CompiledRecord,
     CompiledSignature,
     form_name,
     source_names,
     write_compiled,
 )
-from horngate.repository.curve import Curve, this_machine, write_curve
-from horngate.repository.extras import (
+from horngate.store.cost import BatchCost, this_machine, write_cost
+from horngate.store.manifest import (
     Golden,
     Hashes,
     write_checksums,
     write_golden,
     write_provenance,
 )
-from horngate.repository.rows_record import write_rows
-from tests.unit.scheduling.doubles import DOUBLING
+from horngate.store.rows_record import write_rows
+from tests.unit.batching.doubles import DOUBLING
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_everything_that_is_recorded_is_shown(
     write_provenance(version, {"keras": "3.15.1"})
     compile_it(version)
     write_checksums(version)
-    write_curve(version, "onnx", Curve(((1, 1e-4), (2, 1.1e-4), (4, 4e-4)), 1, this_machine()))
+    write_cost(version, "onnx", BatchCost(((1, 1e-4), (2, 1.1e-4), (4, 4e-4)), 1, this_machine()))
     assert inspect(version) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  checksums         verified" in lines

@@ -66,3 +66,13 @@ def test_every_flag_that_has_no_counterpart_is_named_with_a_remedy() -> None:
 def test_a_flag_that_nobody_has_ends_with_usage() -> None:
     with pytest.raises(SystemExit):
         parse("--no_such_flag=1")
+
+
+def test_the_help_of_each_flag_has_its_purpose_bounds_default_and_variable() -> None:
+    parser = argparse.ArgumentParser()
+    serve.configure(parser)
+    told = " ".join(parser.format_help().split())
+    assert (
+        "calls of one port that may wait for their answers; one more is UNAVAILABLE at once: "
+        "1 to 1000000 (default 8192; also HORNGATE_MAX_IN_FLIGHT)"
+    ) in told

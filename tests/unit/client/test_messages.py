@@ -3,6 +3,7 @@ import pytest
 
 from horngate.client import messages
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
+from horngate.lifecycle.status import State
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
@@ -16,7 +17,6 @@ from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRes
 from horngate.protocols.tfserving.metadata import signature_def_map
 from horngate.protocols.tfserving.predict import decode_request
 from horngate.protocols.tfserving.spec import Target
-from horngate.repository.status import State
 from horngate.tensors import DType, Signature, TensorSpec
 
 TARGET = Target("m", 3, "s")

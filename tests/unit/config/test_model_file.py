@@ -7,7 +7,7 @@ import pytest
 
 from horngate.config.model_file import read_model_settings, read_toml
 from horngate.errors import ConfigError
-from horngate.repository.settings import ModelSettings
+from horngate.lifecycle.settings import ModelSettings
 
 
 def settings(tmp_path: Path, text: str) -> ModelSettings:

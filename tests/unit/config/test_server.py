@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from horngate.config.server import read_server_settings, unknown_variables
+from horngate.cli.main import main
+from horngate.config.server import (
+    SETTINGS,
+    ServerSettings,
+    read_server_settings,
+    unknown_variables,
+)
+from horngate.config.values import OR_ZERO, Setting
 from horngate.errors import ConfigError
 
 
@@ -93,3 +101,65 @@ def test_variables_that_are_no_settings_are_told_but_kubernetes_own_are_not() ->
         "HORNGATE_SERVICE_HOST": "10.0.0.1",
     }
     assert unknown_variables(environment) == ["HORNGATE_GRPC_PROT"]
+
+
+def test_a_setting_that_is_gone_is_told_so_wherever_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "horngate.toml"
+    file.write_text("transport = 'native'\n")
+    gone = "transport: the setting is gone: one front carries gRPC"
+    for flags, environment, source in (
+        ({"config": str(file)}, {}, str(file)),
+        ({}, {"HORNGATE_CONFIG": str(file)}, str(file)),
+        ({}, {"HORNGATE_TRANSPORT": "grpcio"}, "environment HORNGATE_TRANSPORT"),
+        ({"transport": "auto"}, {}, "flag --transport"),
+    ):
+        with pytest.raises(ConfigError) as told:
+            read_server_settings(flags, environment)
+        assert str(told.value).startswith(f"{source}: {gone}")
+        assert "take the setting out" in str(told.value)
+
+
+def test_the_command_line_tells_so_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--transport", "native"]) != 0
+    assert "flag --transport: transport: the setting is gone" in capsys.readouterr().err
+
+
+def given(key: str, value: float) -> ServerSettings:
+    settings: dict[str, Any] = {key: value}
+    return ServerSettings(**settings)
+
+
+BOUNDED = [setting for setting in SETTINGS if setting.meta.ge is not None]
+
+
+@pytest.mark.parametrize("setting", BOUNDED, ids=lambda setting: setting.key)
+def test_a_setting_is_held_to_the_bounds_that_are_told_of_it(setting: Setting) -> None:
+    low, high = setting.meta.ge, setting.meta.le
+    assert low is not None
+    assert high is not None
+    for inside in (low, high):
+        given(setting.key, inside)
+    for outside in (low - 1, high + 1, -1):
+        if outside == 0 and setting.meta.extra == OR_ZERO:
+            continue
+        with pytest.raises(ConfigError) as told:
+            given(setting.key, outside)
+        assert str(told.value) == (f"{setting.key}: expected {setting.allowed}, received {outside}")
+
+
+def test_zero_stands_for_none_beside_bounds_where_that_is_told() -> None:
+    told = [setting for setting in BOUNDED if setting.meta.extra == OR_ZERO]
+    assert {setting.key for setting in told} == {"client_rate", "max_tensor_bytes_in_flight"}
+    for setting in told:
+        assert setting.allowed.endswith(", or 0")
+        given(setting.key, 0)
+
+
+def test_a_setting_of_earlier_releases_is_refused_with_why_it_is_not_missed(tmp_path: Path) -> None:
+    file = tmp_path / "horngate.toml"
+    file.write_text("transport = 'native'")
+    said = r"transport: the setting is gone: one front carries gRPC on every address"
+    with pytest.raises(ConfigError, match=rf"horngate.toml: {said}"):
+        read_server_settings({"config": str(file)}, {})
+    with pytest.raises(ConfigError, match=rf"environment HORNGATE_TRANSPORT: {said}"):
+        read_server_settings({}, {"HORNGATE_TRANSPORT": "grpcio"})

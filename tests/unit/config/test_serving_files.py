@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from horngate.batching.options import BatchingOptions
 from horngate.config.model_file import read_model_settings
 from horngate.config.serving_files import (
     check_monitoring_config_file,
@@ -11,9 +12,8 @@ from horngate.config.serving_files import (
     read_model_config_file,
 )
 from horngate.errors import ConfigError
-from horngate.repository.policy import VersionOptions
-from horngate.repository.source import Listing
-from horngate.scheduling.options import BatchingOptions
+from horngate.lifecycle.settings import VersionOptions
+from horngate.lifecycle.source import Listing
 
 MODELS = """
 # as TensorFlow Serving's documentation writes it

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from horngate.engine import Call, Engine, ModelDescription
+from horngate.answer import Answer, Ticket
+from horngate.batching.admission import admit, check_outputs
 from horngate.errors import (
     LabelNotFound,
     ModelNotFound,
@@ -14,10 +15,9 @@ from horngate.errors import (
     SignatureNotFound,
     VersionNotFound,
 )
+from horngate.inference import Call, Inference, ModelDescription
+from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.figures import Durations, VersionFigures
-from horngate.repository.status import State, VersionStatus
-from horngate.scheduling.admission import admit, check_outputs
-from horngate.scheduling.ticket import Answer, Ticket
 from horngate.tensors import Array, DType, Request, Response, Signature, TensorSpec
 from horngate.versions import VersionRef, parse_version
 
@@ -76,7 +76,7 @@ def good_inputs() -> dict[str, Array]:
     }
 
 
-class FakeEngine(Engine):
+class FakeEngine(Inference):
     """Serves version 3 (and 2) of the model ``digits``; keeps the requests that it was sent."""
 
     def __init__(self, *signatures: Signature) -> None:

@@ -38,12 +38,12 @@ def test_the_table() -> None:
 
 @pytest.mark.parametrize("service", KNOWN)
 def test_check_follows_the_state(service: str) -> None:
-    engine = FakeEngine()
-    check, _ = methods(engine)
+    inference = FakeEngine()
+    check, _ = methods(inference)
     assert isinstance(check, UnaryMethod)
     request = HealthCheckRequest(service=service)
     assert check.handler(request, new_call()) == HealthCheckResponse(status=SERVING)
-    engine.is_ready = False
+    inference.is_ready = False
     assert check.handler(request, new_call()) == HealthCheckResponse(status=NOT_SERVING)
 
 
@@ -58,32 +58,32 @@ def test_check_of_an_unknown_service_is_not_found() -> None:
 
 
 def test_watch_sends_changes_only_until_it_ends() -> None:
-    engine = FakeEngine()
+    inference = FakeEngine()
     sent: list[Message] = []
-    stop = watch(engine, HealthCheckRequest(service="digits"), new_call(), sent.append)
-    engine.change()
+    stop = watch(inference, HealthCheckRequest(service="digits"), new_call(), sent.append)
+    inference.change()
     assert sent == [HealthCheckResponse(status=SERVING)]
-    engine.is_ready = False
-    engine.change()
-    engine.change()
-    engine.is_ready = True
-    engine.change()
+    inference.is_ready = False
+    inference.change()
+    inference.change()
+    inference.is_ready = True
+    inference.change()
     assert sent[1:] == [
         HealthCheckResponse(status=NOT_SERVING),
         HealthCheckResponse(status=SERVING),
     ]
     stop()
-    engine.is_ready = False
-    engine.change()
+    inference.is_ready = False
+    inference.change()
     assert len(sent) == 3
 
 
 def test_watch_waits_for_a_model_that_is_not_there_yet() -> None:
-    engine = FakeEngine()
+    inference = FakeEngine()
     sent: list[Message] = []
-    watch(engine, HealthCheckRequest(service="new"), new_call(), sent.append)
-    engine.known.append("new")
-    engine.change()
+    watch(inference, HealthCheckRequest(service="new"), new_call(), sent.append)
+    inference.known.append("new")
+    inference.change()
     assert sent == [
         HealthCheckResponse(status=SERVICE_UNKNOWN),
         HealthCheckResponse(status=SERVING),

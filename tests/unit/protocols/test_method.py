@@ -7,7 +7,7 @@ import json
 import pytest
 
 from horngate.errors import Code
-from horngate.protocols.http import JsonError, failed
+from horngate.protocols.http import failed
 from horngate.protocols.method import MESSAGE_BYTES, MESSAGE_CHARACTERS, cut
 
 
@@ -31,5 +31,5 @@ def test_a_long_message_is_cut_by_what_it_takes_in_a_header(character: str, kept
 
 
 def test_a_long_message_is_cut_in_json_too() -> None:
-    reply = failed(JsonError(Code.INVALID_ARGUMENT, "a" * 100_000))
+    reply = failed(Code.INVALID_ARGUMENT, "a" * 100_000)
     assert json.loads(reply.body) == {"error": "a" * MESSAGE_CHARACTERS}

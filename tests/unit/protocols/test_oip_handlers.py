@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
-from horngate.engine import Call
+from horngate.answer import Answer
 from horngate.errors import (
     Cancelled,
     Code,
@@ -22,6 +22,7 @@ from horngate.errors import (
     RequestError,
     ShuttingDown,
 )
+from horngate.inference import Call
 from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.method import Status, UnaryMethod
 from horngate.protocols.oip.classification import classified
@@ -30,7 +31,6 @@ from horngate.protocols.oip.tensor import decode, encode
 from horngate.protocols.pb import POOL
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 from horngate.protocols.pb.inference import model_config_pb2
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import DType, Signature, TensorSpec
 from tests.unit.protocols.doubles import (
     SERVING,
@@ -42,9 +42,11 @@ from tests.unit.protocols.doubles import (
 )
 
 
-def call(engine: FakeEngine, name: str, request: Message) -> Any:
-    """What a transport does: the message, or how the call ends instead."""
-    method = next(each for each in methods(engine, FakeFigures(), FakeLogs()) if each.name == name)
+def call(inference: FakeEngine, name: str, request: Message) -> Any:
+    """What a front does: the message, or how the call ends instead."""
+    method = next(
+        each for each in methods(inference, FakeFigures(), FakeLogs()) if each.name == name
+    )
     assert isinstance(method, UnaryMethod)
     assert type(request) is method.request
     try:
@@ -101,9 +103,9 @@ def test_contents_serve_as_well_as_raw() -> None:
     del request.raw_input_contents[:]
     request.inputs[0].contents.fp32_contents.extend([1, 2, 3, 4])
     request.inputs[1].contents.bytes_contents.extend([b"a", b"b"])
-    engine = FakeEngine()
-    assert isinstance(call(engine, "ModelInfer", request), pb.ModelInferResponse)
-    assert engine.requests[0].inputs["image"].tolist() == [[1, 2], [3, 4]]
+    inference = FakeEngine()
+    assert isinstance(call(inference, "ModelInfer", request), pb.ModelInferResponse)
+    assert inference.requests[0].inputs["image"].tolist() == [[1, 2], [3, 4]]
 
 
 def test_a_version_is_a_number_in_a_string() -> None:
@@ -126,17 +128,17 @@ def named(name: str) -> Signature:
 
 
 def test_the_signature_is_the_default_the_only_one_or_the_one_named() -> None:
-    engine = FakeEngine(named("only"))
-    call(engine, "ModelInfer", infer_request())
-    assert engine.requests[-1].signature == "only"
+    inference = FakeEngine(named("only"))
+    call(inference, "ModelInfer", infer_request())
+    assert inference.requests[-1].signature == "only"
 
-    engine = FakeEngine(SERVING, named("other"))
+    inference = FakeEngine(SERVING, named("other"))
     request = infer_request()
-    call(engine, "ModelInfer", request)
-    assert engine.requests[-1].signature == "serving_default"
+    call(inference, "ModelInfer", request)
+    assert inference.requests[-1].signature == "serving_default"
     request.parameters["signature_name"].string_param = "other"
-    call(engine, "ModelInfer", request)
-    assert engine.requests[-1].signature == "other"
+    call(inference, "ModelInfer", request)
+    assert inference.requests[-1].signature == "other"
 
     status = call(FakeEngine(named("a"), named("b")), "ModelInfer", infer_request())
     assert status.code == Code.INVALID_ARGUMENT
@@ -252,9 +254,9 @@ def test_every_error_of_infer(
 
 
 def test_more_rows_than_the_limit() -> None:
-    engine = FakeEngine()
-    engine.max_request_rows = 1
-    status = call(engine, "ModelInfer", infer_request())
+    inference = FakeEngine()
+    inference.max_request_rows = 1
+    status = call(inference, "ModelInfer", infer_request())
     assert status.code == Code.INVALID_ARGUMENT
     assert "at most 1 rows in a request, received 2" in status.message
 
@@ -276,8 +278,8 @@ def test_errors_of_the_engine_at_once_and_later(error: RequestError, code: Code)
     at_once.raises = error
     later = FakeEngine()
     later.fails = error
-    for engine in (at_once, later):
-        assert call(engine, "ModelInfer", infer_request()) == Status(code, str(error))
+    for inference in (at_once, later):
+        assert call(inference, "ModelInfer", infer_request()) == Status(code, str(error))
 
 
 def test_more_tensors_than_any_model_has() -> None:
@@ -292,19 +294,21 @@ def test_more_tensors_than_any_model_has() -> None:
 
 
 def test_live_and_ready() -> None:
-    engine = FakeEngine()
-    engine.is_ready = False
-    assert call(engine, "ServerLive", pb.ServerLiveRequest()).live
-    assert not call(engine, "ServerReady", pb.ServerReadyRequest()).ready
-    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
-    engine.is_ready = True
-    assert call(engine, "ServerReady", pb.ServerReadyRequest()).ready
-    assert call(engine, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
-    assert call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="2")).ready
-    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="7")).ready
-    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="m")).ready
-    assert call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="canary")).ready
-    assert not call(engine, "ModelReady", pb.ModelReadyRequest(name="digits", version="x")).ready
+    inference = FakeEngine()
+    inference.is_ready = False
+    assert call(inference, "ServerLive", pb.ServerLiveRequest()).live
+    assert not call(inference, "ServerReady", pb.ServerReadyRequest()).ready
+    assert not call(inference, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
+    inference.is_ready = True
+    assert call(inference, "ServerReady", pb.ServerReadyRequest()).ready
+    assert call(inference, "ModelReady", pb.ModelReadyRequest(name="digits")).ready
+    assert call(inference, "ModelReady", pb.ModelReadyRequest(name="digits", version="2")).ready
+    assert not call(inference, "ModelReady", pb.ModelReadyRequest(name="digits", version="7")).ready
+    assert not call(inference, "ModelReady", pb.ModelReadyRequest(name="m")).ready
+    assert call(
+        inference, "ModelReady", pb.ModelReadyRequest(name="digits", version="canary")
+    ).ready
+    assert not call(inference, "ModelReady", pb.ModelReadyRequest(name="digits", version="x")).ready
 
 
 def test_server_metadata_lists_what_works() -> None:
@@ -355,9 +359,9 @@ def test_the_configuration_of_a_batched_model_leaves_it_out() -> None:
 def test_the_configuration_says_why_another_engine_runs_the_model_and_nothing_otherwise() -> None:
     request = pb.ModelConfigRequest(name="digits")
     assert not call(FakeEngine(), "ModelConfig", request).config.parameters
-    engine = FakeEngine()
-    engine.engine_reason = "not compiled"
-    parameters = call(engine, "ModelConfig", request).config.parameters
+    inference = FakeEngine()
+    inference.engine_reason = "not compiled"
+    parameters = call(inference, "ModelConfig", request).config.parameters
     assert {key: value.string_value for key, value in parameters.items()} == {
         "engine_reason": "not compiled"
     }
@@ -371,8 +375,8 @@ def test_the_configuration_without_batching_is_whole() -> None:
     )
     off = FakeEngine()
     off.max_request_rows = 0
-    for engine, dims in ((FakeEngine(unbatched), [3]), (off, [-1, 2])):
-        config = call(engine, "ModelConfig", pb.ModelConfigRequest(name="digits")).config
+    for inference, dims in ((FakeEngine(unbatched), [3]), (off, [-1, 2])):
+        config = call(inference, "ModelConfig", pb.ModelConfigRequest(name="digits")).config
         assert config.max_batch_size == 0
         assert not config.HasField("dynamic_batching")
         assert list(config.input[0].dims) == dims
@@ -400,9 +404,9 @@ def test_every_dtype_that_the_protocol_has_is_described() -> None:
         for dtype in DType
         if not dtype.value.startswith("complex")
     }
-    engine = FakeEngine(Signature("serving_default", inputs=specs, outputs=specs))
-    config = call(engine, "ModelConfig", pb.ModelConfigRequest(name="digits")).config
-    metadata = call(engine, "ModelMetadata", pb.ModelMetadataRequest(name="digits"))
+    inference = FakeEngine(Signature("serving_default", inputs=specs, outputs=specs))
+    config = call(inference, "ModelConfig", pb.ModelConfigRequest(name="digits")).config
+    metadata = call(inference, "ModelMetadata", pb.ModelMetadataRequest(name="digits"))
     names = [model_config_pb2.DataType.Name(each.data_type) for each in config.input]
     datatypes = [each.datatype.replace("BYTES", "STRING") for each in metadata.inputs]
     assert names == [f"TYPE_{each}" for each in datatypes]
@@ -447,8 +451,8 @@ def test_statistics_of_what_is_not_live() -> None:
 
 
 def test_a_timeout_shortens_the_deadline_and_a_priority_is_handed_on() -> None:
-    engine = FakeEngine()
-    (infer,) = (m for m in methods(engine, FakeFigures(), FakeLogs()) if m.name == "ModelInfer")
+    inference = FakeEngine()
+    (infer,) = (m for m in methods(inference, FakeFigures(), FakeLogs()) if m.name == "ModelInfer")
     assert isinstance(infer, UnaryMethod)
     for earlier, timeout, deadline in ((None, 500_000, 10.5), (10.2, 500_000, 10.2), (11, 0, 11)):
         asked = Call(10.0, earlier)
@@ -457,7 +461,7 @@ def test_a_timeout_shortens_the_deadline_and_a_priority_is_handed_on() -> None:
         request.parameters["priority"].uint64_param = 2
         infer.handler(request, asked)
         assert asked.deadline == deadline
-        assert engine.requests[-1].priority == 2
+        assert inference.requests[-1].priority == 2
 
 
 def test_classification_gives_the_highest_values_as_text() -> None:

@@ -6,19 +6,19 @@ import math
 
 import pytest
 
+from horngate.answer import Answer
 from horngate.errors import InvalidRequest
 from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.http import HttpReply, HttpRequest
 from horngate.protocols.oip.methods import methods as oip_methods
-from horngate.protocols.oip.rest import routes as oip_routes
-from horngate.protocols.oip.rest_infer import _write_input
+from horngate.protocols.oip.rest.infer import _write_input
+from horngate.protocols.oip.rest.routes import routes as oip_routes
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import ClassificationResponse
 from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import RegressionResponse
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
-from horngate.protocols.tfserving.rest import _classified, _regressed
-from horngate.protocols.tfserving.rest import routes as tfserving_routes
-from horngate.scheduling.ticket import Answer
+from horngate.protocols.tfserving.rest.routes import _classified, _regressed
+from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
 from horngate.tensors import DType, Signature, TensorSpec
 from tests.unit.protocols.doubles import FakeEngine, FakeFigures, FakeLogs, new_call
 
@@ -32,9 +32,9 @@ DEEP = "[" * 1000 + "]" * 1000
 
 def ask(protocol: str, name: str, body: str | bytes, **headers: str) -> HttpReply:
     """What the HTTP port does."""
-    engine = FakeEngine(X)
-    grpc = [*tfserving_methods(engine), *oip_methods(engine, FakeFigures(), FakeLogs())]
-    routes = [*tfserving_routes(engine, grpc), *oip_routes(grpc)]
+    inference = FakeEngine(X)
+    grpc = [*tfserving_methods(inference), *oip_methods(inference, FakeFigures(), FakeLogs())]
+    routes = [*tfserving_routes(inference), *oip_routes(grpc)]
     found = [each for each in routes if (each.protocol, each.name) == (protocol, name)]
     method = next((each for each in found if each.verb == "POST"), found[0])
     headers = {key.replace("_", "-"): value for key, value in headers.items()}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
+from horngate.answer import Answer
 from horngate.errors import (
     Cancelled,
     Code,
@@ -43,18 +44,17 @@ from horngate.protocols.pb.tensorflow_serving.config.model_server_config_pb2 imp
 from horngate.protocols.tfserving.methods import methods
 from horngate.protocols.tfserving.model_list import read_model_list
 from horngate.protocols.tfserving.tensor import decode, encode
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import DType, Signature, TensorSpec
 from tests.unit.protocols.doubles import FakeEngine, good_inputs, new_call
 
 
-def method(engine: FakeEngine, name: str) -> Method:
-    return next(each for each in methods(engine) if each.name == name)
+def method(inference: FakeEngine, name: str) -> Method:
+    return next(each for each in methods(inference) if each.name == name)
 
 
-def call(engine: FakeEngine, name: str, request: Message) -> Message | Status:
-    """What a transport does: the message, or how the call ends instead."""
-    found = method(engine, name)
+def call(inference: FakeEngine, name: str, request: Message) -> Message | Status:
+    """What a front does: the message, or how the call ends instead."""
+    found = method(inference, name)
     assert isinstance(found, UnaryMethod)
     assert type(request) is found.request
     try:
@@ -89,15 +89,15 @@ def test_the_table() -> None:
 
 
 def test_predict_answers_with_what_ran() -> None:
-    engine = FakeEngine()
-    reply = call(engine, "Predict", predict_request())
+    inference = FakeEngine()
+    reply = call(inference, "Predict", predict_request())
     assert isinstance(reply, PredictResponse)
     assert reply.model_spec.name == "digits"
     assert reply.model_spec.version.value == 3
     assert reply.model_spec.signature_name == "serving_default"
     assert decode(reply.outputs["score"], "score").tolist() == [[0.0], [1.0]]
     assert decode(reply.outputs["label"], "label").tolist() == [b"seven", b"seven"]
-    (sent,) = engine.requests
+    (sent,) = inference.requests
     assert sent.version is None
     assert sent.inputs["image"].tolist() == [[1, 2], [3, 4]]
     assert sent.inputs["word"].tolist() == [b"a", b"b\0"]
@@ -243,8 +243,8 @@ def test_errors_of_the_engine_keep_their_code_at_once_and_later(
     at_once.raises = error
     later = FakeEngine()
     later.fails = error
-    for engine in (at_once, later):
-        assert call(engine, "Predict", predict_request()) == Status(code, str(error))
+    for inference in (at_once, later):
+        assert call(inference, "Predict", predict_request()) == Status(code, str(error))
 
 
 def test_repeated_values_share_one_limit_over_all_inputs() -> None:
@@ -289,8 +289,8 @@ def test_metadata_holds_the_signatures() -> None:
         outputs={"y": TensorSpec("y", DType.COMPLEX64, (None, 3))},
         method="m",
     )
-    engine = FakeEngine(other)
-    reply = call(engine, "GetModelMetadata", metadata_request("signature_def"))
+    inference = FakeEngine(other)
+    reply = call(inference, "GetModelMetadata", metadata_request("signature_def"))
     assert isinstance(reply, GetModelMetadataResponse)
     assert (reply.model_spec.name, reply.model_spec.version.value) == ("digits", 3)
     signatures = SignatureDefMap()

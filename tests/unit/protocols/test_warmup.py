@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from horngate.batching.options import BatchingOptions
 from horngate.errors import LoadError
+from horngate.lifecycle.warm_up import Recorded, warm_up
 from horngate.protocols.pb.tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from horngate.protocols.tfserving.tensor import encode
 from horngate.protocols.tfserving.warmup import FILE, MOST, read_warm_up, write_warm_up
-from horngate.repository.extras import Hashes, write_checksums
-from horngate.repository.records import _checksum, write_records
-from horngate.repository.warm_up import Recorded, warm_up
-from horngate.scheduling.options import BatchingOptions
 from horngate.sizes import WARM_UP
+from horngate.store.manifest import Hashes, write_checksums
+from horngate.store.records import _checksum, write_records
 from horngate.tensors import DType, Signature, TensorSpec
-from tests.unit.scheduling.doubles import DoublingServable
+from tests.unit.batching.doubles import DoublingServable
 
 NUMBERS = Signature(
     "serving_default",

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from horngate.engine import Engine
-from horngate.observability.exposition import Exposition
-from horngate.observability.metrics import Metrics
-from horngate.observability.statistics import Statistics
-from horngate.repository.policy import VersionOptions
-from horngate.repository.settings import ModelSettings
-from horngate.repository.status import UnderWay
+from horngate.inference import Inference
+from horngate.lifecycle.settings import ModelSettings, VersionOptions
+from horngate.lifecycle.status import UnderWay
 from horngate.server.pages import pages, readiness, status_page
-from tests.unit.repository.house import House
-from tests.unit.scheduling.doubles import ManualClock
+from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.metrics import Metrics
+from horngate.telemetry.statistics import Statistics
+from tests.unit.batching.doubles import ManualClock
+from tests.unit.lifecycle.house import House
 
 
 @pytest.fixture
@@ -23,11 +22,11 @@ def house(tmp_path: Path) -> House:
 
 
 @pytest.fixture
-def engine(house: House) -> Engine:
-    return Engine(house.repository, house.control, ManualClock())
+def engine(house: House) -> Inference:
+    return Inference(house.repository, house.control, ManualClock())
 
 
-def test_readiness_names_each_model(house: House, engine: Engine) -> None:
+def test_readiness_names_each_model(house: House, engine: Inference) -> None:
     house.write("good", 1)
     house.write("broken", 1, "bad")
     house.look(1)
@@ -39,7 +38,9 @@ def test_readiness_names_each_model(house: House, engine: Engine) -> None:
     assert readiness(engine).status == 200
 
 
-def test_the_status_page_shows_what_is_served_and_what_failed(house: House, engine: Engine) -> None:
+def test_the_status_page_shows_what_is_served_and_what_failed(
+    house: House, engine: Inference
+) -> None:
     assert "repository is empty" in status_page(engine)
     house.write("good", 3)
     house.write("broken", 1, "bad")
@@ -50,7 +51,7 @@ def test_the_status_page_shows_what_is_served_and_what_failed(house: House, engi
         assert shown in page
 
 
-def test_the_status_page_shows_what_does_not_come_back(engine: Engine) -> None:
+def test_the_status_page_shows_what_does_not_come_back(engine: Inference) -> None:
     page = status_page(engine, None, UnderWay(71.2, (("m", 3), ("<other>", 0))))
     assert "m 3: a load or a closing does not come back" in page
     assert "&lt;other&gt; settings" in page
@@ -59,7 +60,7 @@ def test_the_status_page_shows_what_does_not_come_back(engine: Engine) -> None:
 
 
 def test_what_a_model_is_called_or_says_is_shown_as_text(
-    house: House, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    house: House, engine: Inference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.write("m", 1)
     house.look(1)
@@ -69,7 +70,7 @@ def test_what_a_model_is_called_or_says_is_shown_as_text(
     assert "<script>" not in status_page(engine)
 
 
-def test_the_table_of_pages(engine: Engine) -> None:
+def test_the_table_of_pages(engine: Inference) -> None:
     metrics = Metrics()
     statistics = Statistics(metrics, lambda *_: 0)
     exposition = Exposition(metrics, statistics, list, triton=False)
@@ -83,7 +84,7 @@ def test_the_table_of_pages(engine: Engine) -> None:
     assert b":tensorflow:serving:request_count" in answers[tfserving].body
 
 
-def test_the_status_page_shows_labels(house: House, engine: Engine) -> None:
+def test_the_status_page_shows_labels(house: House, engine: Inference) -> None:
     house.write("good", 3)
     house.configure("good", ModelSettings(versions=VersionOptions(labels={"<b>": 3, "next": 4})))
     house.look(1)

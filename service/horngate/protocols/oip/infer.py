@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
+from horngate.inference import Call, Inference
 from horngate.protocols.elements import Expand, check_tensors
+from horngate.protocols.layout import DATA, ID, Form
 from horngate.protocols.oip.classification import classification_bytes, classified
 from horngate.protocols.oip.parameters import number, text
 from horngate.protocols.oip.regions import Regions
@@ -25,7 +27,6 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelInferRequest,
     ModelInferResponse,
 )
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import DEFAULT_SIGNATURE, Array, Request, Response
 
 _SIGNATURE: Final = "signature_name"
@@ -37,7 +38,7 @@ _PLAIN: Final = (DEFAULT_SIGNATURE, 0, 0)
 
 
 def infer(
-    engine: Engine, regions: Regions | None, request: ModelInferRequest, call: Call
+    inference: Inference, regions: Regions | None, request: ModelInferRequest, call: Call
 ) -> Answer[ModelInferResponse]:
     """Decode, queue, and encode on the thread that asks for the answer.
 
@@ -50,17 +51,41 @@ def infer(
     if timeout:
         _shorten(call, timeout)
     try:
-        answer = engine.predict(prediction, call)
+        answer = inference.predict(prediction, call)
     except SignatureNotFound:
         if _SIGNATURE in request.parameters:
             raise
         # Asked for afterwards and not before, so that the usual model pays nothing for it.
-        signatures = engine.describe(prediction.model, prediction.version, call).signatures
+        signatures = inference.describe(prediction.model, prediction.version, call).signatures
         prediction = prediction._replace(signature=default_signature(signatures).name)
-        answer = engine.predict(prediction, call)
+        answer = inference.predict(prediction, call)
     if wanted:
         return answer.then(partial(encode_response, request.id, wanted, hold=call.hold))
     return answer.then(partial(encode_response, request.id, wanted))
+
+
+class InferCodec:
+    """ModelInfer to whoever prepares requests."""
+
+    form: Final[Form] = {3: ID, 5: {5: {6: DATA, 7: DATA}}, 7: DATA}
+    reply_form: Final[Form] = {3: ID, 6: DATA}
+
+    def read(self, message: ModelInferRequest) -> tuple[Request, tuple[Wanted, ...]] | None:
+        """What a message asks for that names no time, and whose tensors are in it as they are."""
+        if _TIMEOUT in message.parameters:
+            return None
+        if any(each.parameters for each in message.inputs):
+            return None
+        if any(each.parameters for each in message.outputs):
+            return None
+        request, wanted, _ = decode_request(message)
+        return request, wanted
+
+    def write(
+        self, identity: str, extra: tuple[Wanted, ...], response: Response
+    ) -> ModelInferResponse:
+        """The answer."""
+        return encode_response(identity, extra, response)
 
 
 def decode_request(

@@ -1,4 +1,4 @@
-"""ModelMetadata and ModelConfig: what a model takes and gives, in Triton's two forms.
+"""What can be asked of the server and of a model: alive, ready, metadata, configuration.
 
 Metadata shapes have the batch dimension, as -1. In a configuration with ``max_batch_size`` over
 0 the dimensions leave it out, and clients such as perf_analyzer strip it from the metadata. Over 0
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from horngate.engine import Call, Engine, ModelDescription
+from horngate import __version__
 from horngate.errors import Unsupported
+from horngate.inference import Call, Inference, ModelDescription
 from horngate.protocols.elements import MalformedTensor
 from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
 from horngate.protocols.oip.select import default_signature, read_version
@@ -22,8 +23,64 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelConfigResponse,
     ModelMetadataRequest,
     ModelMetadataResponse,
+    ModelReadyRequest,
+    ModelReadyResponse,
+    ServerLiveRequest,
+    ServerLiveResponse,
+    ServerMetadataRequest,
+    ServerMetadataResponse,
+    ServerReadyRequest,
+    ServerReadyResponse,
 )
 from horngate.tensors import DType, Shape, TensorSpec
+
+EXTENSIONS: Final = (
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "schedule_policy",
+    "parameters",
+    "binary_tensor_data",
+    "statistics",
+    "logging",
+)
+"""What of Triton's extensions always works. A client calls what it finds here."""
+
+SHARED_MEMORY: Final = "system_shared_memory"
+
+
+def server_live(_request: ServerLiveRequest, _call: Call) -> ServerLiveResponse:
+    """Whoever can answer is alive."""
+    return ServerLiveResponse(live=True)
+
+
+def server_ready(
+    inference: Inference, _request: ServerReadyRequest, _call: Call
+) -> ServerReadyResponse:
+    """Whether the server as a whole is ready."""
+    return ServerReadyResponse(ready=inference.ready())
+
+
+def model_ready(inference: Inference, request: ModelReadyRequest, call: Call) -> ModelReadyResponse:
+    """Whether a model, or a version of it, is live; an unknown one is not.
+
+    Raises:
+        PermissionDenied: it is a model that the caller may not ask.
+    """
+    call.check_model(request.name)
+    ready = inference.ready(request.name, read_version(request.version))
+    return ModelReadyResponse(ready=ready)
+
+
+def server_metadata(
+    shared_memory: bool,
+    _request: ServerMetadataRequest,
+    _call: Call,
+) -> ServerMetadataResponse:
+    """Name, version, and the extensions that work; ``shared_memory`` where that is allowed."""
+    extensions = (*EXTENSIONS, SHARED_MEMORY) if shared_memory else EXTENSIONS
+    return ServerMetadataResponse(name="horngate", version=__version__, extensions=extensions)
+
 
 PLATFORM: Final = "tensorflow_savedmodel"
 """What is in the repository, by Triton's name for it, whichever engine runs it."""
@@ -47,7 +104,7 @@ _TYPES: Final = {
 
 
 def model_metadata(
-    engine: Engine, request: ModelMetadataRequest, call: Call
+    inference: Inference, request: ModelMetadataRequest, call: Call
 ) -> ModelMetadataResponse:
     """The default signature's inputs and outputs, and the versions that are live.
 
@@ -56,7 +113,7 @@ def model_metadata(
         SignatureNotFound: several signatures, and none is the default.
         Unsupported: a tensor of complex numbers, which the protocol lacks.
     """
-    description = engine.describe(request.name, read_version(request.version), call)
+    description = inference.describe(request.name, read_version(request.version), call)
     signature = default_signature(description.signatures)
     return ModelMetadataResponse(
         name=description.model,
@@ -67,14 +124,16 @@ def model_metadata(
     )
 
 
-def model_config(engine: Engine, request: ModelConfigRequest, call: Call) -> ModelConfigResponse:
+def model_config(
+    inference: Inference, request: ModelConfigRequest, call: Call
+) -> ModelConfigResponse:
     """The same model as Triton would configure it.
 
     Raises:
         ModelNotFound, VersionNotFound, ModelNotReady, SignatureNotFound,
         Unsupported: as ``model_metadata``.
     """
-    description = engine.describe(request.name, read_version(request.version), call)
+    description = inference.describe(request.name, read_version(request.version), call)
     signature = default_signature(description.signatures)
     message = ModelConfigResponse()
     config = message.config

@@ -1,33 +1,33 @@
-"""The table of what is served of the Open Inference Protocol."""
+"""The table of what is served of the Open Inference Protocol, and how errors are answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from google.protobuf.message import Message
-
-from horngate.engine import Call, Engine
-from horngate.protocols.figures import Figures
-from horngate.protocols.method import DuplexMethod, Method, UnaryMethod
-from horngate.protocols.oip.errors import status
-from horngate.protocols.oip.infer import infer
-from horngate.protocols.oip.metadata import model_config, model_metadata
-from horngate.protocols.oip.regions import Regions
-from horngate.protocols.oip.repository import (
-    repository_index,
-    repository_model_load,
-    repository_model_unload,
+from horngate.errors import (
+    Code,
+    Expired,
+    HorngateError,
+    LoadError,
+    ModelNotFound,
+    NotAllowed,
+    SignatureNotFound,
 )
-from horngate.protocols.oip.server import (
+from horngate.inference import Inference
+from horngate.protocols.figures import Figures
+from horngate.protocols.method import Method, Status
+from horngate.protocols.oip.infer import InferCodec, infer
+from horngate.protocols.oip.metadata import (
+    model_config,
+    model_metadata,
     model_ready,
     server_live,
     server_metadata,
     server_ready,
 )
-from horngate.protocols.oip.settings import LogControl, log_settings, trace_setting
-from horngate.protocols.oip.shared_memory import (
+from horngate.protocols.oip.regions import (
+    Regions,
     cuda_register,
     cuda_status,
     cuda_unregister,
@@ -35,177 +35,79 @@ from horngate.protocols.oip.shared_memory import (
     system_status,
     system_unregister,
 )
+from horngate.protocols.oip.repository import (
+    repository_index,
+    repository_model_load,
+    repository_model_unload,
+)
+from horngate.protocols.oip.settings import LogControl, log_settings, trace_setting
 from horngate.protocols.oip.statistics import model_statistics
 from horngate.protocols.oip.stream import stream_failed, stream_infer
-from horngate.protocols.pb.inference import grpc_service_pb2 as pb
-from horngate.scheduling.ticket import Answer
+from horngate.protocols.prepared import Prepared
+from horngate.protocols.service import Service
+
+
+def status(error: HorngateError) -> Status:
+    """How every method answers ``error``: its own message, and its own code but for some.
+
+    Signatures are no part of this protocol: here a wrong one is a wrong request parameter.
+    """
+    match error:
+        case ModelNotFound() | SignatureNotFound() | LoadError():
+            return Status(Code.INVALID_ARGUMENT, str(error))
+        case Expired() | NotAllowed():
+            return Status(Code.UNAVAILABLE, str(error))
+        case _:
+            return Status(error.code, str(error))
+
 
 PROTOCOL: Final = "oip"
 SERVICE: Final = "inference.GRPCInferenceService"
 
-_Handler = Callable[[Any, Call], Message | Answer[Message]]
-
 
 def methods(
-    engine: Engine, figures: Figures, logs: LogControl, *, shared_memory: bool = False
+    inference: Inference, figures: Figures, logs: LogControl, *, shared_memory: bool = False
 ) -> list[Method]:
-    """The methods, bound to ``engine``.
+    """The methods, bound to ``inference``.
 
     Args:
-        engine: the door to the models.
+        inference: the door to the models.
         figures: what ModelStatistics answers.
         logs: what LogSettings changes.
         shared_memory: whether clients may register shared memory.
     """
     regions = Regions() if shared_memory else None
+    service = Service(PROTOCOL, SERVICE, status)
+    unary = service.unary
     return [
-        _method(
-            "ServerLive", pb.ServerLiveRequest, pb.ServerLiveResponse, server_live, is_open=True
-        ),
-        _method(
-            "ServerReady",
-            pb.ServerReadyRequest,
-            pb.ServerReadyResponse,
-            partial(server_ready, engine),
-            is_open=True,
-        ),
-        _method(
-            "ModelReady", pb.ModelReadyRequest, pb.ModelReadyResponse, partial(model_ready, engine)
-        ),
-        _method(
-            "ServerMetadata",
-            pb.ServerMetadataRequest,
-            pb.ServerMetadataResponse,
-            partial(server_metadata, shared_memory),
-        ),
-        _method(
-            "ModelMetadata",
-            pb.ModelMetadataRequest,
-            pb.ModelMetadataResponse,
-            partial(model_metadata, engine),
-        ),
-        _method(
+        unary("ServerLive", server_live, is_open=True),
+        unary("ServerReady", partial(server_ready, inference), is_open=True),
+        unary("ModelReady", partial(model_ready, inference)),
+        unary("ServerMetadata", partial(server_metadata, shared_memory)),
+        unary("ModelMetadata", partial(model_metadata, inference)),
+        unary(
             "ModelInfer",
-            pb.ModelInferRequest,
-            pb.ModelInferResponse,
-            partial(infer, engine, regions),
+            partial(infer, inference, regions),
             predicts=True,
+            prepared=Prepared(inference, InferCodec()),
         ),
-        DuplexMethod(
-            protocol=PROTOCOL,
-            service=SERVICE,
-            name="ModelStreamInfer",
-            request=pb.ModelInferRequest,
-            response=pb.ModelStreamInferResponse,
-            status=status,
-            handler=partial(stream_infer, engine, regions),
+        service.duplex(
+            "ModelStreamInfer",
+            partial(stream_infer, inference, regions),
             failed=stream_failed,
             predicts=True,
         ),
-        _method(
-            "ModelConfig",
-            pb.ModelConfigRequest,
-            pb.ModelConfigResponse,
-            partial(model_config, engine),
-        ),
-        _method(
-            "ModelStatistics",
-            pb.ModelStatisticsRequest,
-            pb.ModelStatisticsResponse,
-            partial(model_statistics, engine, figures),
-        ),
-        _method(
-            "RepositoryIndex",
-            pb.RepositoryIndexRequest,
-            pb.RepositoryIndexResponse,
-            partial(repository_index, engine),
-        ),
-        _method(
-            "RepositoryModelLoad",
-            pb.RepositoryModelLoadRequest,
-            pb.RepositoryModelLoadResponse,
-            partial(repository_model_load, engine),
-        ),
-        _method(
-            "RepositoryModelUnload",
-            pb.RepositoryModelUnloadRequest,
-            pb.RepositoryModelUnloadResponse,
-            partial(repository_model_unload, engine),
-        ),
-        *_shared_memory(regions),
-        _method(
-            "TraceSetting",
-            pb.TraceSettingRequest,
-            pb.TraceSettingResponse,
-            partial(trace_setting, engine),
-        ),
-        _method(
-            "LogSettings",
-            pb.LogSettingsRequest,
-            pb.LogSettingsResponse,
-            partial(log_settings, engine, logs),
-        ),
+        unary("ModelConfig", partial(model_config, inference)),
+        unary("ModelStatistics", partial(model_statistics, inference, figures)),
+        unary("RepositoryIndex", partial(repository_index, inference)),
+        unary("RepositoryModelLoad", partial(repository_model_load, inference)),
+        unary("RepositoryModelUnload", partial(repository_model_unload, inference)),
+        unary("SystemSharedMemoryStatus", partial(system_status, regions)),
+        unary("SystemSharedMemoryRegister", partial(system_register, regions)),
+        unary("SystemSharedMemoryUnregister", partial(system_unregister, regions)),
+        unary("CudaSharedMemoryStatus", cuda_status),
+        unary("CudaSharedMemoryRegister", cuda_register),
+        unary("CudaSharedMemoryUnregister", cuda_unregister),
+        unary("TraceSetting", partial(trace_setting, inference)),
+        unary("LogSettings", partial(log_settings, inference, logs)),
     ]
-
-
-def _shared_memory(regions: Regions | None) -> list[Method]:
-    return [
-        _method(
-            "SystemSharedMemoryStatus",
-            pb.SystemSharedMemoryStatusRequest,
-            pb.SystemSharedMemoryStatusResponse,
-            partial(system_status, regions),
-        ),
-        _method(
-            "SystemSharedMemoryRegister",
-            pb.SystemSharedMemoryRegisterRequest,
-            pb.SystemSharedMemoryRegisterResponse,
-            partial(system_register, regions),
-        ),
-        _method(
-            "SystemSharedMemoryUnregister",
-            pb.SystemSharedMemoryUnregisterRequest,
-            pb.SystemSharedMemoryUnregisterResponse,
-            partial(system_unregister, regions),
-        ),
-        _method(
-            "CudaSharedMemoryStatus",
-            pb.CudaSharedMemoryStatusRequest,
-            pb.CudaSharedMemoryStatusResponse,
-            cuda_status,
-        ),
-        _method(
-            "CudaSharedMemoryRegister",
-            pb.CudaSharedMemoryRegisterRequest,
-            pb.CudaSharedMemoryRegisterResponse,
-            cuda_register,
-        ),
-        _method(
-            "CudaSharedMemoryUnregister",
-            pb.CudaSharedMemoryUnregisterRequest,
-            pb.CudaSharedMemoryUnregisterResponse,
-            cuda_unregister,
-        ),
-    ]
-
-
-def _method(
-    name: str,
-    request: type[Message],
-    response: type[Message],
-    handler: _Handler,
-    *,
-    predicts: bool = False,
-    is_open: bool = False,
-) -> UnaryMethod:
-    return UnaryMethod(
-        protocol=PROTOCOL,
-        service=SERVICE,
-        name=name,
-        request=request,
-        response=response,
-        status=status,
-        handler=handler,
-        predicts=predicts,
-        open=is_open,
-    )

@@ -6,8 +6,10 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
 from horngate.errors import InvalidRequest, Unsupported
+from horngate.inference import Call, Inference
+from horngate.lifecycle.status import State
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     RepositoryIndexRequest,
     RepositoryIndexResponse,
@@ -16,8 +18,6 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     RepositoryModelUnloadRequest,
     RepositoryModelUnloadResponse,
 )
-from horngate.repository.status import State
-from horngate.scheduling.ticket import Answer
 
 _STATES: Final = {
     State.UNKNOWN: "",
@@ -35,7 +35,7 @@ _IGNORED: Final = frozenset({"unload_dependents"})
 
 
 def repository_index(
-    engine: Engine, request: RepositoryIndexRequest, call: Call
+    inference: Inference, request: RepositoryIndexRequest, call: Call
 ) -> RepositoryIndexResponse:
     """Every version known of every model that the caller may ask.
 
@@ -50,7 +50,7 @@ def repository_index(
             "repository, and it has no name"
         )
     message = RepositoryIndexResponse()
-    for model, status in engine.control.index():
+    for model, status in inference.control.index():
         if request.ready and (status is None or status.state is not State.AVAILABLE):
             continue
         if call.caller is not None and not call.caller.may_ask(model):
@@ -66,7 +66,7 @@ def repository_index(
 
 
 def repository_model_load(
-    engine: Engine, request: RepositoryModelLoadRequest, call: Call
+    inference: Inference, request: RepositoryModelLoadRequest, call: Call
 ) -> Answer[Message]:
     """Load a model; answered when it is live.
 
@@ -86,11 +86,11 @@ def repository_model_load(
                 f"the parameter {parameter!r} is refused: a model is what is in its folder; "
                 "change the folder and its model.toml"
             )
-    return engine.control.load(_name(request)).then(lambda _: RepositoryModelLoadResponse())
+    return inference.control.load(_name(request)).then(lambda _: RepositoryModelLoadResponse())
 
 
 def repository_model_unload(
-    engine: Engine, request: RepositoryModelUnloadRequest, call: Call
+    inference: Inference, request: RepositoryModelUnloadRequest, call: Call
 ) -> Answer[Message]:
     """Unload a model; accepted requests finish.
 
@@ -101,7 +101,7 @@ def repository_model_unload(
         PermissionDenied: the caller is known, and no administrator.
     """
     call.check_admin()
-    return engine.control.unload(_name(request)).then(lambda _: RepositoryModelUnloadResponse())
+    return inference.control.unload(_name(request)).then(lambda _: RepositoryModelUnloadResponse())
 
 
 def _name(request: RepositoryModelLoadRequest | RepositoryModelUnloadRequest) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from horngate.engine import Call, Engine
 from horngate.errors import InvalidRequest, ModelNotFound, Unsupported
+from horngate.inference import Call, Inference
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     LogSettingsRequest,
     LogSettingsResponse,
@@ -38,7 +38,9 @@ class LogControl(Protocol):
         """Change it, for all of the server."""
 
 
-def trace_setting(engine: Engine, request: TraceSettingRequest, call: Call) -> TraceSettingResponse:
+def trace_setting(
+    inference: Inference, request: TraceSettingRequest, call: Call
+) -> TraceSettingResponse:
     """The settings, of one model or of the server: tracing is off, and stays off.
 
     Raises:
@@ -49,7 +51,7 @@ def trace_setting(engine: Engine, request: TraceSettingRequest, call: Call) -> T
     """
     if request.model_name:
         call.check_model(request.model_name)
-    if request.model_name and not engine.knows(request.model_name):
+    if request.model_name and not inference.knows(request.model_name):
         raise ModelNotFound(
             f"expected a model of this server, received {request.model_name!r}",
             model=request.model_name,
@@ -71,7 +73,7 @@ def trace_setting(engine: Engine, request: TraceSettingRequest, call: Call) -> T
 
 
 def log_settings(
-    engine: Engine, control: LogControl, request: LogSettingsRequest, call: Call
+    inference: Inference, control: LogControl, request: LogSettingsRequest, call: Call
 ) -> LogSettingsResponse:
     """Change what is asked to change, and tell what is.
 
@@ -81,7 +83,7 @@ def log_settings(
         PermissionDenied: the caller may not change the server.
     """
     if request.settings:
-        engine.check_control(call)
+        inference.check_control(call)
         control.set_level(_level(control.level(), request))
     return _write(control.level())
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from horngate.engine import Call, Engine
 from horngate.errors import ModelNotReady
+from horngate.inference import Call, Inference
 from horngate.protocols.figures import NONE, Durations, Figures, VersionFigures
 from horngate.protocols.oip.select import read_version
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
@@ -15,7 +15,7 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
 
 
 def model_statistics(
-    engine: Engine, figures: Figures, request: ModelStatisticsRequest, call: Call
+    inference: Inference, figures: Figures, request: ModelStatisticsRequest, call: Call
 ) -> ModelStatisticsResponse:
     """The figures of a version, without one of all live versions, without a model of all models.
 
@@ -23,11 +23,11 @@ def model_statistics(
         ModelNotFound, VersionNotFound, LabelNotFound, ModelNotReady: no such live version.
     """
     message = ModelStatisticsResponse()
-    for model in [request.name] if request.name else engine.models():
+    for model in [request.name] if request.name else inference.models():
         if not request.name and call.caller is not None and not call.caller.may_ask(model):
             continue
         try:
-            described = engine.describe(model, read_version(request.version), call)
+            described = inference.describe(model, read_version(request.version), call)
         except ModelNotReady:
             if request.name:
                 raise

@@ -6,7 +6,8 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
+from horngate.inference import Call, Inference
 from horngate.protocols.method import Status
 from horngate.protocols.oip.infer import infer
 from horngate.protocols.oip.regions import Regions
@@ -15,21 +16,20 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelInferResponse,
     ModelStreamInferResponse,
 )
-from horngate.scheduling.ticket import Answer
 
 FINAL: Final = "triton_final_response"
 """Tells a client that no more answers to the same request follow: there is always one."""
 
 
 def stream_infer(
-    engine: Engine, regions: Regions | None, request: ModelInferRequest, call: Call
+    inference: Inference, regions: Regions | None, request: ModelInferRequest, call: Call
 ) -> Answer[Message]:
     """As ModelInfer.
 
     Raises:
         RequestError: what is known at once.
     """
-    return infer(engine, regions, request, call).then(_wrapped)
+    return infer(inference, regions, request, call).then(_wrapped)
 
 
 def stream_failed(request: ModelInferRequest, status: Status) -> ModelStreamInferResponse:

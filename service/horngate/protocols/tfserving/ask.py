@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
 from horngate.errors import VersionNotFound
+from horngate.inference import Call, Inference
 from horngate.protocols.tfserving.spec import Target
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import Arrays, Request, Response, Signature
 
 Read = Callable[[Signature], Arrays]
 """Reads the inputs of a request for a signature; raises what is wrong with them."""
 
 
-def ask(engine: Engine, target: Target, read: Read, call: Call) -> Answer[Response]:
+def ask(inference: Inference, target: Target, read: Read, call: Call) -> Answer[Response]:
     """Look the signature up, read the inputs for it, and queue them for the version it is of.
 
     Raises:
         RequestError: what ``read`` raises, and what is known at once.
     """
-    described = engine.describe(target.model, target.version, call)
+    described = inference.describe(target.model, target.version, call)
     signature = described.signature(target.signature)
     request = Request(target.model, read(signature), described.version, signature.name)
     try:
-        return engine.predict(request, call)
+        return inference.predict(request, call)
     except VersionNotFound:
         if isinstance(target.version, int):
             raise
         # It left between the two questions, for another that takes the same, or says what it takes.
-        return engine.predict(request._replace(version=target.version), call)
+        return inference.predict(request._replace(version=target.version), call)

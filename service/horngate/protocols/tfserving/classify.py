@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, NamedTuple
 
-from google.protobuf.message import Message
-
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
 from horngate.errors import InvalidRequest
+from horngate.inference import Call, Inference
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
     ClassificationResponse,
@@ -17,7 +16,6 @@ from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.examples import PREDICT, read_examples, to_inputs
 from horngate.protocols.tfserving.spec import read_target, write_spec
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import Arrays, DType, Response, Signature, format_shape
 
 METHOD: Final = "tensorflow/serving/classify"
@@ -36,7 +34,9 @@ class Outputs(NamedTuple):
     scores: str | None
 
 
-def classify(engine: Engine, request: ClassificationRequest, call: Call) -> Answer[Message]:
+def classify(
+    inference: Inference, request: ClassificationRequest, call: Call
+) -> Answer[ClassificationResponse]:
     """Read the examples, queue them, and encode on the thread that asks for the answer.
 
     Raises:
@@ -50,7 +50,7 @@ def classify(engine: Engine, request: ClassificationRequest, call: Call) -> Answ
         find_outputs(signature)
         return to_inputs(examples, signature)
 
-    return ask(engine, target, read, call).then(partial(_encode, call))
+    return ask(inference, target, read, call).then(partial(_encode, call))
 
 
 def find_outputs(signature: Signature) -> Outputs:

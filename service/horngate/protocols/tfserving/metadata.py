@@ -1,17 +1,24 @@
-"""PredictionService.GetModelMetadata: the signatures of a version."""
+"""What can be asked of a model: GetModelMetadata, its signatures; GetModelStatus, its versions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from horngate.engine import Call, Engine
 from horngate.errors import InvalidRequest
+from horngate.inference import Call, Inference
+from horngate.lifecycle.status import State
+from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
     GetModelMetadataResponse,
     SignatureDefMap,
+)
+from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    ModelVersionStatus,
 )
 from horngate.protocols.tfserving.spec import read_target
 from horngate.protocols.tfserving.tensor import NUMBERS
@@ -21,7 +28,7 @@ _FIELD: Final = "signature_def"
 
 
 def get_model_metadata(
-    engine: Engine, request: GetModelMetadataRequest, call: Call
+    inference: Inference, request: GetModelMetadataRequest, call: Call
 ) -> GetModelMetadataResponse:
     """All signatures of a version, as ``Any(SignatureDefMap)`` under ``signature_def``.
 
@@ -31,7 +38,7 @@ def get_model_metadata(
     """
     _check_fields(request.metadata_field)
     target = read_target(request)
-    description = engine.describe(target.model, target.version, call)
+    description = inference.describe(target.model, target.version, call)
     message = GetModelMetadataResponse()
     message.model_spec.name = description.model
     message.model_spec.version.value = description.version
@@ -73,3 +80,39 @@ def _check_fields(fields: Iterable[str]) -> None:
     for field in asked:
         if field != _FIELD:
             raise InvalidRequest(f"Metadata field {field} is not supported; ask for {_FIELD}")
+
+
+_STATES: Final = {
+    State.UNKNOWN: ModelVersionStatus.UNKNOWN,
+    State.START: ModelVersionStatus.START,
+    State.LOADING: ModelVersionStatus.LOADING,
+    State.AVAILABLE: ModelVersionStatus.AVAILABLE,
+    State.UNLOADING: ModelVersionStatus.UNLOADING,
+    State.END: ModelVersionStatus.END,
+}
+
+
+def get_model_status(
+    inference: Inference, request: GetModelStatusRequest, call: Call
+) -> GetModelStatusResponse:
+    """All versions that are known of, or the one asked for; a failed one says why.
+
+    Administrators are told the engine's own words, too.
+
+    Raises:
+        InvalidRequest: the spec.
+        ModelNotFound, VersionNotFound: nothing is known of it.
+        PermissionDenied: it is a model that the caller may not ask.
+    """
+    target = read_target(request)
+    call.check_model(target.model)
+    message = GetModelStatusResponse()
+    for status in inference.statuses(target.model, target.version):
+        version = message.model_version_status.add()
+        version.version = status.version
+        version.state = _STATES[status.state]
+        version.status.error_code = error_codes_pb2.OK
+        if status.error:
+            version.status.error_code = error_codes_pb2.FAILED_PRECONDITION
+            version.status.error_message = status.reason(operator=call.operator)
+    return message

@@ -8,8 +8,10 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
+from horngate.batching.together import Together
 from horngate.errors import InvalidRequest, Unsupported
+from horngate.inference import Call, Inference
 from horngate.protocols.pb.tensorflow.core.example.example_pb2 import Example
 from horngate.protocols.pb.tensorflow_serving.apis.inference_pb2 import (
     InferenceResult,
@@ -21,8 +23,6 @@ from horngate.protocols.tfserving import classify, regress
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.examples import read_examples, to_inputs
 from horngate.protocols.tfserving.spec import Target, read_target, write_spec
-from horngate.scheduling.ticket import Answer
-from horngate.scheduling.together import Together
 from horngate.tensors import Arrays, Response, Signature
 
 _CHECKS: Final[dict[str, Callable[[Signature], object]]] = {
@@ -31,7 +31,9 @@ _CHECKS: Final[dict[str, Callable[[Signature], object]]] = {
 }
 
 
-def multi_inference(engine: Engine, request: MultiInferenceRequest, call: Call) -> Answer[Message]:
+def multi_inference(
+    inference: Inference, request: MultiInferenceRequest, call: Call
+) -> Answer[Message]:
     """Ask each task's signature, all of the same version.
 
     Raises:
@@ -42,12 +44,12 @@ def multi_inference(engine: Engine, request: MultiInferenceRequest, call: Call) 
     targets = _targets(request.tasks)
     examples = read_examples(request.input, call.hold)
     first = targets[0]
-    version = engine.describe(first.model, first.version, call).version
+    version = inference.describe(first.model, first.version, call).version
     answers: list[Answer[Response]] = []
     try:
         for task, target in zip(request.tasks, targets, strict=True):
             read = partial(_read, _CHECKS[task.method_name], examples)
-            answers.append(ask(engine, target._replace(version=version), read, call))
+            answers.append(ask(inference, target._replace(version=version), read, call))
     except BaseException:
         for answer in answers:
             answer.cancel()

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from google.protobuf.message import Message
 
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
+from horngate.inference import Call, Inference
 from horngate.protocols.elements import Expand, check_tensors
+from horngate.protocols.layout import DATA, KEY, Form
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
     PredictRequest,
     PredictResponse,
 )
 from horngate.protocols.tfserving.spec import read_target, write_spec
 from horngate.protocols.tfserving.tensor import MAX_REPEATED_BYTES, decode, encode
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import Array, Request, Response
 
 
-def predict(engine: Engine, request: PredictRequest, call: Call) -> Answer[Message]:
+def predict(inference: Inference, request: PredictRequest, call: Call) -> Answer[Message]:
     """Decode, queue, and encode on the thread that asks for the answer.
 
     Raises:
         RequestError: what is known at once.
     """
-    return engine.predict(decode_request(request, expand=call.expand), call).then(encode_response)
+    return inference.predict(decode_request(request, expand=call.expand), call).then(
+        encode_response
+    )
+
+
+class PredictCodec:
+    """Predict to whoever prepares requests."""
+
+    form: Final[Form] = {2: {1: KEY, 2: {4: DATA, 5: DATA, 6: DATA}}}
+    reply_form: Final[Form] = {1: {1: KEY, 2: {4: DATA, 5: DATA, 6: DATA}}}
+
+    def read(self, message: PredictRequest) -> tuple[Request, None]:
+        """What a message asks for."""
+        return decode_request(message), None
+
+    def write(self, identity: str, extra: None, response: Response) -> PredictResponse:  # noqa: ARG002 - the protocol has no ids
+        """The answer."""
+        return encode_response(response)
 
 
 def decode_request(

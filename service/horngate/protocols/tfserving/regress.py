@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from google.protobuf.message import Message
-
-from horngate.engine import Call, Engine
+from horngate.answer import Answer
 from horngate.errors import InvalidRequest
+from horngate.inference import Call, Inference
 from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
     RegressionRequest,
     RegressionResponse,
@@ -16,7 +15,6 @@ from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.examples import PREDICT, read_examples, to_inputs
 from horngate.protocols.tfserving.spec import read_target, write_spec
-from horngate.scheduling.ticket import Answer
 from horngate.tensors import Arrays, DType, Response, Signature, TensorSpec, format_shape
 
 METHOD: Final = "tensorflow/serving/regress"
@@ -24,7 +22,9 @@ OUTPUTS: Final = "outputs"
 _FLOATS: Final = (DType.FLOAT32, DType.FLOAT64, DType.FLOAT16, DType.BFLOAT16)
 
 
-def regress(engine: Engine, request: RegressionRequest, call: Call) -> Answer[Message]:
+def regress(
+    inference: Inference, request: RegressionRequest, call: Call
+) -> Answer[RegressionResponse]:
     """Read the examples, queue them, and encode on the thread that asks for the answer.
 
     Raises:
@@ -38,7 +38,7 @@ def regress(engine: Engine, request: RegressionRequest, call: Call) -> Answer[Me
         find_output(signature)
         return to_inputs(examples, signature)
 
-    return ask(engine, target, read, call).then(_encode)
+    return ask(inference, target, read, call).then(_encode)
 
 
 def find_output(signature: Signature) -> str:

@@ -9,15 +9,15 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from horngate.errors import HorngateError, LoadError
+from horngate.lifecycle.served import find_signature
+from horngate.lifecycle.warm_up import Recorded
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input
 from horngate.protocols.pb.tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from horngate.protocols.tfserving.examples import read_examples, to_inputs
 from horngate.protocols.tfserving.tensor import decode, encode
-from horngate.repository.records import read_records, write_records
-from horngate.repository.served import find_signature
-from horngate.repository.warm_up import Recorded
 from horngate.servable import Files
 from horngate.sizes import WARM_UP
+from horngate.store.records import read_records, write_records
 from horngate.tensors import DEFAULT_SIGNATURE, Arrays, Signature
 
 FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")

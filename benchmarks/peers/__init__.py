@@ -1,0 +1,1 @@
+"""Other model servers, each run by an interpreter of its own environment."""

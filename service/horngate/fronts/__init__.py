@@ -1,0 +1,1 @@
+"""What listens: it moves bytes, and knows no model and no metric."""

@@ -1,0 +1,1 @@
+"""The gRPC port, on the completion queue of gRPC's own core."""

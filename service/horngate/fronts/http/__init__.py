@@ -1,0 +1,1 @@
+"""The HTTP port: metrics, health, the status page, and REST."""

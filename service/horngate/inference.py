@@ -1,0 +1,381 @@
+"""The one door: protocols call it, and it knows none of them.
+
+A protocol decodes a message into a ``Request``, calls ``Inference.predict`` and encodes the
+``Response``. Everything that it may ask about models goes through here too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+
+from horngate.access.caller import Caller
+from horngate.answer import Answer
+from horngate.batching.admission import admit, check_outputs
+from horngate.batching.executor import Burst
+from horngate.batching.scheduler import SchedulerClosed
+from horngate.batching.work import Work, deadline_passed
+from horngate.budget import UNCOUNTED, Budget, Share
+from horngate.errors import PermissionDenied, RequestError, ShuttingDown
+from horngate.lifecycle.control import Control
+from horngate.lifecycle.repository import Repository
+from horngate.lifecycle.served import Handle, Subject, find_signature
+from horngate.lifecycle.status import VersionStatus
+from horngate.servable import Clock
+from horngate.tensors import Array, Arrays, Request, Response, Signature, tensor_bytes
+from horngate.versions import VersionRef
+
+
+class Call:
+    """One call in flight, as far as the engine may know it. Belongs to one call.
+
+    Attributes:
+        started: when it arrived, in seconds of the engine's clock.
+        deadline: when its caller stops waiting, on the same clock; None for never.
+        caller: whom it comes from; None where the server does not ask.
+        submitted: when its prediction was queued; None for what does not predict.
+        subject: filled in by the engine as soon as it knows a live version, errors included.
+        budget: what it may hold of; None where nobody counts.
+        share: what it holds; None while that is next to nothing.
+        burst: what it came with, where the thread that brought it runs batches.
+    """
+
+    __slots__ = (
+        "budget",
+        "burst",
+        "caller",
+        "deadline",
+        "share",
+        "started",
+        "subject",
+        "submitted",
+    )
+
+    def __init__(self, started: float, deadline: float | None = None) -> None:
+        self.started = started
+        self.deadline = deadline
+        self.caller: Caller | None = None
+        self.submitted: float | None = None
+        self.subject: Subject | None = None
+        self.budget: Budget | None = None
+        self.share: Share | None = None
+        self.burst: Burst | None = None
+
+    def hold(self, size: int) -> None:
+        """Count ``size`` bytes until the call ends, before they are made.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        share = self._share(size)
+        if share is not None:
+            share.take(size)
+
+    def expand(self, size: int) -> None:
+        """The same for a tensor that takes more than its sender sent.
+
+        The tensors that are handed to the engine are counted once, whether announced here or not.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        share = self._share(size)
+        if share is not None:
+            share.take(size, ahead=True)
+
+    def room(self, size: int) -> AbstractContextManager[None]:
+        """Count ``size`` bytes for as long as the context lasts.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        if self.budget is None or size <= UNCOUNTED:
+            return contextlib.nullcontext()
+        return self.budget.room(size)
+
+    def hold_tensors(self, size: int) -> None:
+        """Count the tensors of a request that is about to be queued.
+
+        Raises:
+            Overloaded, InvalidRequest: as ``Budget.take``.
+        """
+        share = self._share(size)
+        if share is not None:
+            share.take_tensors(size)
+
+    def end(self) -> None:
+        """The call has ended: what it holds is given back, once no run has it any more.
+
+        From any thread, and more than once: another may still write an answer that nobody wants.
+        """
+        self.budget = None
+        share = self.share
+        if share is not None:
+            share.end()
+
+    def _share(self, size: int) -> Share | None:
+        """What it holds of the budget; None where ``size`` is not worth counting."""
+        share, budget = self.share, self.budget
+        if share is None and budget is not None and size > UNCOUNTED:
+            share = self.share = Share(budget)
+            if self.budget is None:  # it ended between these lines, and found no share to end
+                share.end()
+        return share
+
+    def check_model(self, model: str) -> None:
+        """Refuse a model that the caller may not ask.
+
+        Raises:
+            PermissionDenied: the caller is known, and the model is not theirs.
+        """
+        if self.caller is not None:
+            self.caller.check_model(model)
+
+    def check_admin(self) -> None:
+        """Refuse a caller who may not change the server.
+
+        Raises:
+            PermissionDenied: the caller is known, and no administrator.
+        """
+        if self.caller is not None:
+            self.caller.check_admin()
+
+    @property
+    def operator(self) -> bool:
+        """Whether they may know what is for operators. Where nobody is asked, nobody is one."""
+        return self.caller is not None and self.caller.admin
+
+    def ran_out(self, now: float) -> bool:
+        """Whether a call that its caller gave up at ``now`` was given up for its deadline."""
+        return deadline_passed(self.deadline, now)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What can be told of a live version.
+
+    ``max_batch_size`` is the rows up to which requests are glued together, and
+    ``max_request_rows`` what one request may carry; both 0 where nothing is batched.
+    ``labels`` are those in effect, each with the live version that it means.
+    ``engine_reason`` says why no engine of earlier choice serves it, "" where none would be, and
+    ``alone`` by name why signatures that could be batched by their shapes run request by request;
+    ``rows_reason`` is all of that in one line.
+    """
+
+    model: str
+    version: int
+    live_versions: tuple[int, ...]
+    signatures: Mapping[str, Signature]
+    engine: str
+    engine_reason: str
+    max_batch_size: int
+    max_request_rows: int
+    labels: Mapping[str, int] = field(default_factory=dict)
+    alone: Mapping[str, str] = field(default_factory=dict)
+    rows_reason: str = ""
+
+    def signature(self, name: str) -> Signature:
+        """The signature ``name``; the default name also means the only one there is.
+
+        Raises:
+            SignatureNotFound: naming those that exist.
+        """
+        return find_signature(self.signatures, name, f"{self.model!r} version {self.version}")
+
+
+class Inference:
+    """Thread-safe. Nothing here blocks: predictions come back as an ``Answer``.
+
+    ``control`` changes what is served, where the server was started for that. ``open_control`` is
+    whether callers that the server does not know may change its list of models and its log.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        control: Control,
+        clock: Clock,
+        *,
+        open_control: bool = False,
+    ) -> None:
+        self.clock = clock
+        self.control = control
+        self._open_control = open_control
+        self._repository = repository
+        self._draining = threading.Event()
+        self._drain_listeners: list[Callable[[], None]] = []
+
+    def open(self, model: str, version: VersionRef, signature: str, call: Call) -> Handle:
+        """The signature of the live version asked for, the newest where ``version`` is None.
+
+        Raises:
+            PermissionDenied: the model is not the caller's.
+            ShuttingDown: the server is draining.
+            ModelNotFound, ModelNotReady, VersionNotFound, LabelNotFound: no such live version.
+            SignatureNotFound: it has no such signature.
+        """
+        if call.caller is not None:
+            call.caller.check_model(model)
+        if self._draining.is_set():
+            raise ShuttingDown("the server is shutting down; ask another, or again shortly")
+        found = self._repository.find(model, version)
+        call.subject = found.subject
+        handle = found.handle(signature)
+        call.subject = handle.subject
+        return handle
+
+    def predict(self, request: Request, call: Call) -> Answer[Response]:
+        """Check ``request`` and queue it for the version that it names.
+
+        Raises:
+            RequestError: what is known at once: what ``open`` and ``admitted`` raise, a full queue,
+                a deadline that has passed. What becomes of the request later is raised by
+                ``Answer.result``.
+        """
+        while True:
+            handle = self.open(request.model, request.version, request.signature, call)
+            rows = admitted(handle, request)
+            # A version that was retired between look-up and submission has been replaced before
+            # that: look again. One that was asked for by number is not found then.
+            with contextlib.suppress(SchedulerClosed):
+                work = submit(handle, request.inputs, rows, request.priority, call)
+                return work.then(partial(respond, handle, request.outputs))
+
+    def describe(self, model: str, version: VersionRef, call: Call) -> ModelDescription:
+        """What is known of a live version, the newest where ``version`` is None.
+
+        Raises:
+            ModelNotFound, ModelNotReady, VersionNotFound, LabelNotFound: no such live version.
+        """
+        call.check_model(model)
+        served = self._repository.find(model, version)
+        call.subject = served.subject
+        batched = any(signature.batched for signature in served.signatures.values())
+        return ModelDescription(
+            model=served.model,
+            version=served.number,
+            live_versions=self._repository.live_versions(model),
+            signatures=served.signatures,
+            engine=served.engine,
+            engine_reason=served.engine_reason,
+            max_batch_size=(served.batching.max_batch_size or 0) if batched else 0,
+            max_request_rows=served.max_request_rows if batched else 0,
+            labels=self._repository.labels(model),
+            alone=served.alone,
+            rows_reason=served.rows_reason,
+        )
+
+    def check_control(self, call: Call) -> None:
+        """Refuse a change of the server that has no flag of its own to allow it.
+
+        Raises:
+            PermissionDenied: the caller is known and no administrator, or not known and the server
+                was not opened for everybody.
+        """
+        call.check_admin()
+        if call.caller is None and not self._open_control:
+            raise PermissionDenied(
+                "this call changes the server; start it with --tokens-file and send an "
+                "administrator's token, or with --allow-control to let every caller do it"
+            )
+
+    def statuses(self, model: str, version: VersionRef = None) -> list[VersionStatus]:
+        """Every version known of ``model``, newest first, failed and ended ones included.
+
+        Raises:
+            ModelNotFound, VersionNotFound, LabelNotFound: nothing is known of it.
+        """
+        return self._repository.statuses(model, version)
+
+    def models(self) -> list[str]:
+        """The names of all models that the repository holds, sorted."""
+        return self._repository.models()
+
+    def knows(self, model: str) -> bool:
+        """Whether the repository holds ``model``, live or not."""
+        return self._repository.knows(model)
+
+    def ready(self, model: str | None = None, version: VersionRef = None) -> bool:
+        """Whether requests are served: by the whole server, by a model, by one version of it."""
+        if self._draining.is_set():
+            return False
+        if model is None:
+            return self._repository.ready()
+        try:
+            return not self._repository.find(model, version).stuck
+        except RequestError:
+            return False
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after any change of what ``ready`` or ``statuses`` may say.
+
+        It is called on whichever thread made the change and must not block. The function
+        returned ends it.
+        """
+        self._drain_listeners.append(callback)
+        stop_repository = self._repository.on_change(callback)
+
+        def stop() -> None:
+            self._drain_listeners.remove(callback)
+            stop_repository()
+
+        return stop
+
+    def begin_drain(self) -> None:
+        """Say not ready and take no new requests from now on; accepted ones are not touched."""
+        self._draining.set()
+        for listener in list(self._drain_listeners):
+            listener()
+
+
+def admitted(handle: Handle, request: Request) -> int:
+    """The rows of a ``request`` that is right: what it asks for is there, and its inputs fit.
+
+    Raises:
+        InvalidOutputName: as ``check_outputs``.
+        InvalidInput, InvalidRequest, TooManyRows: as ``admit``.
+    """
+    check_outputs(handle.signature, request.outputs)
+    version = handle.version
+    return admit(
+        handle.signature,
+        request.inputs,
+        max_rows=version.max_request_rows,
+        max_bytes=version.max_tensor_bytes,
+    )
+
+
+def submit(handle: Handle, inputs: Arrays, rows: int, priority: int, call: Call) -> Work:
+    """Queue what was admitted, once there is room for it.
+
+    Raises:
+        Overloaded: there is none, in the budget or in the queue.
+        InvalidRequest: there never will be.
+        SchedulerClosed: the version is being retired: open another.
+        RequestError: as ``Scheduler.submit``.
+    """
+    version, signature = handle.version, handle.signature
+    fixed = signature.row_bytes
+    size = tensor_bytes(inputs) if fixed is None else rows * fixed
+    if size > UNCOUNTED:
+        call.hold_tensors(size)
+    if version.batching.allowed_batch_sizes and signature.batched:
+        filled = version.batching.filled(rows)
+        if filled > rows:  # run alone, it is copied into so many rows
+            call.hold(size // rows * filled)
+    work = version.scheduler.submit(
+        signature, inputs, rows, call.deadline, priority, share=call.share, burst=call.burst
+    )
+    call.submitted = work.enqueued
+    return work
+
+
+def respond(handle: Handle, wanted: tuple[str, ...], outputs: dict[str, Array]) -> Response:
+    """The answer to what ``handle`` submitted: the ``wanted`` of its outputs, or all of them."""
+    if wanted:
+        outputs = {name: outputs[name] for name in wanted}
+    return Response(handle.version.model, handle.version.number, handle.signature, outputs)

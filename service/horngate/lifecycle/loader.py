@@ -1,0 +1,288 @@
+"""From a folder to a version fit to serve: whole, loaded, right on its goldens, warm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from horngate.batching.executor import Executor
+from horngate.batching.options import DEFAULT_BATCH_SIZE, BatchingOptions
+from horngate.batching.scheduler import Scheduler
+from horngate.errors import LoadError
+from horngate.lifecycle.memory import Memory
+from horngate.lifecycle.observer import RepositoryObserver
+from horngate.lifecycle.served import ServedVersion
+from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.tasks import Progress
+from horngate.lifecycle.warm_up import (
+    ReadRecorded,
+    Recorded,
+    by_signature,
+    nothing_recorded,
+    warm_up,
+)
+from horngate.servable import Clock, Files, Runtime, Servable
+from horngate.store.acceptance import check_goldens, measure_cost
+from horngate.store.cost import BatchCost, read_cost, this_machine
+from horngate.store.manifest import (
+    ENGINES_OWN,
+    Golden,
+    Hashes,
+    read_goldens,
+    verify_checksums,
+)
+from horngate.store.rows import LOAD_SECONDS, establish
+from horngate.store.rows_record import recorded_alone
+
+SLOW_SECONDS: Final = 0.005
+"""A run of one row that takes longer is worth trying with more threads."""
+
+SOONER: Final = 1.3
+"""How much sooner the answer must come to be worth all cores."""
+
+MakeExecutor = Callable[[BatchingOptions, str], Executor]
+"""Makes the driver of one version's scheduler, given its options and a name for its threads."""
+
+
+class Load(Protocol):
+    """What the repository needs of a loader: called on a thread that it may hold for ever.
+
+    It tells ``progress`` of each step, and ends early where nobody waits for it any more.
+    """
+
+    def __call__(
+        self,
+        model: str,
+        number: int,
+        folder: Path,
+        settings: ModelSettings,
+        progress: Progress,
+        /,
+    ) -> ServedVersion: ...
+
+
+class Started(NamedTuple):
+    """A version on an engine: what a batch costs there, and why no earlier engine serves it.
+
+    ``detail`` is what is for operators alone of the reason.
+    """
+
+    servable: Servable
+    threads: int
+    cost: BatchCost | None
+    reason: str = ""
+    detail: str = ""
+
+
+class Loader:
+    """Loads versions, one call at a time or several beside each other.
+
+    ``instances`` is how many batches of a version may run at once where its settings leave that
+    open and a run takes one thread. ``read_recorded`` reads the requests that a version carries to
+    be warmed up with. ``memory`` weighs a version before it is loaded.
+    """
+
+    def __init__(
+        self,
+        runtimes: Sequence[Runtime],
+        make_executor: MakeExecutor,
+        clock: Clock,
+        observer: RepositoryObserver,
+        *,
+        instances: int = 1,
+        read_recorded: ReadRecorded = nothing_recorded,
+        memory: Memory | None = None,
+    ) -> None:
+        self._memory = memory
+        self._instances = instances
+        self._read_recorded = read_recorded
+        self._runtimes = runtimes
+        self._make_executor = make_executor
+        self._clock = clock
+        self._observer = observer
+
+    def __call__(
+        self,
+        model: str,
+        number: int,
+        folder: Path,
+        settings: ModelSettings,
+        progress: Progress | None = None,
+    ) -> ServedVersion:
+        """Load, check and warm the version in ``folder``.
+
+        Raises:
+            LoadError: with the reason; nothing of the version is left in memory.
+            GivenUp: as ``progress`` was; nothing is left either, and nobody was told of a version.
+        """
+        progress = progress or Progress()
+        progress.reach("reading its files")
+        with self._room(folder, progress):
+            files = Hashes(folder)
+            # The engine reads its own, and what it is given is what is hashed: once, if it is
+            # large.
+            verify_checksums(folder, files, leave=ENGINES_OWN)
+            goldens = read_goldens(folder, files)
+            started = self._engine(folder, settings, goldens, files, progress)
+            servable, cost = started.servable, started.cost
+            try:
+                progress.reach("reading its files")
+                verify_checksums(folder, files)
+                batching = settings.batching.decided(
+                    None if cost is None else cost.best,
+                    max(1, self._instances // started.threads),
+                )
+                recorded = list(self._read_recorded(files, servable.signatures))
+                progress.reach("establishing its rows")
+                alone = self._alone(
+                    folder, servable, batching, goldens=goldens, recorded=recorded, files=files
+                )
+                progress.reach("warm-up")
+                warm_up(servable, goldens, batching, recorded, alone=alone)
+                progress.end()
+            except BaseException:
+                servable.close()
+                raise
+        executor = self._make_executor(batching, f"run-{model}-{number}")
+        scheduler: Scheduler
+        observer = self._observer.version_loaded(
+            model, number, servable.signatures, lambda: scheduler.waiting
+        )
+        scheduler = Scheduler(servable, batching, executor, self._clock, observer, alone=alone)
+        return ServedVersion(
+            model=model,
+            number=number,
+            folder=folder,
+            servable=servable,
+            settings=settings,
+            scheduler=scheduler,
+            executor=executor,
+            batching=batching,
+            cost=cost,
+            engine_reason=started.reason,
+            engine_detail=started.detail,
+        )
+
+    def _room(self, folder: Path, progress: Progress) -> AbstractContextManager[None]:
+        return nullcontext() if self._memory is None else self._memory.reserved(folder, progress)
+
+    def _alone(
+        self,
+        folder: Path,
+        servable: Servable,
+        batching: BatchingOptions,
+        *,
+        goldens: dict[str, Golden],
+        recorded: list[Recorded],
+        files: Hashes,
+    ) -> dict[str, str]:
+        """Why signatures must run alone: as was found at publish, else found out now."""
+        if batching.trust_rows:
+            return {}
+        found = recorded_alone(folder, servable, files)
+        if found is not None:
+            return found
+        return establish(
+            servable,
+            goldens,
+            by_signature(recorded),
+            self._clock,
+            seconds=LOAD_SECONDS,
+            largest=min(batching.max_batch_size or 1, DEFAULT_BATCH_SIZE),
+        )
+
+    def _engine(
+        self,
+        folder: Path,
+        settings: ModelSettings,
+        goldens: dict[str, Golden],
+        files: Files,
+        progress: Progress,
+    ) -> Started:
+        """The first engine wanted that loads the version and answers right on its goldens."""
+        reasons: list[str] = []
+        details: list[str] = []
+        error: LoadError | None = None
+        for runtime in self._runtimes:
+            if settings.runtime.engine not in ("auto", runtime.name):
+                continue
+            start = partial(
+                self._start,
+                runtime,
+                folder,
+                settings=settings,
+                goldens=goldens,
+                files=files,
+                progress=progress,
+            )
+            try:
+                started = self._with_threads(settings.runtime.threads, start)
+            except LoadError as refused:
+                reasons.append(f"not served by {runtime.name}: {refused}")
+                details += [f"{runtime.name}: {refused.detail}"] * bool(refused.detail)
+                error = refused
+            else:
+                return started._replace(reason="; ".join(reasons), detail="; ".join(details))
+        # Of several, the last is told: it runs what a version cannot be without.
+        raise error or LoadError(f"no engine {settings.runtime.engine!r} is installed here")
+
+    def _with_threads(self, wanted: int, start: Callable[[int], Started]) -> Started:
+        """The version with as many threads as are wanted, or as make it quick.
+
+        One thread is right for a quick model: more of them cost it more in hand-overs than they
+        gain, and take cores from the threads that answer callers. A slow one gets all cores where
+        that answers a lone caller sooner.
+        """
+        one = start(wanted or 1)
+        cores = len(os.sched_getaffinity(0))
+        if wanted or cores == 1 or one.cost is None or one.cost.alone < SLOW_SECONDS:
+            return one
+        try:
+            all_cores = start(cores)
+        except BaseException:
+            one.servable.close()
+            raise
+        better = all_cores.cost is not None and all_cores.cost.alone < one.cost.alone / SOONER
+        chosen, left = (all_cores, one) if better else (one, all_cores)
+        left.servable.close()
+        return chosen
+
+    def _start(
+        self,
+        runtime: Runtime,
+        folder: Path,
+        threads: int,
+        *,
+        settings: ModelSettings,
+        goldens: dict[str, Golden],
+        files: Files,
+        progress: Progress,
+    ) -> Started:
+        if not runtime.recognises(folder):
+            names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
+            raise LoadError(
+                f"expected {runtime.wants}, received a folder with {names or 'nothing in it'}; "
+                f"{runtime.remedy}"
+            )
+        progress.reach(f"loading it on {runtime.name}")
+        servable = runtime.load(folder, threads, files)
+        try:
+            progress.reach("goldens")
+            check_goldens(servable, goldens)
+            progress.reach("batch cost")
+            # As recorded on a machine like this, else measured now.
+            cost = read_cost(folder, servable.engine)
+            if cost is None or (cost.machine, cost.threads) != (this_machine(), threads):
+                undecided = settings.batching.enabled and settings.batching.max_batch_size is None
+                largest = settings.limits.max_request_rows if undecided else 1
+                cost = measure_cost(
+                    servable, goldens, self._clock, threads=threads, largest=largest
+                )
+        except BaseException:
+            servable.close()
+            raise
+        return Started(servable, threads, cost)

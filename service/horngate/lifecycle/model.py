@@ -1,0 +1,134 @@
+"""One model's versions as the server holds them: what is live, and what became of the rest.
+
+Written by the loop's thread only; readers see whole mappings that are replaced, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from horngate.lifecycle.served import ServedVersion
+from horngate.lifecycle.settings import ModelSettings
+from horngate.lifecycle.status import State, VersionStatus
+from horngate.lifecycle.tasks import Task
+from horngate.lifecycle.version import LoadFailure, Loading, Version
+from horngate.store.snapshot import Fingerprint, ModelFolder
+
+ENDED_KEPT: Final = 5
+"""How many unloaded versions a model remembers; failed ones stay while they are on disk."""
+
+
+@dataclass
+class Model:
+    """A model that the repository holds.
+
+    Attributes:
+        versions: every version known, by number.
+        live: what takes requests, by number.
+        newest: the highest of them, what a request without a version gets.
+        labelled: those of them that a label means, by label.
+        folder: what the last look found.
+        quiet: the versions that nobody was writing to then.
+        reading: the task that reads its settings, while nothing is moved.
+        at_rest: whether all was tried that the last look asks for.
+        essential: present when the server started, so that readiness waits for it.
+    """
+
+    name: str
+    essential: bool
+    settings: ModelSettings | None = None
+    settings_stamp: object = None
+    versions: Mapping[int, Version] = field(default_factory=dict)
+    live: Mapping[int, ServedVersion] = field(default_factory=dict)
+    newest: ServedVersion | None = None
+    labelled: Mapping[str, ServedVersion] = field(default_factory=dict)
+    folder: ModelFolder | None = None
+    quiet: frozenset[int] = frozenset()
+    reading: Task | None = None
+    at_rest: bool = False
+
+    @property
+    def statuses(self) -> list[VersionStatus]:
+        """What is known of each version, newest first. Any thread."""
+        statuses = [version.status for version in self.versions.values()]
+        known = [status for status in statuses if status.state is not State.START]
+        return sorted(known, key=lambda status: -status.version)
+
+    def loads(self) -> Iterator[tuple[Version, Loading]]:
+        """The versions of which a load is under way."""
+        for version in list(self.versions.values()):
+            if version.loading is not None:
+                yield version, version.loading
+
+    def failures(self) -> Iterator[tuple[Version, LoadFailure]]:
+        """The versions that did not load, and are not tried again as things are."""
+        for version in list(self.versions.values()):
+            if version.failed is not None:
+                yield version, version.failed
+
+    def failed(self, number: int) -> bool:
+        """Whether ``number`` is one of them."""
+        version = self.versions.get(number)
+        return version is not None and version.failed is not None
+
+    def loaded(self, number: int) -> Fingerprint | None:
+        """What the files of ``number`` were as it was loaded; None where it is not live."""
+        version = self.versions.get(number)
+        return None if version is None else version.loaded
+
+    def version(self, number: int) -> Version:
+        """The version ``number``, held from now on."""
+        version = self.versions.get(number)
+        if version is None:
+            version = Version(self.name, number)
+            self.versions = {**self.versions, number: version}
+        return version
+
+    def put_live(self, version: Version, served: ServedVersion, loaded: Fingerprint) -> None:
+        """Make ``served`` take the requests for ``version`` from now on."""
+        version.served, version.loaded = served, loaded
+        self._replace_live({**self.live, version.number: served})
+
+    def drop_live(self, version: Version) -> None:
+        """Let ``version`` take no more requests."""
+        version.served = version.loaded = None
+        number = version.number
+        self._replace_live({key: value for key, value in self.live.items() if key != number})
+
+    def change(self, version: Version, state: State, **changes: object) -> None:
+        """Move ``version`` to ``state``, forgetting the oldest of too many that are over."""
+        version.status = replace(version.status, state=state, **changes)  # type: ignore[arg-type]  # its fields
+        over = sorted(number for number, each in self.versions.items() if each.over)
+        self._forget(over[:-ENDED_KEPT])
+
+    def forget_failure(self, version: Version) -> None:
+        """What made it fail has changed: it may be tried again."""
+        version.failed = None
+        if version.state is State.END:
+            self._forget([version.number])
+
+    def relabel(self) -> None:
+        """Let each label mean its version if that is live, else the live one that it meant."""
+        wanted = {} if self.settings is None else self.settings.versions.labels
+        meant = {label: version.number for label, version in self.labelled.items()}
+        labelled: dict[str, ServedVersion] = {}
+        for label, number in wanted.items():
+            found = self.live.get(number) or self.live.get(meant.get(label, -1))
+            if found is not None:
+                labelled[label] = found
+        self.labelled = labelled
+
+    def _replace_live(self, live: dict[int, ServedVersion]) -> None:
+        self.live = live
+        self.newest = live[max(live)] if live else None
+        self.relabel()
+
+    def _forget(self, numbers: list[int]) -> None:
+        if numbers:
+            self.versions = {
+                number: version
+                for number, version in self.versions.items()
+                if number not in numbers
+            }

@@ -1,0 +1,107 @@
+"""Running a version before it goes live, so that no request pays for a first time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from horngate.batching.admission import admit
+from horngate.batching.options import BatchingOptions
+from horngate.errors import HorngateError, LoadError, in_full
+from horngate.servable import Files, Servable
+from horngate.store.acceptance import repeated, zeros
+from horngate.store.manifest import Golden
+from horngate.tensors import Arrays, Signature
+
+
+class Recorded(NamedTuple):
+    """One recorded request: where it stands, for an error, and what it asks."""
+
+    where: str
+    signature: str
+    inputs: Arrays
+
+
+ReadRecorded = Callable[[Files, Mapping[str, Signature]], Iterable[Recorded]]
+"""Reads the requests that a version carries to be warmed up with; raises ``LoadError``."""
+
+
+def nothing_recorded(_files: Files, _signatures: Mapping[str, Signature]) -> Iterable[Recorded]:
+    """No requests."""
+    return ()
+
+
+def by_signature(recorded: Iterable[Recorded]) -> dict[str, list[Arrays]]:
+    """The inputs of ``recorded`` requests by the signature that they ask."""
+    found: dict[str, list[Arrays]] = {}
+    for request in recorded:
+        found.setdefault(request.signature, []).append(request.inputs)
+    return found
+
+
+def warm_up(
+    servable: Servable,
+    goldens: Mapping[str, Golden],
+    options: BatchingOptions,
+    recorded: Iterable[Recorded] = (),
+    *,
+    alone: Collection[str] = (),
+) -> None:
+    """Replay what is ``recorded``, and run every signature at one row and at a full batch.
+
+    Where only some batch sizes are allowed, all is run at each of those. Signatures that run
+    ``alone`` meet no batch: what is recorded is run as it is. Recorded inputs are
+    repeated to the size. Where a signature has none, zeros are tried; a model may well refuse
+    those, and nothing is concluded from it.
+
+    Raises:
+        LoadError: recorded inputs failed to run.
+    """
+    for request in recorded:
+        _replay(servable, request, options, alone)
+    for name, signature in servable.signatures.items():
+        golden = goldens.get(name)
+        if name in alone and golden is not None:
+            continue  # it ran when its answers were checked
+        sizes = options.allowed_batch_sizes or (1, options.max_batch_size or 1)
+        for rows in sizes if signature.batched and name not in alone else (1,):
+            if golden is not None:
+                try:
+                    servable.run(name, repeated(signature, golden.inputs, rows))
+                except Exception as error:
+                    raise LoadError(
+                        f"the goldens of signature {name!r} failed to run on {rows} rows; lower "
+                        "max_batch_size in model.toml if that is more than the model takes; the "
+                        "server's log says why",
+                        detail=in_full(error),
+                    ) from error
+            else:
+                with contextlib.suppress(Exception):
+                    servable.run(name, zeros(signature, rows))
+
+
+def _replay(
+    servable: Servable, request: Recorded, options: BatchingOptions, alone: Collection[str]
+) -> None:
+    signature = servable.signatures[request.signature]
+    try:
+        rows = admit(signature, request.inputs, max_rows=2**31)
+        if signature.name in alone:
+            servable.run(signature.name, request.inputs)
+            return
+        for size in _sizes(signature, rows, options):
+            servable.run(signature.name, repeated(signature, request.inputs, size))
+    except HorngateError as error:
+        raise LoadError(f"{request.where}: {error}", detail=error.detail) from error
+    except Exception as error:
+        raise LoadError(
+            f"{request.where} failed to run; the server's log says why", detail=in_full(error)
+        ) from error
+
+
+def _sizes(signature: Signature, rows: int, options: BatchingOptions) -> Iterator[int]:
+    if not signature.batched or not options.allowed_batch_sizes:
+        yield rows
+        return
+    yield from options.allowed_batch_sizes

@@ -1,1 +1,0 @@
-"""The whole metric catalogue, and logs."""

@@ -1,0 +1,135 @@
+"""Where a serialized message has what changes from one to the next, and what never does.
+
+Knows protobuf's wire format and no message.
+
+>>> data = bytes([10, 1, 109, 26, 2, 105, 100, 58, 4]) + b"data"
+>>> [hole[:3] for hole in holes(data, {3: ID, 7: DATA})]
+[('id', 5, 7), ('data', 9, 13)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+ID: Final = "id"
+KEY: Final = "key"
+DATA: Final = "data"
+
+Form: TypeAlias = Mapping[int, "str | Form"]
+"""What is in a message's fields, by number: what changes from one message to the next, or more
+fields. ``KEY`` is what the entry of a map that it stands in is called."""
+
+_LENGTH: Final = 2
+_FIXED: Final = {1: 8, 5: 4}
+"""Wire types: a length and so many bytes, and numbers of so many."""
+
+
+class Hole(NamedTuple):
+    """Bytes that change: ``entry`` counts the submessages of the top level that came before."""
+
+    kind: str
+    begin: int
+    end: int
+    entry: int
+    key: bytes
+
+
+class Unclear(Exception):
+    """The message is not laid out as a form tells."""
+
+
+def holes(data: bytes, form: Form) -> Iterator[Hole]:
+    """Where ``data``, a serialized message, has what changes, in its order.
+
+    Raises:
+        Unclear: it holds what no message holds today, or a map's entry without a key before.
+    """
+    yield from _holes(data, 0, len(data), form)
+
+
+def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
+    entry, key = 0, b""
+    while at < end:
+        number, wire, begin, at = _field(data, at, end)
+        inside = form.get(number)
+        if inside is None:
+            continue
+        if wire != _LENGTH:
+            raise Unclear  # numbers that are not packed
+        if inside == KEY:
+            key = data[begin:at]
+        elif isinstance(inside, str):
+            yield Hole(inside, begin, at, entry, key)
+        else:
+            for hole in _holes(data, begin, at, inside):
+                yield hole._replace(entry=entry, key=hole.key or key)
+            entry += 1
+
+
+def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
+    """The number and the wire type of the next field, and where its content begins and ends."""
+    tag, at = _varint(data, at, end)
+    wire = tag & 7
+    if wire == _LENGTH:
+        size, begin = _varint(data, at, end)
+    elif wire == 0:
+        begin, (_, at) = at, _varint(data, at, end)
+        size = at - begin
+    elif wire in _FIXED:
+        begin, size = at, _FIXED[wire]
+    else:
+        raise Unclear
+    if begin + size > end:
+        raise Unclear
+    return tag >> 3, wire, begin, begin + size
+
+
+def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < end and shift < 64:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+    raise Unclear
+
+
+class Layout:
+    """A serialized message without what changes in it.
+
+    >>> layout = Layout(b"m:id:data", [Hole(ID, 2, 4, 0, b""), Hole(DATA, 5, 9, 0, b"")])
+    >>> layout.fits(b"m:ID:atad"), layout.filled([b"42", b"more"])
+    (True, b'm:42:more')
+    """
+
+    __slots__ = ("_first", "_rest", "size")
+
+    def __init__(self, data: bytes, changing: Sequence[Hole]) -> None:
+        pieces: list[tuple[int, bytes]] = []
+        at = 0
+        for hole in changing:
+            pieces.append((at, data[at : hole.begin]))
+            at = hole.end
+        pieces.append((at, data[at:]))
+        self._first = pieces[0][1]
+        self._rest = pieces[1:]
+        self.size = sum(len(piece) for _, piece in pieces)
+
+    def fits(self, data: bytes) -> bool:
+        """Whether ``data``, which is as long, is the same but for what changes."""
+        if not data.startswith(self._first):
+            return False
+        for at, piece in self._rest:  # noqa: SIM110 - all() makes a generator, at twice the cost
+            if not data.startswith(piece, at):
+                return False
+        return True
+
+    def filled(self, changing: Sequence[bytes]) -> bytes:
+        """The message with ``changing`` in its holes."""
+        parts = [self._first]
+        for (_, piece), data in zip(self._rest, changing, strict=True):
+            parts += (data, piece)
+        return b"".join(parts)

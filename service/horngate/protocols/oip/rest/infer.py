@@ -1,0 +1,227 @@
+"""``POST …/infer``: JSON with tensors as lists, or as bytes behind it (the binary extension)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final, cast
+
+from horngate.answer import Answer
+from horngate.errors import InvalidInput, InvalidRequest
+from horngate.inference import Call
+from horngate.protocols.elements import MalformedTensor, check_tensors, element_count
+from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
+from horngate.protocols.json import (
+    parsed_bytes,
+    read_array,
+    shown,
+    to_json,
+    write_array,
+    written_bytes,
+)
+from horngate.protocols.method import UnaryMethod
+from horngate.protocols.oip.rest.values import (
+    read_list,
+    read_object,
+    read_text,
+    write_parameters,
+)
+from horngate.protocols.oip.tensor import DATATYPES, decode, to_raw
+from horngate.protocols.pb.inference.grpc_service_pb2 import (
+    InferParameter,
+    ModelInferRequest,
+    ModelInferResponse,
+)
+from horngate.tensors import Array
+
+HEADER_LENGTH: Final = "inference-header-content-length"
+"""How many bytes of the body are JSON; the tensors' bytes follow. Both ways."""
+
+OCTETS: Final = "application/octet-stream"
+BINARY_SIZE: Final = "binary_data_size"
+BINARY: Final = "binary_data"
+BINARY_OUTPUT: Final = "binary_data_output"
+_REGION: Final = "shared_memory_region"
+_DTYPES: Final = {name: dtype for dtype, name in DATATYPES.items()}
+
+
+def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpReply]:
+    """As ModelInfer, whose handler is called.
+
+    Raises:
+        InvalidRequest: the body.
+        RequestError: what ModelInfer raises.
+    """
+    body, binary = _split(request)
+    with call.room(parsed_bytes(body)):
+        message, wanted, all_binary = _read(request.places, body, binary)
+        reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
+    return reply.then(partial(_reply, wanted, all_binary, request.most_bytes, call))
+
+
+def _read(
+    places: Mapping[str, str], body: bytes, binary: bytes
+) -> tuple[ModelInferRequest, dict[str, bool], bool]:
+    """The request, and which of the outputs that it names, or all others, are wanted as bytes."""
+    content = read_json(body)
+    message = ModelInferRequest(
+        model_name=places["model"],
+        model_version=places.get("version", ""),
+        id=read_text(content, "id", ""),
+    )
+    parameters = read_object(content, "parameters")
+    all_binary = parameters.pop(BINARY_OUTPUT, False) is True
+    write_parameters(parameters, message.parameters)
+    tensors = read_list(content, "inputs")
+    outputs = read_list(content, "outputs") if "outputs" in content else []
+    check_tensors(len(tensors), "inputs")
+    check_tensors(len(outputs), "outputs")
+    # A view: cut as bytes, what is left would be copied anew for each of thousands of tensors.
+    rest = memoryview(binary)
+    for tensor in tensors:
+        rest = _write_input(tensor, message, rest)
+    if rest:
+        raise InvalidRequest(
+            f"expected no bytes behind the last tensor's, received {len(rest)} more; "
+            f"{BINARY_SIZE} has to count each tensor's bytes"
+        )
+    wanted: dict[str, bool] = {}
+    for output in outputs:
+        name = read_text(output, "name")
+        settings = read_object(output, "parameters")
+        wanted[name] = settings.pop(BINARY, all_binary) is True
+        write_parameters(settings, message.outputs.add(name=name).parameters)
+    return message, wanted, all_binary
+
+
+def _split(request: HttpRequest) -> tuple[bytes, bytes]:
+    """The JSON of the body, and the tensors' bytes behind it."""
+    body = request.body
+    length = request.headers.get(HEADER_LENGTH)
+    if length is None:
+        return body, b""
+    if not (length.isascii() and length.isdecimal() and _within(length, body)):
+        raise InvalidRequest(
+            f"Inference-Header-Content-Length: expected a number up to the body's {len(body)} "
+            f"bytes, received {length[:40]!r}"
+        )
+    size = int(length)
+    return body[:size], body[size:]
+
+
+def _within(length: str, body: bytes) -> bool:
+    # Python reads no number of thousands of digits.
+    return len(length) < 20 and int(length) <= len(body)
+
+
+def _write_input(tensor: Any, message: ModelInferRequest, binary: memoryview) -> memoryview:
+    """Add an input and its bytes; return the bytes that are left for the next."""
+    name = read_text(tensor, "name")
+    datatype = read_text(tensor, "datatype")
+    written = message.inputs.add(name=name, datatype=datatype)
+    shape = tensor.get("shape")
+    try:
+        written.shape.extend(shape)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"input {name!r}: expected a list of numbers as shape, received {shown(shape)!r}",
+            name=name,
+        ) from None
+    parameters = read_object(tensor, "parameters")
+    size = parameters.pop(BINARY_SIZE, None)
+    write_parameters(parameters, written.parameters)
+    if _REGION in parameters:
+        return binary
+    if size is not None:
+        if type(size) is not int or not 0 <= size <= len(binary):
+            kind = "" if type(size) is int else f"{type(size).__name__} "
+            raise InvalidInput(
+                f"input {name!r}: expected a {BINARY_SIZE} of at most the {len(binary)} bytes that "
+                f"are left, received {kind}{shown(size)}",
+                name=name,
+            )
+        message.raw_input_contents.append(bytes(binary[:size]))
+        return binary[size:]
+    message.raw_input_contents.append(_raw(name, datatype, list(written.shape), tensor))
+    return binary
+
+
+def _raw(name: str, datatype: str, shape: list[int], tensor: Mapping[str, Any]) -> bytes:
+    if "data" not in tensor:
+        raise InvalidInput(
+            f"input {name!r}: expected 'data', or {BINARY_SIZE} among its parameters, received "
+            "neither",
+            name=name,
+        )
+    dtype = _DTYPES.get(datatype)
+    if dtype is None:
+        return b""  # the handler says which there are
+    try:
+        count = element_count(tuple(shape), dtype)
+        array = read_array(tensor["data"], dtype)
+    except MalformedTensor as error:
+        raise InvalidInput(f"input {name!r}: {error}", name=name) from None
+    if array.size != count:
+        raise InvalidInput(
+            f"input {name!r}: expected {count} values for shape {shape}, received {array.size}",
+            name=name,
+        )
+    return to_raw(array, dtype)
+
+
+def _reply(
+    wanted: Mapping[str, bool],
+    binary_by_default: bool,
+    most_bytes: int,
+    call: Call,
+    reply: ModelInferResponse,
+) -> HttpReply:
+    content: dict[str, Any] = {
+        "model_name": reply.model_name,
+        "model_version": reply.model_version,
+    }
+    if reply.id:
+        content["id"] = reply.id
+    if reply.parameters:
+        content["parameters"] = _plain_parameters(reply.parameters)
+    outputs = []
+    binary: list[bytes] = []
+    plain: list[Array] = []
+    for index, tensor in enumerate(reply.outputs):
+        parameters = _plain_parameters(tensor.parameters)
+        output: dict[str, Any] = {
+            "name": tensor.name,
+            "datatype": tensor.datatype,
+            "shape": list(tensor.shape),
+        }
+        if _REGION not in parameters:
+            raw = reply.raw_output_contents[index]
+            if wanted.get(tensor.name, binary_by_default):
+                parameters[BINARY_SIZE] = len(raw)
+                binary.append(raw)
+            else:
+                array = decode(tensor, raw).ravel()
+                plain.append(array)
+                check_reply(plain, most_bytes)
+                call.hold(written_bytes([array]))
+                output["data"] = write_array(array)
+        if parameters:
+            output["parameters"] = parameters
+        outputs.append(output)
+    content["outputs"] = outputs
+    header = to_json(content)
+    if not binary:
+        return HttpReply(header)
+    return HttpReply(
+        b"".join([header, *binary]),
+        content_type=OCTETS,
+        headers={"Inference-Header-Content-Length": str(len(header))},
+    )
+
+
+def _plain_parameters(parameters: Mapping[str, InferParameter]) -> dict[str, Any]:
+    plain = {}
+    for name, parameter in parameters.items():
+        choice = parameter.WhichOneof("parameter_choice")
+        plain[name] = getattr(parameter, choice) if choice else None
+    return plain

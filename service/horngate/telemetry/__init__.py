@@ -1,0 +1,1 @@
+"""The whole metric catalogue, the peers' names for it, and logs."""

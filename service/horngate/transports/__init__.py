@@ -1,1 +1,0 @@
-"""What carries messages: they know no model and no tensor."""

@@ -1,1 +1,0 @@
-"""gRPC on grpcio's asyncio server."""

@@ -1,1 +1,0 @@
-"""gRPC on the native front: HTTP/2 in Rust, outside the GIL; handlers in Python."""
