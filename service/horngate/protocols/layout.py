@@ -26,12 +26,11 @@ _FIXED: Final = {1: 8, 5: 4}
 
 
 class Hole(NamedTuple):
-    """Bytes that change: ``entry`` counts the submessages of the top level that came before."""
+    """Bytes that change; ``key`` is what the entry of a map that they lie in is called."""
 
     kind: str
     begin: int
     end: int
-    entry: int
     key: bytes
 
 
@@ -49,7 +48,7 @@ def holes(data: bytes, form: Form) -> Iterator[Hole]:
 
 
 def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
-    entry, key = 0, b""
+    named, key = KEY in form.values(), b""
     while at < end:
         number, wire, begin, at = _field(data, at, end)
         inside = form.get(number)
@@ -59,12 +58,13 @@ def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
             raise Unclear  # numbers that are not packed
         if inside == KEY:
             key = data[begin:at]
+        elif named and not key:
+            raise Unclear  # whose it is comes behind it
         elif isinstance(inside, str):
-            yield Hole(inside, begin, at, entry, key)
+            yield Hole(inside, begin, at, key)
         else:
             for hole in _holes(data, begin, at, inside):
-                yield hole._replace(entry=entry, key=hole.key or key)
-            entry += 1
+                yield hole._replace(key=key) if named else hole
 
 
 def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
@@ -100,7 +100,7 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
 class Layout:
     """A serialized message without what changes in it.
 
-    >>> layout = Layout(b"m:id:data", [Hole(ID, 2, 4, 0, b""), Hole(DATA, 5, 9, 0, b"")])
+    >>> layout = Layout(b"m:id:data", [Hole(ID, 2, 4, b""), Hole(DATA, 5, 9, b"")])
     >>> layout.fits(b"m:ID:atad"), layout.filled([b"42", b"more"])
     (True, b'm:42:more')
     """

@@ -283,3 +283,9 @@ def test_holes_are_found_where_they_lie() -> None:
 def test_what_is_no_message_is_unclear(data: bytes) -> None:
     with pytest.raises(Unclear):
         list(holes(data, FORM))
+
+
+def test_a_tensor_whose_name_comes_behind_it_is_unclear() -> None:
+    entry = b"\x12\x06\x22\x04data\x0a\x01k"
+    with pytest.raises(Unclear):
+        list(holes(b"\x0a" + bytes([len(entry)]) + entry, FORM))
