@@ -146,7 +146,7 @@ class RequestPath:
         for _ in range(calls):
             call = Call(method, self.clock(), None)
             call.burst = burst
-            self.calls.serve(call, method, data)
+            self.calls.serve(call, method.ask, data)
         while burst.run():
             pass
         if self.calls.in_flight:

@@ -6,18 +6,17 @@ used, or none where the caller left. Knows neither HTTP/2 nor HTTP, and no model
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer
 from horngate.errors import (
     Code,
     HorngateError,
-    InvalidRequest,
     Overloaded,
     ReplyTooLarge,
     ShuttingDown,
@@ -26,11 +25,8 @@ from horngate.errors import (
 from horngate.inference import Call
 from horngate.protocols.method import (
     CallObserver,
-    DuplexMethod,
-    Method,
     Observed,
     Served,
-    UnaryMethod,
     cut,
 )
 from horngate.protocols.trailers import ERROR
@@ -39,8 +35,10 @@ from horngate.servable import Clock
 Report = Callable[[Observed, Exception], None]
 """Told of an error that nobody designed."""
 
-DRAIN_STEP: Final = 0.02
-"""Seconds between two looks at whether a drain is over."""
+Ask = Callable[[Any, Call], "Message | Answer[Message] | Answer[bytes]"]
+
+STEP_SECONDS: Final = 0.005
+"""Between two looks at what is waited for by looking."""
 
 
 class Failure(NamedTuple):
@@ -125,24 +123,16 @@ class Calls:
         """Whether ``call`` has begun and not ended."""
         return call in self._in_flight
 
-    def serve(self, call: InFlight, method: UnaryMethod, data: bytes) -> None:
-        """Begin, read, handle and, as soon as its answer is there, end a call of one message."""
-        self.begin(call)
-        try:
-            self.enter(call)
-            answer = _asked(call, method, data)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
-            self.fail(call, error)
-            return
-        self._wait(call, answer)
+    def serve(self, call: InFlight, ask: Ask, given: Any) -> None:
+        """Begin, handle and, as soon as its answer is there, end a call or a stream's message.
 
-    def handle(self, call: InFlight, method: DuplexMethod, request: Message) -> None:
-        """The same for one message of a stream, which has been read already."""
+        ``ask`` is called with what was ``given``: a method's bytes, or a message that was read.
+        """
         self.begin(call)
         try:
             self.enter(call)
-            answer = method.handler(request, call)
-        except Exception as error:  # noqa: BLE001 - the same
+            answer = ask(given, call)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its caller is told
             self.fail(call, error)
             return
         self._wait(call, answer)
@@ -231,11 +221,7 @@ class Calls:
 
     def drain(self, seconds: float) -> bool:
         """Return once no call is in flight, or after ``seconds``; whether none is."""
-        ends = self.clock() + seconds
-        waiting = threading.Event()
-        while self._in_flight and self.clock() < ends:
-            waiting.wait(DRAIN_STEP)
-        return not self._in_flight
+        return until(lambda: not self._in_flight, self.clock, seconds)
 
     def failure(self, method: Served, error: Exception) -> Failure:
         """What a caller of ``method`` is told of ``error``, whose frames are let go after that."""
@@ -271,34 +257,12 @@ class Calls:
             call.reply(data)
 
 
-def _asked(
-    call: InFlight, method: UnaryMethod, data: bytes
-) -> Message | Answer[Message] | Answer[bytes]:
-    prepared = method.prepared
-    if prepared is None:
-        return method.handler(parsed(method, data), call)
-    known = prepared.answer(data, call)
-    if known is not None:
-        return known
-    message = parsed(method, data)
-    answer = method.handler(message, call)
-    prepared.learn(data, message, call)
-    return answer
-
-
-def parsed(method: Method, data: bytes) -> Message:
-    """``data`` as the method's request.
-
-    Raises:
-        InvalidRequest: it cannot be read as one.
-    """
-    try:
-        return method.request.FromString(data)
-    except DecodeError as error:
-        raise InvalidRequest(
-            f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
-            "cannot be read as one"
-        ) from error
+def until(condition: Callable[[], bool], clock: Clock, seconds: float) -> bool:
+    """Return once ``condition`` holds, or after ``seconds``; whether it does."""
+    ends = clock() + seconds
+    while not condition() and clock() < ends:
+        time.sleep(STEP_SECONDS)
+    return condition()
 
 
 def serialized(reply: Message | bytes, limit: int) -> bytes:

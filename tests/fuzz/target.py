@@ -22,13 +22,20 @@ from starlette.routing import Match, Route
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer
-from horngate.calls import Calls, Failure, InFlight, parsed
+from horngate.calls import Calls, Failure, InFlight
 from horngate.errors import Code, HorngateError
 from horngate.fronts.http.bodies import compressed, read_body
 from horngate.inference import Call
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, failed
-from horngate.protocols.method import DuplexMethod, Method, Observed, Status, UnaryMethod
+from horngate.protocols.method import (
+    DuplexMethod,
+    Method,
+    Observed,
+    Status,
+    UnaryMethod,
+    parsed,
+)
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.rest.routes import routes as oip_routes
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
@@ -165,7 +172,7 @@ def measured(path: str, data: bytes) -> Outcome | None:
 def _call(method: Method, data: bytes) -> Outcome:
     call, calls = _Caller(method), _calls()
     if isinstance(method, UnaryMethod):
-        calls.serve(call, method, data)
+        calls.serve(call, method.ask, data)
         return call.outcome()
     try:
         request = parsed(method, data)
@@ -180,7 +187,7 @@ def _call(method: Method, data: bytes) -> Outcome:
 
 def _message(method: DuplexMethod, request: Any, call: _Caller, calls: Calls) -> Outcome:
     """One message of a stream: an error is an answer there."""
-    calls.handle(call, method, request)
+    calls.serve(call, method.handler, request)
     if call.failure is not None:
         told = Status(call.failure.code, call.failure.message)
         _written(method.failed(request, told).SerializeToString())

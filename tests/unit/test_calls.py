@@ -34,7 +34,7 @@ def test_an_answer_that_is_there_at_once_ends_the_call() -> None:
     bench = Bench()
     method = unary(lambda request, _: text(request.value.upper()))
     call = Caller(method, bench.clock())
-    bench.calls.serve(call, method, data("abc"))
+    bench.calls.serve(call, method.ask, data("abc"))
     assert call.replies == [data("ABC")]
     assert not bench.calls.waits(call)
     assert bench.observer.codes == [Code.OK]
@@ -56,11 +56,11 @@ def test_an_answer_may_be_bytes_already() -> None:
     prepared = Prepared()
     method = dataclasses.replace(bench.method, prepared=prepared)
     call, other = Caller(method, 0.0), Caller(method, 0.0)
-    bench.calls.serve(call, method, data("known"))
+    bench.calls.serve(call, method.ask, data("known"))
     ticket.succeed(b"written")
     assert call.replies == [b"written"]
     assert not bench.asked
-    bench.calls.serve(other, method, data("unknown"))
+    bench.calls.serve(other, method.ask, data("unknown"))
     assert [asked for asked, _ in bench.asked] == ["unknown"]
     assert prepared.learned == 1
 
@@ -106,7 +106,7 @@ def test_an_error_of_nobodys_is_reported_and_told_without_its_words() -> None:
 def test_bytes_that_are_no_request_are_the_callers_mistake() -> None:
     bench = Bench()
     call = Caller(bench.method, bench.clock())
-    bench.calls.serve(call, bench.method, b"\xff\xff")
+    bench.calls.serve(call, bench.method.ask, b"\xff\xff")
     assert call.told.code is Code.INVALID_ARGUMENT
     assert "received 2 bytes that cannot be read as one" in call.told.message
     assert bench.observer.codes == [Code.INVALID_ARGUMENT]
@@ -230,11 +230,11 @@ def test_one_counter_holds_calls_and_messages_of_streams() -> None:
     bench = Bench()
     bench.ask()
     streamed = Caller(bench.stream, bench.clock())
-    bench.calls.handle(streamed, bench.stream, text("x"))
+    bench.calls.serve(streamed, bench.stream.handler, text("x"))
     assert bench.calls.in_flight == 2
     assert bench.ask().told.code is Code.UNAVAILABLE
     refused = Caller(bench.stream, bench.clock())
-    bench.calls.handle(refused, bench.stream, text("x"))
+    bench.calls.serve(refused, bench.stream.handler, text("x"))
     assert refused.told.code is Code.UNAVAILABLE
     assert bench.observer.codes == [Code.UNAVAILABLE] * 2
 
@@ -272,8 +272,8 @@ def test_a_call_passes_the_gate_by_its_token_or_its_address() -> None:
 def test_messages_of_streams_pass_the_same_gate() -> None:
     bench = Bench(Gate(ManualClock(), rate=1))
     first, second = Caller(bench.stream, 0.0), Caller(bench.stream, 0.0)
-    bench.calls.handle(first, bench.stream, text("x"))
-    bench.calls.handle(second, bench.stream, text("x"))
+    bench.calls.serve(first, bench.stream.handler, text("x"))
+    bench.calls.serve(second, bench.stream.handler, text("x"))
     assert not first.failures
     assert second.told.code is Code.RESOURCE_EXHAUSTED
 
@@ -308,7 +308,7 @@ def test_a_rate_is_not_counted_before_the_message_is_read(*, public: bool) -> No
     for _ in range(5):
         assert bench.calls.may_send(Caller(method, 0.0), 0)
     call = Caller(method, 0.0)
-    bench.calls.serve(call, method, data("x"))
+    bench.calls.serve(call, method.ask, data("x"))
     assert not call.failures
 
 

@@ -23,7 +23,6 @@ class PortOptions:
         keepalive_seconds: a connection that has been silent for this long is asked whether its peer
             is there, and ended where no answer comes within a third of that.
         certificates: what TLS is spoken with; None for plain text.
-        socket: the path of a Unix socket, in place of ``host`` and ``port``; gRPC's only.
     """
 
     host: str = "127.0.0.1"
@@ -34,7 +33,6 @@ class PortOptions:
     max_unsent_bytes: int = 1 << 30
     keepalive_seconds: float = 60.0
     certificates: Watched[Certificates] | None = None
-    socket: str = ""
 
     @property
     def address(self) -> str:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final, NamedTuple, Protocol
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from horngate.answer import Answer
-from horngate.errors import Code, HorngateError
+from horngate.errors import Code, HorngateError, InvalidRequest
 from horngate.inference import Call
 
 MESSAGE_CHARACTERS: Final = 2000
@@ -73,6 +73,24 @@ class UnaryMethod(_Method):
     """Whether it runs a model: its figures are then bound to a version as that loads."""
     prepared: Preparing | None = None
 
+    def ask(self, data: bytes, call: Call) -> Message | Answer[Message] | Answer[bytes]:
+        """What the handler makes of ``data``, a message of a known kind unread.
+
+        Raises:
+            InvalidRequest: it cannot be read.
+            HorngateError: as the handler.
+        """
+        prepared = self.prepared
+        if prepared is None:
+            return self.handler(parsed(self, data), call)
+        known = prepared.answer(data, call)
+        if known is not None:
+            return known
+        message = parsed(self, data)
+        answer = self.handler(message, call)
+        prepared.learn(data, message, call)
+        return answer
+
 
 class Preparing(Protocol):
     """Answers what it has learned the meaning of, without parsing it."""
@@ -114,6 +132,21 @@ class DuplexMethod(_Method):
 
 
 Method = UnaryMethod | StreamMethod | DuplexMethod
+
+
+def parsed(method: Method, data: bytes) -> Message:
+    """``data`` as the method's request.
+
+    Raises:
+        InvalidRequest: it cannot be read as one.
+    """
+    try:
+        return method.request.FromString(data)
+    except DecodeError as error:
+        raise InvalidRequest(
+            f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "
+            "cannot be read as one"
+        ) from error
 
 
 def cut(message: str) -> str:

@@ -169,5 +169,5 @@ class Bench:
     def ask(self, words: str = "x", remaining: float | None = None, **shown: str) -> Caller:
         now = self.clock()
         call = Caller(self.method, now, None if remaining is None else now + remaining, **shown)
-        self.calls.serve(call, self.method, data(words))
+        self.calls.serve(call, self.method.ask, data(words))
         return call

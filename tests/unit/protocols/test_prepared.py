@@ -91,7 +91,7 @@ class Port:
     def tell(self, kind: type, data: bytes) -> Outcome:
         method = self.methods[kind]
         call = Told(method, 0.0, None)
-        self.calls.serve(call, method, data)
+        self.calls.serve(call, method.ask, data)
         assert not self.faults
         return call.outcome
 

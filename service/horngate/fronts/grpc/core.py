@@ -3,7 +3,7 @@
 Below grpcio's servers, which hand over one call at a time, lies a completion queue. It gives every
 call and every message that is there, and it takes operations from any thread. What each name is
 used for, and what it is replaced by should a newer grpcio change it, is in docs/adr/0014.
-``tests/unit/fronts/grpc/test_core.py`` fails where one is gone.
+``tests/unit/fronts/grpc/test_core_names.py`` fails where one is gone.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Core:
         self._shut = False
 
     def listen(self, address: str, credentials: Any | None) -> int:
-        """Listen on ``address``, host and port or a Unix socket; returns the port, 0 for none.
+        """Listen on ``address``, host and port; returns the port, 0 where it cannot be had.
 
         ``credentials`` are a ``grpc.ServerCredentials``, None for plain text.
         """

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from horngate.calls import Calls
+from horngate.calls import Calls, until
 from horngate.errors import Code, ConfigError
 from horngate.fronts.grpc.core import ARRIVED, SHUT, UNHEEDED, Core, Event, end, watch
 from horngate.fronts.grpc.credentials import credentials
@@ -58,7 +58,6 @@ IDLE_SECONDS: Final = 0.25
 DELIVERY_SECONDS: Final = 2.0
 """How long the last answers may take to leave; a caller that does not read is not waited for."""
 
-DELIVERY_STEP: Final = 0.005
 JOIN_SECONDS: Final = 10.0
 _LONG_METADATA: Final = "expected less metadata, received more than max_header_bytes; send less"
 EVER: Final = 1e8
@@ -87,7 +86,7 @@ class GrpcFront:
         self._bursts = 0
 
     def start(self) -> int:
-        """Listen; returns the port, 0 on a Unix socket.
+        """Listen; returns the port.
 
         Raises:
             ConfigError: the port cannot be had.
@@ -116,8 +115,11 @@ class GrpcFront:
                 ("grpc.so_reuseport", 0),
             ]
         )
-        port = self._core.listen(*self._address())
-        if not port and not options.socket:
+        certificates = options.certificates
+        port = self._core.listen(
+            options.address, None if certificates is None else credentials(certificates)
+        )
+        if not port:
             raise ConfigError(
                 f"grpc_port: expected a free port on {options.host}, received {options.port}, "
                 "which is in use or not allowed; choose another, or 0 for any free one"
@@ -143,7 +145,7 @@ class GrpcFront:
         self.calls.end_all()
         for stream in list(self.streams):
             stream.shut()
-        self._until(lambda: not self.outbox and not self.streams, DELIVERY_SECONDS)
+        until(lambda: not self.outbox and not self.streams, self.calls.clock, DELIVERY_SECONDS)
         self._stopping.set()
         self._core.shut()
         if not self._shut.wait(DELIVERY_SECONDS / 4):
@@ -151,17 +153,6 @@ class GrpcFront:
         if self._shut.wait(JOIN_SECONDS):
             self._thread.join(JOIN_SECONDS)
             self._core.destroy(self._on_duty)
-
-    def _address(self) -> tuple[str, object]:
-        if self.options.socket:
-            return f"unix:{self.options.socket}", None
-        certificates = self.options.certificates
-        return self.options.address, None if certificates is None else credentials(certificates)
-
-    def _until(self, condition: Callable[[], bool], seconds: float) -> None:
-        ends = self.calls.clock() + seconds
-        while not condition() and self.calls.clock() < ends:
-            time.sleep(DELIVERY_STEP)
 
     def _receive_on_another(self) -> None:
         """Have a new thread receive, and the one before no more once it comes back."""

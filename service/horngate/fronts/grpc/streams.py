@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import Message
 
-from horngate.calls import Failure, InFlight, Who, one_too_many, parsed, serialized
+from horngate.calls import Failure, InFlight, Who, one_too_many, serialized
 from horngate.errors import Code, InvalidRequest, Overloaded, ShuttingDown
 from horngate.fronts.grpc import core
 from horngate.fronts.grpc.duty import Duty
 from horngate.fronts.grpc.origin import Origin
-from horngate.protocols.method import DuplexMethod, Method, Status, StreamMethod
+from horngate.protocols.method import DuplexMethod, Method, Status, StreamMethod, parsed
 
 if TYPE_CHECKING:
     from horngate.fronts.grpc.front import GrpcFront
@@ -305,7 +305,7 @@ class DuplexStream(Stream):
             self._waiting.add(call)
             self._unsent += 1
             self._bytes += call.size
-        calls.handle(call, method, request)
+        calls.serve(call, method.handler, request)
         self._read_on()
 
     def _read_on(self) -> None:

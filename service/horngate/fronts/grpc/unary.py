@@ -52,7 +52,7 @@ class UnaryCall(InFlight):
         self.started = front.calls.clock()
         self.burst = duty
         duty.asked.append(self)
-        front.calls.serve(self, self.method, data)
+        front.calls.serve(self, self.method.ask, data)
 
     def who(self) -> Who:
         return self._origin.who()

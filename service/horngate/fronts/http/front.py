@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import dataclasses
 import threading
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from horngate.access.caller import Caller
 from horngate.answer import Answer
-from horngate.calls import Calls, InFlight, Who
+from horngate.calls import Calls, InFlight, Who, until
 from horngate.errors import (
     Code,
     HorngateError,
@@ -57,8 +56,6 @@ LARGE_ANSWER: Final = 16 * 1024
 WORKERS: Final = 4
 """Bodies that are read or written at a time. More would not be quicker, since Python runs one of
 the threads at a time, and would keep the loop and the pages waiting, whose threads are others."""
-
-POLL_SECONDS: Final = 0.02
 
 _STATUS: Final[dict[type[HorngateError], int]] = {TooLarge: 413, ReplyTooLarge: 413, TooSlow: 408}
 
@@ -161,9 +158,7 @@ class HttpFront:
 
         One whose body is still to come is none: whoever is slow with it would hold up every stop.
         """
-        ends = time.monotonic() + seconds
-        while self._accepted and time.monotonic() < ends:
-            time.sleep(POLL_SECONDS)
+        until(lambda: not self._accepted, self._calls.clock, seconds)
 
     def stop(self) -> None:
         """Finish the replies under way and end."""
@@ -206,12 +201,7 @@ class HttpFront:
                     caller = gate.admit(*_who(request))
                 except HorngateError as error:
                     refusal = _refusal(error, failed(error.code, str(error)))
-                    return Response(
-                        refusal.body,
-                        refusal.status,
-                        dict(refusal.headers),
-                        media_type=refusal.content_type,
-                    )
+                    return _response(request, refusal)
             elif page.known is not None:
                 with contextlib.suppress(Unauthenticated):
                     caller = gate.known(_who(request).authorization)

@@ -131,5 +131,5 @@ def test_a_drain_does_not_wait_for_bodies_that_are_still_to_come(
     with socket.create_connection(("127.0.0.1", bench.server.port), timeout=30) as slow:
         slow.sendall(head)
         wait_until(lambda: bench.calls.in_flight == 1, "the request to begin")
-        monkeypatch.setattr("horngate.fronts.http.front.time.sleep", waited)
+        monkeypatch.setattr("horngate.calls.time.sleep", waited)
         bench.server.drain(30)
