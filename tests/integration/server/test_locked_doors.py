@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import ssl
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import NamedTuple
 from urllib.error import HTTPError, URLError
 
@@ -327,6 +330,48 @@ def test_tls_on_both_ports_with_certificates_that_rotate(
         with Client(address, tls=tls) as another:
             another.predict("constant", {"x": x})
         assert not _line(running, "plain text on an open port")
+    finally:
+        assert running.stop() == 0
+
+
+STORM = """
+import socket, ssl, sys, threading
+tls = ssl.create_default_context()
+tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+tls.set_alpn_protocols(["h2"])
+def shake():
+    while True:
+        try:
+            tls.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])))).close()
+        except OSError:
+            pass
+for _ in range(16):
+    threading.Thread(target=shake, daemon=True).start()
+sys.stdin.read()
+"""
+
+
+def test_a_storm_of_handshakes_while_certificates_rotate(
+    small_models: Served, issued: Issued
+) -> None:
+    flags = ("--tls-cert", str(issued.file("cert.pem")), "--tls-key", str(issued.file("key.pem")))
+    running = RunningServer(small_models.repository, *flags, ready=False)
+    port = running.grpc_port
+    x = np.ones((1, 1), np.float32)
+    try:
+        with Client(f"localhost:{port}", tls=Tls(ca=issued.file("ca.pem"))) as client:
+            wait_until(client.health, "the server to be ready")
+            storm = subprocess.Popen([sys.executable, "-c", STORM, str(port)], stdin=PIPE)
+            try:
+                for _ in range(3):
+                    old = serial(port)
+                    issued.server()
+                    wait_until(lambda old=old: serial(port) != old, "the new certificate")
+                    for _ in range(100):
+                        client.predict("constant", {"x": x})
+            finally:
+                storm.kill()
+                storm.communicate()
     finally:
         assert running.stop() == 0
 

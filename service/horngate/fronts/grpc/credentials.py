@@ -9,14 +9,27 @@ from horngate.fronts.tls import Certificates
 
 
 def credentials(certificates: Watched[Certificates]) -> grpc.ServerCredentials:
-    """TLS with whatever the certificates are at each handshake."""
+    """TLS with whatever the certificates are at each handshake.
 
-    def now() -> grpc.ServerCertificateConfiguration:
-        held = certificates()
-        return grpc.ssl_server_certificate_configuration(
-            [(held.key, held.cert)], root_certificates=held.client_ca
-        )
+    The core is told of a change alone: it takes what it is told in place of what other threads just
+    make handshakes with, and without a lock, so that a storm of handshakes ended the process.
+    """
+    told = certificates()
+
+    def news() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal told
+        now = certificates()
+        if now is told:
+            return None
+        told = now
+        return _configuration(now)
 
     return grpc.dynamic_ssl_server_credentials(
-        now(), now, require_client_authentication=certificates().client_ca is not None
+        _configuration(told), news, require_client_authentication=told.client_ca is not None
+    )
+
+
+def _configuration(certificates: Certificates) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(certificates.key, certificates.cert)], root_certificates=certificates.client_ca
     )
