@@ -152,10 +152,15 @@ class Calls:
             if reading >= self._most:
                 raise one_too_many(self._most)
         except HorngateError as error:
-            self.begin(call)
-            self.fail(call, error)
+            self.refuse(call, self.failure(call.method, error))
             return False
         return True
+
+    def refuse(self, call: InFlight, failure: Failure) -> None:
+        """End a call that has not begun; it counts all the same."""
+        self.opened(call)
+        self.closed(call, failure.code)
+        call.fail(failure)
 
     def begin(self, call: InFlight) -> None:
         """Count ``call``; ``end`` follows, or what ends it by itself."""

@@ -162,12 +162,13 @@ def test_streams_and_their_messages_count(small_models: Served, tmp_path: Path) 
             assert all(next(stream).status == 1 for stream in streams)
             with pytest.raises(grpc.RpcError) as told:
                 next(watch(health_pb2.HealthCheckRequest(), timeout=30))
-            assert told.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert told.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "at most 2 open streams of those that need no token" in str(told.value)
             assert streamed(running, None, 1) == [None], "theirs are others than anybody's"
             reflection: Any = channel.stream_stream(REFLECTION)
             with pytest.raises(grpc.RpcError) as told:
                 next(reflection(iter([b""]), timeout=30))
-            assert told.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert told.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             for stream in streams:
                 stream.cancel()
         wait_until(lambda: streamed(running, None, 1) == [None], "the streams to be gone")

@@ -44,8 +44,8 @@ class Reader(Protocol):
     def read(self) -> None:
         """Ask for it."""
 
-    def fail(self, failure: Failure) -> None:
-        """End it."""
+    def refuse(self, failure: Failure) -> None:
+        """End it, and count it."""
 
 
 class Reading:
@@ -164,7 +164,7 @@ class Reading:
 
     def _refuse(self, call: Reader, code: Code, message: str) -> None:
         if self.remove(call):
-            call.fail(Failure(code, message))
+            call.refuse(Failure(code, message))
 
 
 def _crowded(what: str) -> tuple[Code, str]:

@@ -59,13 +59,20 @@ class Places:
         """
         with self._lock:
             if self._number[anybody] >= self._most:
-                raise one_too_many(self._most)
+                raise _one_stranger_too_many(self._most) if anybody else one_too_many(self._most)
             self._number[anybody] += 1
 
     def leave(self, *, anybody: bool) -> None:
         """One less."""
         with self._lock:
             self._number[anybody] -= 1
+
+
+def _one_stranger_too_many(limit: int) -> Overloaded:
+    return Overloaded(
+        f"expected at most {limit} open streams of those that need no token, received one more; "
+        "end one, or raise max_in_flight"
+    )
 
 
 class _On:
@@ -110,8 +117,8 @@ class Stream(InFlight):
         try:
             front.places.enter(anybody=self.method.open)
         except Overloaded as error:
-            front.calls.begin(self)
-            front.calls.fail(self, error)
+            code = Code.RESOURCE_EXHAUSTED if self.method.open else error.code
+            front.calls.refuse(self, Failure(code, str(error), type(error).__name__))
             return
         self._opened()
         front.streams.add(self)
@@ -142,6 +149,10 @@ class Stream(InFlight):
     def _arrived(self, event: core.Event, duty: Duty) -> None:
         if not self.method.open or self._front.reading.remove(self):
             self._received(core.message(event), duty)
+
+    def refuse(self, failure: Failure) -> None:
+        """End it before its message has come."""
+        self._front.calls.refuse(self, failure)
 
     def _opened(self) -> None:
         """It has its place; ``_ended`` follows."""
@@ -226,6 +237,9 @@ class ServerStream(Stream):
 
     def _opened(self) -> None:
         self._front.calls.opened(self)
+
+    def refuse(self, failure: Failure) -> None:
+        self.fail(failure)  # it is counted as it closes
 
     def _received(self, data: bytes | None, duty: Duty) -> None:  # noqa: ARG002 - it runs no model
         calls, method = self._front.calls, self.method

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from horngate.calls import Calls, Failure, InFlight, Who
-from horngate.errors import Code
+from horngate.errors import InvalidRequest
 from horngate.fronts.grpc import core
 from horngate.fronts.grpc.duty import Duty
 from horngate.fronts.grpc.origin import Origin
@@ -47,7 +47,7 @@ class UnaryCall(InFlight):
             return
         data = core.message(event)
         if data is None:
-            self.fail(Failure(Code.INTERNAL, "expected one message, received none"))
+            Unasked(front.calls, self).end()
             return
         self.started = front.calls.clock()
         self.burst = duty
@@ -64,6 +64,9 @@ class UnaryCall(InFlight):
     def fail(self, failure: Failure) -> None:
         self._front.outbox.add(self, 0)
         core.end(self.core, failure.code.value, failure.message, failure.trailers, self)
+
+    def refuse(self, failure: Failure) -> None:
+        self._front.calls.refuse(self, failure)
 
     def give_up(self) -> None:
         """Its answer is not taken: let go of it."""
@@ -83,3 +86,29 @@ class Departure:
         """The call has ended, answered or not."""
         if core.left(event):
             self._calls.cancel(self._call)
+
+
+class Unasked:
+    """Ends a call that came without its message, and counts it once it is known why.
+
+    Its caller has sent none, or has left before it came; so does a message that the core refuses.
+    """
+
+    __slots__ = ("_call", "_calls", "_failure")
+
+    def __init__(self, calls: Calls, call: UnaryCall) -> None:
+        self._call = call
+        self._calls = calls
+        error = InvalidRequest("expected one message, received none")
+        self._failure = calls.failure(call.method, error)
+
+    def end(self) -> None:
+        """Once."""
+        self._calls.opened(self._call)
+        self._call.fail(self._failure)
+        core.watch(self._call.core, self)
+
+    def event(self, event: core.Event, _duty: Duty) -> None:
+        """The call has ended."""
+        calls, call = self._calls, self._call
+        calls.closed(call, calls.departure(call) if core.left(event) else self._failure.code)

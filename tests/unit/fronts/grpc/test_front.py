@@ -221,8 +221,9 @@ def test_headers_over_the_limit_are_refused(served: Served) -> None:
 
 def test_no_message_where_one_is_expected(served: Served) -> None:
     error: Any = error_of(lambda: list(served.stream("Echo")(iter(()), timeout=SECONDS)))
-    assert error.code() is grpc.StatusCode.INTERNAL
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "received none" in error.details()
+    wait_until(lambda: served.observer.codes == [Code.INVALID_ARGUMENT], "it to be counted")
 
 
 def test_a_stream_both_ways_ends_with_all_answered(served: Served) -> None:

@@ -39,7 +39,7 @@ class Slow:
     def read(self) -> None:
         self.reads += 1
 
-    def fail(self, failure: Failure) -> None:
+    def refuse(self, failure: Failure) -> None:
         self.failures.append(failure)
 
     @property

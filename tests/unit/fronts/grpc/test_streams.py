@@ -264,6 +264,18 @@ def test_a_stream_beyond_the_places_is_refused_and_counted(monkeypatch: pytest.M
     assert third in both.front.streams
 
 
+def test_a_stream_too_many_of_those_that_need_no_token_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = Both(monkeypatch, duplex(lambda request, _: request, public=True), places=1)
+    front: Any = both.front
+    DuplexStream(front, both.stream.method, front.origin(), front.clock()).open()
+    ((code, words, _),) = both.wire.ended
+    assert code == Code.RESOURCE_EXHAUSTED
+    assert "at most 1 open streams of those that need no token" in words
+    assert both.front.observer.codes == [Code.RESOURCE_EXHAUSTED]
+
+
 def test_streams_that_anybody_may_open_have_places_of_their_own() -> None:
     places = Places(1)
     places.enter(anybody=True)
@@ -292,6 +304,7 @@ def test_only_strangers_are_told_to_be_quick(monkeypatch: pytest.MonkeyPatch) ->
     anybodys.front.clock.now += 1
     anybodys.front.reading.expire()
     assert [code for code, _, _ in anybodys.wire.ended] == [4]
+    assert anybodys.front.observer.codes == [Code.OK, Code.DEADLINE_EXCEEDED], "it is counted"
     anybodys.wire.message(data("late"), anybodys.front.duty)
     assert anybodys.take() == ["a"]
 

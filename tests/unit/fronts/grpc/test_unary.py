@@ -45,10 +45,23 @@ def test_its_message_is_served_and_its_answer_leaves(monkeypatch: pytest.MonkeyP
 def test_no_message_is_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(monkeypatch)
     bench.wire.message(None, bench.front.duty)
-    assert bench.wire.ended == [(13, "expected one message, received none", ())]
-    assert not bench.front.observer.ended
+    ((code, words, _),) = bench.wire.ended
+    assert (code, words) == (3, "expected one message, received none")
+    bench.wire.over(bench.front.duty, left=False)
+    assert bench.front.observer.codes == [Code.INVALID_ARGUMENT]
     bench.wire.took(bench.front.duty)
     assert len(bench.front.outbox) == len(bench.front.reading) == 0
+
+
+def test_whoever_leaves_before_the_message_has_come_counts_as_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch)
+    bench.wire.message(None, bench.front.duty)
+    assert len(bench.front.observer.open) == 1
+    bench.wire.over(bench.front.duty, left=True)
+    assert bench.front.observer.codes == [Code.CANCELLED]
+    assert bench.front.calls.in_flight == 0
 
 
 def test_a_failure_has_its_trailers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +77,7 @@ def test_one_that_was_refused_while_it_was_read_is_not_served_later(
     bench.front.clock.now += 60
     bench.front.reading.expire()
     assert [code for code, _, _ in bench.wire.ended] == [4]
+    assert bench.front.observer.codes == [Code.DEADLINE_EXCEEDED]
     bench.wire.message(data("late"), bench.front.duty)
     assert not bench.front.asked
     bench.wire.took(bench.front.duty)
