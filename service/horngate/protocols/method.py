@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from horngate.answer import Answer
 from horngate.errors import Code, HorngateError, InvalidRequest
 from horngate.inference import Call
+from horngate.protocols.parts import read
 
 MESSAGE_CHARACTERS: Final = 2000
 MESSAGE_BYTES: Final = 6000
@@ -138,10 +139,10 @@ def parsed(method: Method, data: bytes) -> Message:
     """``data`` as the method's request.
 
     Raises:
-        InvalidRequest: it cannot be read as one.
+        InvalidRequest: it cannot be read as one, or has too many parts.
     """
     try:
-        return method.request.FromString(data)
+        return read(method.request, data)
     except DecodeError as error:
         raise InvalidRequest(
             f"expected a {method.request.DESCRIPTOR.full_name}, received {len(data)} bytes that "

@@ -22,10 +22,13 @@ MOST_STRANGERS: Final = 4
 health check does, is read in less than a millisecond."""
 
 MOST_WAITING: Final = 1024
-"""Such calls that wait for their turn; one more is refused."""
+"""Such calls that wait for their turn; of more, the one that would be read last is refused. Whoever
+opens call after call without a pause would else keep the line full, and everybody else out of it.
+"""
 
-GRACE_SECONDS: Final = 0.05
-"""How long such a message may take while others wait to be read."""
+GRACE_SECONDS: Final = 0.2
+"""How long such a message may take while others wait to be read. One that is there already may take
+that long on a machine whose cores are all busy, a health check's among them."""
 
 READ_SECONDS: Final = 60.0
 """How long any message may take to come."""
@@ -78,11 +81,11 @@ class Reading:
                 self._strangers[call] = self._clock()
             else:
                 self._wait(call)
-            many = len(self._line) > MOST_WAITING
+            last = self._last() if len(self._line) > MOST_WAITING else None
         if at_once:
             call.read()
-        if many:
-            self._refuse(call, *_crowded(f"{MOST_WAITING} other calls waited"))
+        if last is not None:
+            self._refuse(last, *_crowded(f"{MOST_WAITING} other calls waited"))
 
     def remove(self, call: Reader) -> bool:
         """Its message has come, or it has ended; False where it was refused before that."""
@@ -138,6 +141,10 @@ class Reading:
             self._turns.move_to_end(connection, last=False)
         else:
             turns.append(call)
+
+    def _last(self) -> Reader:
+        """Whose turn is last."""
+        return self._turns[next(reversed(self._turns))][-1]
 
     def _leave_line(self, call: Reader) -> bool:
         connection = self._line.pop(call, None)

@@ -121,6 +121,11 @@ def test_the_line_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = [bench.add() for _ in range(MOST_STRANGERS + 4)]
     assert [call.codes for call in calls[:-1]] == [[]] * (MOST_STRANGERS + 3)
     assert calls[-1].codes == [Code.RESOURCE_EXHAUSTED]
+    newcomer = bench.add("b")
+    assert not newcomer.failures, "whoever comes anew is let in"
+    assert calls[-2].codes == [Code.RESOURCE_EXHAUSTED]
+    assert bench.reading.remove(calls[0])
+    assert newcomer.reads == 1
 
 
 @pytest.mark.parametrize("public", [False, True])
