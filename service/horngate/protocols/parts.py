@@ -1,4 +1,4 @@
-"""Large messages, whose parts are counted before they are read, and which are read a slice at a time.
+"""Large messages: their parts are counted before they are read, and they are read in slices.
 
 A part of two bytes takes a hundred in memory, and Python's lock is held for as long as protobuf
 reads: a message of 60 MiB that is all parts took 2.8 GiB, and held every other call for 4 s. Knows
@@ -8,9 +8,8 @@ messages by their descriptors alone.
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from horngate.errors import InvalidRequest
@@ -29,6 +28,9 @@ SLICE: Final = 1 << 14
 
 _VARINT, _EIGHT, _SIZED, _FOUR = 0, 1, 2, 5
 _GROUPS: Final = (3, 4)
+_Messages = dict[int, Any]
+"""Their descriptors by the numbers of their fields."""
+
 _ONE_BYTE: Final = 127
 _MOST_BITS: Final = 70
 
@@ -43,15 +45,15 @@ def read(kind: type[Message], data: bytes) -> Message:
     if len(data) < LARGE:
         return kind.FromString(data)
     message, begin = kind(), 0
-    for end in (*cuts(kind.DESCRIPTOR, data), len(data)):
+    for end in (*cuts(kind, data), len(data)):
         # Of what lies one behind the other, protobuf makes the same as of all at once.
         message.MergeFromString(data[begin:end])
         begin = end
     return message
 
 
-def cuts(descriptor: Descriptor, data: bytes) -> list[int]:
-    """Where ``data``, a message of ``descriptor``, is cut into slices.
+def cuts(kind: type[Message], data: bytes) -> list[int]:  # noqa: C901, PLR0912 - a call for each part would take longer than all else
+    """Where ``data``, a ``kind``, is cut into slices.
 
     What cannot be read is left to protobuf to tell, and counted up to there.
 
@@ -59,8 +61,8 @@ def cuts(descriptor: Descriptor, data: bytes) -> list[int]:
         InvalidRequest: more parts than a message may have.
     """
     found: list[int] = []
-    outer: list[tuple[int, dict[int, Descriptor]]] = []
-    at, end, inner = 0, len(data), _messages(descriptor)
+    outer: list[tuple[int, _Messages]] = []
+    at, end, inner = 0, len(data), _messages(kind.DESCRIPTOR)
     messages = fields = since = 0
     try:
         while True:
@@ -119,7 +121,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 @cache
-def _messages(descriptor: Descriptor) -> dict[int, Descriptor]:
+def _messages(descriptor: Any) -> _Messages:
     """The fields that are messages, by number."""
     return {
         field.number: field.message_type

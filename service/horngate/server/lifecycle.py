@@ -8,6 +8,7 @@ import os
 import queue
 import resource
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -22,6 +23,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of glibc's ``malloc.h``."""
+
+TURN_SECONDS: Final = 0.001
+"""How long a thread keeps Python's lock while another waits for it, five times less than Python has
+it: while two large answers were encoded, others' p50 was 9 ms with that, and 2 ms with this."""
 
 
 def serve(
@@ -46,6 +51,7 @@ def serve(
     log = logs.logger("server")
     _allow_many_connections()
     _share_freed_memory()
+    sys.setswitchinterval(TURN_SECONDS)
     asked_to_stop = _watch_signals()
     parts = assemble(settings)
     try:

@@ -54,7 +54,7 @@ def test_what_is_read_in_slices_is_what_it_is_at_once(
     monkeypatch.setattr(parts, "SLICE", 10)
     data: bytes = message.SerializeToString()
     assert parts.read(type(message), data) == message
-    whole = parts.cuts(message.DESCRIPTOR, data) == []
+    whole = parts.cuts(type(message), data) == []
     assert whole == isinstance(message, ClassificationRequest), "its one field cannot be cut"
     for end in (1, len(data) // 2, len(data) - 1):
         assert _outcome(parts.read, type(message), data[:end]) == _outcome(
@@ -95,12 +95,12 @@ def test_what_cannot_be_read_is_left_to_protobuf(
     data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "LARGE", 0)
-    assert parts.cuts(ModelInferRequest.DESCRIPTOR, data) == []
+    assert parts.cuts(ModelInferRequest, data) == []
     with pytest.raises(DecodeError):
         parts.read(ModelInferRequest, data)
 
 
 def test_a_group_of_nobodys_is_passed_over() -> None:
     data = b"\x9b\x06\x08\x01\x9d\x06abcd\x99\x06abcdefgh\x9c\x06" + b"\x2a\x00"
-    assert parts.cuts(ModelInferRequest.DESCRIPTOR, data) == []
+    assert parts.cuts(ModelInferRequest, data) == []
     assert len(ModelInferRequest.FromString(data).inputs) == 1
