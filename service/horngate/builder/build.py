@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import keras
 import numpy as np
+from PIL import Image
 
-from horngate.builder import mnist_cnn, mnist_fusion
 from horngate.builder.digits import Digits, Part
-from horngate.builder.floors import hold_against, read_floors
-from horngate.builder.pictures import write_samples
 from horngate.builder.publish import Published, publish_keras
-from horngate.builder.recipe import Inputs, Recipe
-from horngate.builder.report import write_report
-from horngate.builder.training import Trained, train
+from horngate.builder.recipes import Inputs, Recipe
+from horngate.builder.report import hold_against, read_floors, write_report
+from horngate.builder.training import Trained, arranged, train
 from horngate.store.layout import SETTINGS_FILE
+from horngate.tensors import Array
 
-RECIPES: Final = {recipe.name: recipe for recipe in (mnist_cnn.RECIPE, mnist_fusion.RECIPE)}
 GOLDEN_DIGITS: Final = 16
 
 
@@ -89,3 +89,23 @@ def _figures(trained: Trained, digits: Digits, seed: int) -> dict[str, str]:
         "parameters": f"{trained.model.count_params():,}",
         "seed": str(seed),
     }
+
+
+def write_samples(folder: Path, model: keras.Model, inputs: Inputs, labels: Array) -> None:
+    """Write ``samples/DIGIT.png``, and ``samples/DIGIT.json`` with the context where there is one.
+
+    Of each digit the first test example that the model reads rightly.
+    """
+    samples = folder / "samples"
+    samples.mkdir(parents=True, exist_ok=True)
+    right = model.predict(arranged(inputs), batch_size=256, verbose=0).argmax(axis=1) == labels
+    for digit in range(10):
+        found = np.flatnonzero(right & (labels == digit))
+        if not len(found):
+            continue
+        index = found[0]
+        pixels = np.rint(inputs["image"][index, :, :, 0] * 255).astype(np.uint8)
+        Image.fromarray(pixels).save(samples / f"{digit}.png", optimize=True)
+        if "context" in inputs:
+            context = [round(float(weight), 4) for weight in inputs["context"][index]]
+            (samples / f"{digit}.json").write_text(json.dumps(context) + "\n", "utf-8")

@@ -256,11 +256,6 @@ def _has_elements(node: tf.Operation, index: int, axes: int) -> bool:
     return all(sizes[int(axis)] for axis in wanted.ravel() if -len(sizes) <= axis < len(sizes))
 
 
-def _is_whole(node: tf.Operation, index: int) -> bool:
-    shape = node.inputs[index].shape
-    return shape.rank is not None and all(size != 0 for size in shape.as_list()[1:])
-
-
 def _known_rank(node: tf.Operation, index: int) -> bool:
     return node.inputs[index].shape.rank is not None
 

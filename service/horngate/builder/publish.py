@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import keras
 import numpy as np
@@ -20,7 +20,6 @@ from horngate import __version__
 from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
 from horngate.builder.measure import measure_version
-from horngate.builder.rows import establish_version
 from horngate.builder.samples import made_up_inputs
 from horngate.builder.staging import staging_folder, sync
 from horngate.errors import HorngateError, LoadError, PublishError
@@ -88,9 +87,6 @@ def publish_keras(
     """
     named = NamedModel(model)
 
-    def write(folder: Path) -> None:
-        named.export(folder)
-
     def check(servable: Servable) -> dict[str, manifest.Golden]:
         signature = servable.signatures[DEFAULT_SIGNATURE]
         fed = dict(inputs or made_up_inputs(signature))
@@ -108,16 +104,8 @@ def publish_keras(
         return {DEFAULT_SIGNATURE: golden}
 
     made_by = {"keras": keras.__version__, "class": type(model).__name__, **(provenance or {})}
-    return _publish(
-        repository,
-        name,
-        version,
-        write=write,
-        check=check,
-        provenance=made_by,
-        compiled=compiled,
-        trust_operations=trust_operations,
-    )
+    making = _Making(named.export, check, made_by, compiled, trust_operations)
+    return _publish(repository, name, version, making)
 
 
 def publish_saved_model(
@@ -161,16 +149,8 @@ def publish_saved_model(
                     goldens[key] = golden
         return goldens
 
-    return _publish(
-        repository,
-        name,
-        version,
-        write=write,
-        check=check,
-        provenance={"source": source.name},
-        compiled=compiled,
-        trust_operations=trust_operations,
-    )
+    making = _Making(write, check, {"source": source.name}, compiled, trust_operations)
+    return _publish(repository, name, version, making)
 
 
 def _names(source: Path, files: VersionFiles) -> list[str]:
@@ -202,17 +182,17 @@ def load_keras(path: Path) -> keras.Model:
         raise PublishError(f"{path}: expected a Keras model; Keras says: {error}") from error
 
 
-def _publish(
-    repository: Path,
-    name: str,
-    version: int | None,
-    *,
-    write: Callable[[Path], None],
-    check: Callable[[Servable], dict[str, manifest.Golden]],
-    provenance: Mapping[str, Any],
-    compiled: bool,
-    trust_operations: bool,
-) -> Published:
+class _Making(NamedTuple):
+    """How a version is made: its SavedModel, its goldens; the rest as for ``publish_keras``."""
+
+    write: Callable[[Path], None]
+    check: Callable[[Servable], dict[str, manifest.Golden]]
+    provenance: Mapping[str, Any]
+    compiled: bool
+    trust_operations: bool
+
+
+def _publish(repository: Path, name: str, version: int | None, making: _Making) -> Published:
     model_folder = repository / check_model_name(name)
     with _told(name, model_folder):
         if version is not None and not _free(model_folder, version):
@@ -221,15 +201,7 @@ def _publish(
                 f"{version}; leave it out to take the next one"
             )
         with staging_folder(model_folder) as staging:
-            record, alone = _fill(
-                staging,
-                name,
-                write=write,
-                check=check,
-                provenance=provenance,
-                compiled=compiled,
-                trust_operations=trust_operations,
-            )
+            record, alone = _fill(staging, name, making)
             # It is made for its owner alone; a server may run as somebody else.
             staging.chmod(0o755)
             _sync(staging)
@@ -261,16 +233,10 @@ def _told(name: str, model_folder: Path) -> Iterator[None]:
 
 
 def _fill(
-    staging: Path,
-    name: str,
-    *,
-    write: Callable[[Path], None],
-    check: Callable[[Servable], dict[str, manifest.Golden]],
-    provenance: Mapping[str, Any],
-    compiled: bool,
-    trust_operations: bool,
+    staging: Path, name: str, making: _Making
 ) -> tuple[CompiledRecord | None, Mapping[str, str]]:
     """Write a whole version into ``staging``; what became of compiling it, and what runs alone."""
+    write, check, provenance, compiled, trust_operations = making
     write(staging)
     servable = SavedModelRuntime(trust_operations=trust_operations).load(staging)
     try:
@@ -283,16 +249,12 @@ def _fill(
         fed = {signature: golden.inputs for signature, golden in goldens.items()}
         warmup.write_warm_up(staging, name, fed)
     manifest.write_provenance(
-        staging,
-        {"horngate": __version__, "tensorflow": tf.__version__, **provenance},
+        staging, {"horngate": __version__, "tensorflow": tf.__version__, **provenance}
     )
-    record = None
-    if compiled:
-        record = compile_version(staging, trust_operations=trust_operations)
-    measure_version(staging, record, trust_operations=trust_operations)
-    alone = establish_version(staging, record, trust_operations=trust_operations)
+    record = compile_version(staging, trust_operations=trust_operations) if compiled else None
+    measured = measure_version(staging, record, trust_operations=trust_operations)
     manifest.write_checksums(staging)
-    return record, alone
+    return record, measured.alone
 
 
 def _recordable(goldens: dict[str, manifest.Golden]) -> dict[str, manifest.Golden]:

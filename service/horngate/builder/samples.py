@@ -27,19 +27,7 @@ def made_up_inputs(signature: Signature, seed: int = 0) -> dict[str, Array]:
     Integers are 0 or 1, which any vocabulary and any number of classes has; floats lie between 0
     and 1.
     """
-    rng = np.random.default_rng(seed)
-    return {spec.name: _array(spec, rng) for spec in signature.inputs.values()}
-
-
-def _array(spec: TensorSpec, rng: np.random.Generator) -> Array:
-    shape = [FREE_SIZE if size is None else size for size in spec.shape]
-    if spec.batched:
-        shape[0] = ROWS
-    if spec.dtype is DType.STRING:
-        return np.array(rng.choice(np.array(WORDS, object), shape), object)
-    if spec.dtype.numpy.kind in "iub":
-        return rng.integers(0, 2, shape).astype(spec.dtype.numpy)
-    return rng.random(shape).astype(spec.dtype.numpy)
+    return trial_inputs(signature, {}, rows=ROWS, seed=seed)
 
 
 def trial_inputs(

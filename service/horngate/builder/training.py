@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from horngate.builder.digits import Digits, Part
-from horngate.builder.recipe import Feed, Inputs, Recipe
+from horngate.builder.recipes import Feed, Inputs, Recipe
 from horngate.tensors import Array
 
 BATCH = 64

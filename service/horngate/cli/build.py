@@ -46,8 +46,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print("Importing TensorFlow …", flush=True)
     quiet_tensorflow()
-    from horngate.builder.build import RECIPES, build  # noqa: PLC0415 - takes seconds
+    from horngate.builder.build import build  # noqa: PLC0415 - takes seconds
     from horngate.builder.digits import load_digits  # noqa: PLC0415 - the same
+    from horngate.builder.recipes import RECIPES  # noqa: PLC0415 - the same
 
     digits = load_digits(options.data, options.seed)
     for name in names:

@@ -26,15 +26,13 @@ def run(options: argparse.Namespace) -> int:
     quiet_tensorflow()
     from horngate.builder.compile import compile_version  # noqa: PLC0415 - takes seconds
     from horngate.builder.measure import measure_version  # noqa: PLC0415 - the same
-    from horngate.builder.rows import establish_version  # noqa: PLC0415 - the same
 
     trusted = options.trust_model_ops
     record = compile_version(folder, trust_operations=trusted)
     print(printable(f"{name}: version {number} {record}"))
-    cost = measure_version(folder, record, trust_operations=trusted)
-    if cost is not None:
-        print(f"{name}: best in batches of up to {cost.best} rows on this machine")
-    alone = establish_version(folder, record, trust_operations=trusted)
-    for signature, reason in sorted(alone.items()):
+    measured = measure_version(folder, record, trust_operations=trusted)
+    if measured.cost is not None:
+        print(f"{name}: best in batches of up to {measured.cost.best} rows on this machine")
+    for signature, reason in sorted(measured.alone.items()):
         print(printable(f"{name}: signature {signature!r} is not batched: {reason}"))
     return 1 if record.refused else 0

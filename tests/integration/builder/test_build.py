@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from horngate.builder import mnist_cnn, mnist_fusion
 from horngate.builder.build import GOLDEN_DIGITS, build
 from horngate.builder.digits import Digits, Part, load_digits
-from horngate.builder.recipe import Recipe
+from horngate.builder.recipes import MNIST_CNN, MNIST_FUSION, Recipe
 from horngate.builder.report import BEGIN, END
 from horngate.builder.training import train
 from horngate.cli.main import main
 from horngate.errors import ConfigError, PublishError
 from horngate.store.manifest import read_goldens, read_provenance, verify_checksums
 
-RECIPES = (mnist_cnn.RECIPE, mnist_fusion.RECIPE)
+RECIPES = (MNIST_CNN, MNIST_FUSION)
 CARD = f"# a card\n\n{BEGIN}\nold\n{END}\n"
 
 
@@ -99,7 +98,7 @@ def test_samples_are_pictures_that_the_model_reads(built: Built) -> None:
         with Image.open(path) as picture:
             assert (picture.size, picture.mode) == ((28, 28), "L")
     contexts = sorted(samples.glob("*.json"))
-    if built.recipe is mnist_fusion.RECIPE:
+    if built.recipe is MNIST_FUSION:
         assert [path.stem for path in contexts] == [path.stem for path in pictures]
         for path in contexts:
             assert sum(json.loads(path.read_text())) == pytest.approx(1, abs=1e-3)
@@ -144,7 +143,7 @@ def test_below_its_floor_a_model_is_refused_with_the_figure_and_nothing_is_writt
         match=r"mnist_cnn: not published: accuracy is 0\.[01]\d{3} on .* expected at least 0\.965",
     ):
         build(
-            mnist_cnn.RECIPE,
+            MNIST_CNN,
             tmp_path,
             load_digits(str(noise), seed=1),
             seed=1,
@@ -158,7 +157,7 @@ def test_below_its_floor_a_model_is_refused_with_the_figure_and_nothing_is_writt
 def test_without_floors_nothing_is_trained(spots: Digits, tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(ConfigError, match=r"model\.toml: expected the model's settings"):
-        build(mnist_cnn.RECIPE, tmp_path, spots, seed=1, epochs=1, say=said.append)
+        build(MNIST_CNN, tmp_path, spots, seed=1, epochs=1, say=said.append)
     assert not said
 
 

@@ -17,9 +17,10 @@ import tensorflow as tf
 from keras import layers
 from onnx import numpy_helper
 
-from horngate.builder import convert, mnist_cnn, mnist_fusion
+from horngate.builder import convert
 from horngate.builder.compile import ROWS, compile_version
 from horngate.builder.publish import publish_keras, publish_saved_model
+from horngate.builder.recipes import MNIST_CNN, MNIST_FUSION
 from horngate.builder.samples import trial_inputs
 from horngate.cli.main import main
 from horngate.errors import LoadError, PublishError
@@ -82,8 +83,8 @@ ZOO = {
     "bidirectional GRU": bidirectional_gru,
     "attention and gelu": attention,
     "dict in, two out": dict_in_two_out,
-    "mnist_cnn": mnist_cnn.RECIPE.architecture,
-    "mnist_fusion": mnist_fusion.RECIPE.architecture,
+    "mnist_cnn": MNIST_CNN.architecture,
+    "mnist_fusion": MNIST_FUSION.architecture,
     "StringLookup": CASES["words"].model,
     "free time": CASES["free time"].model,
     "picture of any size": CASES["picture of any size"].model,

@@ -5,8 +5,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from horngate.builder import augment
-from horngate.builder.augment import augmented
+from horngate.builder import digits
+from horngate.builder.digits import augmented
 from horngate.tensors import Array
 
 
@@ -18,9 +18,9 @@ def images() -> Array:
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """No shift, no turn, no scaling."""
-    monkeypatch.setattr(augment, "SHIFT", 0.0)
-    monkeypatch.setattr(augment, "TURN", 0.0)
-    monkeypatch.setattr(augment, "SCALE", (1.0, 1.0))
+    monkeypatch.setattr(digits, "SHIFT", 0.0)
+    monkeypatch.setattr(digits, "TURN", 0.0)
+    monkeypatch.setattr(digits, "SCALE", (1.0, 1.0))
 
 
 def rng(seed: int = 1) -> np.random.Generator:
@@ -67,14 +67,14 @@ def test_a_quarter_turn_is_a_quarter_turn(monkeypatch: pytest.MonkeyPatch, image
         def uniform(self, low: float, high: float, size: int | tuple[int, ...]) -> Array:
             return np.full(size, high)
 
-    monkeypatch.setattr(augment, "TURN", np.pi / 2)
+    monkeypatch.setattr(digits, "TURN", np.pi / 2)
     made = augmented(images, cast("np.random.Generator", Highest()))
     np.testing.assert_allclose(made, np.rot90(images, k=-1, axes=(1, 2)), atol=1e-5)
 
 
 @pytest.mark.usefixtures("still")
 def test_what_comes_from_outside_is_paper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "SCALE", (0.5, 0.5))
+    monkeypatch.setattr(digits, "SCALE", (0.5, 0.5))
     made = augmented(np.ones((1, 28, 28, 1), np.float32), rng())[0, :, :, 0]
     assert made[14, 14] == 1
     assert not made[0].any()

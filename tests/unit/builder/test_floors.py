@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from horngate.builder.floors import hold_against, read_floors
+from horngate.builder.report import hold_against, read_floors
 from horngate.errors import ConfigError, PublishError
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-LIGHT = ("augment", "context", "digits", "floors", "recipe", "report", "samples")
+LIGHT = ("context", "digits", "report", "samples")
 
 
 @pytest.mark.parametrize("module", LIGHT)
