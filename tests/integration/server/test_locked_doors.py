@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 from typing import NamedTuple
@@ -295,6 +296,10 @@ def serial(port: int) -> int:
     return x509.load_pem_x509_certificate(pem.encode()).serial_number
 
 
+def shows_another(port: int, old: int) -> bool:
+    return serial(port) != old
+
+
 def test_tls_on_both_ports_with_certificates_that_rotate(
     small_models: Served, issued: Issued
 ) -> None:
@@ -364,9 +369,9 @@ def test_a_storm_of_handshakes_while_certificates_rotate(
             storm = subprocess.Popen([sys.executable, "-c", STORM, str(port)], stdin=PIPE)
             try:
                 for _ in range(3):
-                    old = serial(port)
+                    another = partial(shows_another, port, serial(port))
                     issued.server()
-                    wait_until(lambda old=old: serial(port) != old, "the new certificate")
+                    wait_until(another, "the new certificate")
                     for _ in range(100):
                         client.predict("constant", {"x": x})
             finally:

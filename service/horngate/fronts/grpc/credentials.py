@@ -25,7 +25,9 @@ def credentials(certificates: Watched[Certificates]) -> grpc.ServerCredentials:
         return _configuration(now)
 
     return grpc.dynamic_ssl_server_credentials(
-        _configuration(told), news, require_client_authentication=told.client_ca is not None
+        _configuration(told),
+        news,  # type: ignore[arg-type]  # None is for no change, which the types do not know
+        require_client_authentication=told.client_ca is not None,
     )
 
 
