@@ -25,7 +25,7 @@ from horngate.batching.executor import ThreadExecutor
 from horngate.config.model_file import read_model_settings
 from horngate.lifecycle.loader import Loader
 from horngate.lifecycle.served import ServedVersion
-from horngate.protocols.oip.select import default_signature
+from horngate.protocols.oip.parameters import default_signature
 from horngate.runtimes.deferred import onnx
 from horngate.servable import Servable
 from horngate.store.layout import SETTINGS_FILE

@@ -25,7 +25,7 @@ from benchmarks.start import Start, start
 from benchmarks.start import repository as repository_to_start
 from benchmarks.subject import NotHere, Process
 from horngate.client import Client
-from horngate.protocols.oip.select import default_signature
+from horngate.protocols.oip.parameters import default_signature
 from horngate.tensors import Signature
 
 LOADED: Final = 64

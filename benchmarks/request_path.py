@@ -36,9 +36,9 @@ from horngate.protocols.tfserving.methods import methods as tfserving_methods
 from horngate.protocols.tfserving.tensor import encode
 from horngate.servable import Files
 from horngate.telemetry.events import RepositoryEvents
+from horngate.telemetry.exposition import Statistics
 from horngate.telemetry.logs import LogLevels
 from horngate.telemetry.metrics import Metrics
-from horngate.telemetry.statistics import Statistics
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 
 SIGNATURE = Signature(

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 from benchmarks.machine import machine
 from benchmarks.model import inputs, newest
 from horngate.errors import LoadError
-from horngate.protocols.oip.select import default_signature
+from horngate.protocols.oip.parameters import default_signature
 from horngate.runtimes.deferred import onnx, tensorflow
 from horngate.servable import Servable
 

@@ -11,8 +11,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from horngate.batching.batch import Growth
 from horngate.batching.observer import Waiting
-from horngate.batching.padding import Growth
 from horngate.batching.work import LaneKey, Work
 from horngate.errors import Overloaded
 

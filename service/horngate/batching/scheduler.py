@@ -10,15 +10,12 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from horngate.batching.batch import RowsDiffer, cut, join
+from horngate.batching.batch import Growth, RowsDiffer, cut, holding, join
 from horngate.batching.executor import Burst, Executor
-from horngate.batching.holding import holding
 from horngate.batching.observer import BatchObserver, Refusal, Waiting
 from horngate.batching.options import DEFAULT_BATCH_SIZE, BatchingOptions
-from horngate.batching.pace import Pace
-from horngate.batching.padding import Growth
 from horngate.batching.queue import BatchQueue
-from horngate.batching.runs import Runs
+from horngate.batching.runs import Pace, Runs
 from horngate.batching.work import Work, deadline_passed
 from horngate.budget import Share
 from horngate.errors import (

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from horngate.lifecycle.model import Model
+from horngate.lifecycle.model import Loading, Model
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
-from horngate.lifecycle.version import Loading
 from horngate.store.snapshot import ModelFolder, VersionFolder
 
 

@@ -17,14 +17,13 @@ from horngate.lifecycle.compatibility import check_compatibility
 from horngate.lifecycle.desired import asked_for, desired, outdated, replaced
 from horngate.lifecycle.loader import Load
 from horngate.lifecycle.memory import RoomTaken
-from horngate.lifecycle.model import Model
+from horngate.lifecycle.model import LoadFailure, Loading, Model, Version
 from horngate.lifecycle.observer import RepositoryObserver
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.status import State, VersionStatus, why
 from horngate.lifecycle.tasks import Continue, GivenUp, Progress, Task, Tasks
-from horngate.lifecycle.version import LoadFailure, Loading, Version
 from horngate.servable import Clock
 from horngate.store.snapshot import Fingerprint, ModelFolder, VersionFolder
 

@@ -49,10 +49,9 @@ from horngate.servable import Clock
 from horngate.server.pages import pages
 from horngate.store.layout import check_model_name
 from horngate.telemetry.events import FaultLog, FilesLog, RepositoryEvents
-from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.exposition import Exposition, Statistics
 from horngate.telemetry.logs import LogLevels
 from horngate.telemetry.metrics import Metrics
-from horngate.telemetry.statistics import Statistics
 
 MOST_INSTANCES: Final = 8
 """More batches at once than that wait for Python's lock and not for a core."""

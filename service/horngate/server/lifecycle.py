@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import queue
 import resource
@@ -16,7 +17,6 @@ from typing import Final
 from horngate.config.server import ServerSettings
 from horngate.fronts.options import is_loopback
 from horngate.server.assembly import Assembly, assemble
-from horngate.server.garbage import Garbage
 from horngate.telemetry import logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -157,3 +157,31 @@ def _watch_signals() -> queue.SimpleQueue[signal.Signals]:
     for number in SIGNALS:
         signal.signal(number, receive)
     return asked
+
+
+YOUNG: Final = 20_000
+"""Objects made and not given back before the collector looks at the newest: a burst of requests
+makes some thousands and gives all of them back."""
+
+
+class Garbage:
+    """Python's garbage collector, told to leave alone what lives as long as the server does.
+
+    It looks at every object that holds others, again and again as requests come and go: a twelfth
+    of the time of a busy server. What is there when the server is ready for the first time is not
+    looked at any more; versions that come later are, and what they leave in circles is given back.
+
+    ``look`` is called whenever ``ready`` may have changed, by one thread.
+    """
+
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        self._ready = ready
+        self._settled = False
+        gc.set_threshold(YOUNG, 20, 20)
+
+    def look(self) -> None:
+        """Leave alone what is there, once: later it would hold up whoever calls."""
+        if not self._settled and self._ready():
+            self._settled = True
+            gc.collect()
+            gc.freeze()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from horngate.batching.pace import HALF_LIFE, Pace
+from horngate.batching.runs import HALF_LIFE, Pace
 
 
 def test_nothing_is_expected_before_anything_ran() -> None:

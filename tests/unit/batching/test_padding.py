@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from horngate.batching.batch import FREE_BYTES, GROWTH, Growth, concatenated, run_bytes
 from horngate.batching.options import BatchingOptions
-from horngate.batching.padding import FREE_BYTES, GROWTH, Growth, concatenated, run_bytes
 from horngate.batching.work import Work
 from horngate.errors import ConfigError
 from horngate.tensors import DType, Signature, TensorSpec

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from horngate.answer import Ticket
-from horngate.batching.together import Together
+from horngate.answer import Ticket, Together
 from horngate.errors import Cancelled, EngineFailed
 
 

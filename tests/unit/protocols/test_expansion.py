@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from horngate.errors import Overloaded
 from horngate.protocols.json import MARKED, parse_json, parsed_bytes, to_json, written_bytes
 from horngate.protocols.oip import regions
-from horngate.protocols.oip.classification import classification_bytes, classified
 from horngate.protocols.oip.infer import decode_request as decode_infer
 from horngate.protocols.oip.regions import Regions
+from horngate.protocols.oip.wanted import classification_bytes, classified
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input

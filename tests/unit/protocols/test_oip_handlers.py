@@ -25,9 +25,9 @@ from horngate.errors import (
 from horngate.inference import Call
 from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.method import Status, UnaryMethod
-from horngate.protocols.oip.classification import classified
 from horngate.protocols.oip.methods import methods
 from horngate.protocols.oip.tensor import decode, encode
+from horngate.protocols.oip.wanted import classified
 from horngate.protocols.pb import POOL
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 from horngate.protocols.pb.inference import model_config_pb2

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from horngate.server.garbage import Garbage
+from horngate.server.lifecycle import Garbage
 
 
 class Circle:

@@ -9,9 +9,8 @@ from horngate.inference import Inference
 from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from horngate.lifecycle.status import UnderWay
 from horngate.server.pages import pages, readiness, status_page
-from horngate.telemetry.exposition import Exposition
+from horngate.telemetry.exposition import Exposition, Statistics
 from horngate.telemetry.metrics import Metrics
-from horngate.telemetry.statistics import Statistics
 from tests.unit.batching.doubles import ManualClock
 from tests.unit.lifecycle.house import House
 

@@ -10,9 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from horngate.errors import Code
 from horngate.inference import Call
 from horngate.lifecycle.served import Subject
-from horngate.telemetry.exposition import Exposition, tfserving_exposition, triton_exposition
+from horngate.telemetry.exposition import (
+    Exposition,
+    Statistics,
+    tfserving_exposition,
+    triton_exposition,
+)
 from horngate.telemetry.metrics import Metrics
-from horngate.telemetry.statistics import Statistics
 from tests.unit.protocols.doubles import FakeFigures
 from tests.unit.telemetry.test_metrics import PREDICT
 

@@ -16,12 +16,20 @@ from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Uns
 from horngate.inference import Call, Inference
 from horngate.protocols.elements import Expand, check_tensors
 from horngate.protocols.layout import DATA, ID, Form
-from horngate.protocols.oip.classification import classification_bytes, classified
-from horngate.protocols.oip.parameters import number, text
+from horngate.protocols.oip.parameters import default_signature, number, read_version, text
 from horngate.protocols.oip.regions import Regions
-from horngate.protocols.oip.select import default_signature, read_version
 from horngate.protocols.oip.tensor import decode, encode
-from horngate.protocols.oip.wanted import OFFSET, REGION, SIZE, Part, Wanted, read_part, read_wanted
+from horngate.protocols.oip.wanted import (
+    OFFSET,
+    REGION,
+    SIZE,
+    Part,
+    Wanted,
+    classification_bytes,
+    classified,
+    read_part,
+    read_wanted,
+)
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     InferParameter,
     ModelInferRequest,

@@ -14,8 +14,12 @@ from horngate import __version__
 from horngate.errors import Unsupported
 from horngate.inference import Call, Inference, ModelDescription
 from horngate.protocols.elements import MalformedTensor
-from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
-from horngate.protocols.oip.select import default_signature, read_version
+from horngate.protocols.oip.parameters import (
+    ENGINE_REASON,
+    ROWS_REASON,
+    default_signature,
+    read_version,
+)
 from horngate.protocols.oip.tensor import datatype
 from horngate.protocols.pb.inference import model_config_pb2
 from horngate.protocols.pb.inference.grpc_service_pb2 import (

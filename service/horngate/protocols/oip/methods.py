@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from google.protobuf.message import Message
+
+from horngate.answer import Answer
 from horngate.errors import (
     Code,
     Expired,
@@ -14,7 +17,7 @@ from horngate.errors import (
     NotAllowed,
     SignatureNotFound,
 )
-from horngate.inference import Inference
+from horngate.inference import Call, Inference
 from horngate.protocols.figures import Figures
 from horngate.protocols.method import Method, Status
 from horngate.protocols.oip.infer import InferCodec, infer
@@ -42,7 +45,11 @@ from horngate.protocols.oip.repository import (
 )
 from horngate.protocols.oip.settings import LogControl, log_settings, trace_setting
 from horngate.protocols.oip.statistics import model_statistics
-from horngate.protocols.oip.stream import stream_failed, stream_infer
+from horngate.protocols.pb.inference.grpc_service_pb2 import (
+    ModelInferRequest,
+    ModelInferResponse,
+    ModelStreamInferResponse,
+)
 from horngate.protocols.prepared import Prepared
 from horngate.protocols.service import Service
 
@@ -111,3 +118,35 @@ def methods(
         unary("TraceSetting", partial(trace_setting, inference)),
         unary("LogSettings", partial(log_settings, inference, logs)),
     ]
+
+
+FINAL: Final = "triton_final_response"
+"""Tells a client that no more answers to the same request follow: there is always one."""
+
+
+def stream_infer(
+    inference: Inference, regions: Regions | None, request: ModelInferRequest, call: Call
+) -> Answer[Message]:
+    """As ModelInfer.
+
+    Raises:
+        RequestError: what is known at once.
+    """
+    return infer(inference, regions, request, call).then(_wrapped)
+
+
+def stream_failed(request: ModelInferRequest, status: Status) -> ModelStreamInferResponse:
+    """An error in the stream, with the id of its request."""
+    message = ModelStreamInferResponse(error_message=status.message)
+    response = message.infer_response
+    response.id = request.id
+    response.model_name = request.model_name
+    response.parameters[FINAL].bool_param = True
+    return message
+
+
+def _wrapped(response: ModelInferResponse) -> ModelStreamInferResponse:
+    message = ModelStreamInferResponse()
+    message.infer_response.CopyFrom(response)
+    message.infer_response.parameters[FINAL].bool_param = True
+    return message

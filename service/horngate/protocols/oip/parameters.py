@@ -1,12 +1,17 @@
-"""Values in the protocol's open maps: reading those of requests, and names of our own."""
+"""What a request's small fields mean: version, signature, values in the protocol's open maps.
+
+The protocol has no word for signatures.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from horngate.errors import InvalidRequest
+from horngate.errors import InvalidRequest, SignatureNotFound
 from horngate.protocols.pb.inference.grpc_service_pb2 import InferParameter
+from horngate.tensors import DEFAULT_SIGNATURE, Signature
+from horngate.versions import VersionRef, parse_version
 
 ENGINE_REASON: Final = "engine_reason"
 """Of a model's configuration: why no engine of earlier choice runs it."""
@@ -49,4 +54,27 @@ def _wrong(name: str, where: str, expected: str, value: InferParameter) -> Inval
     received = value.WhichOneof("parameter_choice") or "nothing"
     return InvalidRequest(
         f"{where}: expected the parameter {name} as {expected}, received {received}"
+    )
+
+
+def read_version(text: str) -> VersionRef:
+    """``model_version``: a number, else a label; empty means the newest live version."""
+    number = parse_version(text)
+    return number if number is not None else text or None
+
+
+def default_signature(signatures: Mapping[str, Signature]) -> Signature:
+    """``serving_default``, or the only one there is.
+
+    Raises:
+        SignatureNotFound: several, and none has that name.
+    """
+    if DEFAULT_SIGNATURE in signatures:
+        return signatures[DEFAULT_SIGNATURE]
+    if len(signatures) == 1:
+        return next(iter(signatures.values()))
+    raise SignatureNotFound(
+        f"expected the request parameter signature_name, since there is no signature "
+        f"{DEFAULT_SIGNATURE!r}; the signatures are {', '.join(sorted(signatures)) or 'none'}",
+        signature=DEFAULT_SIGNATURE,
     )

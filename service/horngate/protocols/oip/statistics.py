@@ -5,7 +5,7 @@ from __future__ import annotations
 from horngate.errors import ModelNotReady
 from horngate.inference import Call, Inference
 from horngate.protocols.figures import NONE, Durations, Figures, VersionFigures
-from horngate.protocols.oip.select import read_version
+from horngate.protocols.oip.parameters import read_version
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelStatistics,
     ModelStatisticsRequest,

@@ -8,8 +8,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from horngate.answer import Answer
-from horngate.batching.together import Together
+from horngate.answer import Answer, Together
 from horngate.errors import InvalidRequest, Unsupported
 from horngate.inference import Call, Inference
 from horngate.protocols.pb.tensorflow.core.example.example_pb2 import Example

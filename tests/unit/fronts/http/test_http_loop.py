@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from horngate.access.gate import Gate
-from horngate.answer import Answer
-from horngate.batching.together import Together
+from horngate.answer import Answer, Together
 from horngate.batching.work import Work
 from horngate.calls import Calls
 from horngate.errors import HorngateError
