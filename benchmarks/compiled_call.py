@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from horngate.builder.samples import trial_inputs
+from horngate.builder.comparison import trial_inputs
 from horngate.servable import Loads
 from horngate.tensors import DEFAULT_SIGNATURE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.load import Load
-from horngate.builder.samples import FREE_SIZE, made_up_inputs
+from horngate.builder.comparison import FREE_SIZE, made_up_inputs
 from horngate.store.compiled import FORMS
 from horngate.store.layout import SETTINGS_FILE, version_folders
 from horngate.tensors import DEFAULT_SIGNATURE, Array, Signature, TensorSpec

@@ -27,7 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 import numpy as np
 import tensorflow as tf
 
-from horngate.builder.samples import made_up_inputs
+from horngate.builder.comparison import made_up_inputs
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.tensors import DEFAULT_SIGNATURE, Array, Arrays, Signature
 

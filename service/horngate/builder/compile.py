@@ -12,9 +12,8 @@ import numpy as np
 from tensorflow.python.saved_model import loader_impl
 
 from horngate.builder import convert
-from horngate.builder.comparison import mismatch, moved
+from horngate.builder.comparison import EDGES, edge_inputs, mismatch, moved, trial_inputs
 from horngate.builder.equal_operations import made_with
-from horngate.builder.samples import EDGES, edge_inputs, trial_inputs
 from horngate.builder.staging import staging_folder
 from horngate.builder.states import kept
 from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError, in_full

@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from horngate import __version__
+from horngate.builder.comparison import made_up_inputs
 from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
 from horngate.builder.measure import measure_version
-from horngate.builder.samples import made_up_inputs
 from horngate.builder.staging import staging_folder, sync
 from horngate.errors import HorngateError, LoadError, PublishError
 from horngate.protocols.tfserving import warmup

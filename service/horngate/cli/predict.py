@@ -6,8 +6,7 @@ import argparse
 import sys
 
 from horngate.cli import connection
-from horngate.cli.chart import Style, render
-from horngate.cli.documents import array_document, dump
+from horngate.cli.chart import Style, array_document, dump, render
 from horngate.cli.values import read_inputs
 from horngate.client import Metadata, Prediction
 from horngate.errors import SignatureNotFound

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from horngate.cli import connection
-from horngate.cli.documents import dump, signature_document
+from horngate.cli.chart import dump, signature_document
 from horngate.client import Client, Serving, State, VersionStatus
 from horngate.errors import ModelNotFound, RequestError, printable
 from horngate.tensors import Signature, TensorSpec

@@ -13,8 +13,7 @@ from typing import Final
 
 from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.lifecycle.closings import CLOSE, Closings
-from horngate.lifecycle.compatibility import check_compatibility
-from horngate.lifecycle.desired import asked_for, desired, outdated, replaced
+from horngate.lifecycle.desired import asked_for, check_compatibility, desired, outdated, replaced
 from horngate.lifecycle.loader import Load
 from horngate.lifecycle.memory import RoomTaken
 from horngate.lifecycle.model import LoadFailure, Loading, Model, Version

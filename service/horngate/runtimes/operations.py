@@ -1,6 +1,6 @@
-"""What one operation of a SavedModel may do, by its name and what it is told.
+"""What one operation of a SavedModel may do: by its name, what it is told, and where it stands.
 
-``families`` has the lists. This module knows neither graphs nor TensorFlow.
+``families`` has the lists of names. This module reads nodes and definitions, and runs nothing.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from horngate.runtimes.families import ALLOWED, REFUSED, SAVING, TRAINING
+from horngate.runtimes.graph import Graph, Place
 
 Definitions = Callable[[str], Any]
 """The engine's own registry: the ``OpDef`` of an operation's name, None where it has none."""
@@ -109,3 +112,124 @@ _LOOKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "ImageProjectiveTransformV2": _transforms,
     "ImageProjectiveTransformV3": _transforms,
 }
+
+
+_FORWARD: Final = frozenset({"RFFT", "RFFT2D", "RFFT3D"})
+_SIZED: Final = _FORWARD | {
+    *("IRFFT", "IRFFT2D", "IRFFT3D"),
+    *("FFTND", "IFFTND", "RFFTND", "IRFFTND"),
+}
+"""Those that are told their length, as their second input."""
+
+DOES: Final = "ends the process for a length of 0, and its length is no constant above that"
+
+
+def transforms(place: Place, graph: Graph) -> str | None:
+    """What a Fourier transform at ``place`` may do for its length; None where nothing.
+
+    The library that TensorFlow computes them with ends the process for a length of 0, which an
+    empty row makes of a length that is worked out from its shape. So lengths have to be constants;
+    what has the length of its own input is fine, because nothing is computed of it where that is
+    empty.
+    """
+    node = place.node
+    if node.op not in _SIZED:
+        return None
+    length = graph.before(place, 1)
+    if length is None:
+        return DOES
+    if length.op == "Const":
+        return None if _above_zero(length) else DOES
+    return None if node.op in _FORWARD and _is_its_own(node, length, place, graph) else DOES
+
+
+def _is_its_own(node: Any, length: Any, place: Place, graph: Graph) -> bool:
+    """Whether ``length`` is a part of the shape of what is transformed, padded or not."""
+    if length.op != "StridedSlice":
+        return False
+    shape = graph.before(Place(length, place.function), 0)
+    if shape is None or shape.op != "Shape":
+        return False
+    given = graph.before(place, 0)
+    padded = given is not None and given.op == "Pad" and given.input[0] == shape.input[0]
+    return padded or bool(node.input[0] == shape.input[0])
+
+
+def _above_zero(constant: Any) -> bool:
+    tensor = constant.attr["value"].tensor
+    content = tensor.tensor_content
+    if len(content) % 4:
+        return False
+    values = np.frombuffer(content, "<i4").tolist() if content else list(tensor.int_val)
+    return bool(values) and min(values) > 0
+
+
+_FIELDS: Final = {
+    "string": "s",
+    "int": "i",
+    "float": "f",
+    "bool": "b",
+    "type": "type",
+    "shape": "shape",
+    "tensor": "tensor",
+    "func": "func",
+}
+"""The field of an ``AttrValue``, or of the list in one, for each kind of attribute."""
+
+
+class _Attribute(NamedTuple):
+    name: str
+    field: str
+    of_a_list: bool
+    needed: bool
+
+
+class Wanted:
+    """What the attributes of operations have to be; each definition is read once.
+
+    TensorFlow holds nodes of a graph against their definitions, and those of a function only once
+    the function is run. What optimises graphs before that takes it for granted, and ends the
+    process where a constant has no value.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[_Attribute]] = {}
+
+    def fault(self, node: Any, definition: Any, *, in_function: bool) -> str | None:
+        """What is wrong with an attribute of ``node``, in words; None where nothing is.
+
+        Args:
+            node: a ``NodeDef``.
+            definition: the ``OpDef`` of its operation.
+            in_function: whether an attribute may stand for what the function is given.
+        """
+        wanted = self._known.get(node.op)
+        if wanted is None:
+            wanted = self._known[node.op] = [_attribute(each) for each in definition.attr]
+        attributes = node.attr
+        for name, field, of_a_list, needed in wanted:
+            if name not in attributes:
+                if needed:
+                    return f"has no attribute {name!r}"
+                continue
+            value = attributes[name]
+            found = value.WhichOneof("value")
+            if found == "placeholder" and in_function:
+                continue
+            if of_a_list:
+                # An empty list may have been written as nothing.
+                fits = found is None or (
+                    found == "list" and all(f.name == field for f, _ in value.list.ListFields())
+                )
+            else:
+                fits = found == field
+            if not fits:
+                return f"has an attribute {name!r} of another kind than it should be"
+        return None
+
+
+def _attribute(definition: Any) -> _Attribute:
+    of_a_list = definition.type.startswith("list(")
+    kind = definition.type.removeprefix("list(").removesuffix(")")
+    needed = not definition.HasField("default_value")
+    return _Attribute(definition.name, _FIELDS[kind], of_a_list, needed)

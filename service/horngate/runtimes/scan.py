@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from horngate.runtimes.definitions import Wanted
 from horngate.runtimes.graph import Fed, Graph, Place, Reached, values_in
 from horngate.runtimes.operations import (
     FILLING,
@@ -24,10 +23,11 @@ from horngate.runtimes.operations import (
     NOBODY,
     RESTORING,
     Definitions,
+    Wanted,
     named,
     told,
+    transforms,
 )
-from horngate.runtimes.transforms import transforms
 
 MOST_UNPACKED: Final = 256 * 1024 * 1024
 """Bytes that constants may take beyond those that the file holds for them: a shape and one value

@@ -18,10 +18,10 @@ from keras import layers
 from onnx import numpy_helper
 
 from horngate.builder import convert
+from horngate.builder.comparison import trial_inputs
 from horngate.builder.compile import ROWS, compile_version
 from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.builder.recipes import MNIST_CNN, MNIST_FUSION
-from horngate.builder.samples import trial_inputs
 from horngate.cli.main import main
 from horngate.errors import LoadError, PublishError
 from horngate.runtimes.onnx import OnnxRuntime

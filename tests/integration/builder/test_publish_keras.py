@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from horngate.builder.comparison import made_up_inputs
 from horngate.builder.publish import Published, publish_keras
-from horngate.builder.samples import made_up_inputs
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.store.manifest import Golden, read_goldens, read_provenance, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE, Signature

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from horngate.builder.samples import FREE_SIZE, ROWS, WORDS, made_up_inputs
+from horngate.builder.comparison import FREE_SIZE, ROWS, WORDS, made_up_inputs
 from horngate.tensors import Array, DType, Shape, Signature, TensorSpec
 
 SHAPES: list[Shape] = [(), (2,), (None,), (None, 3), (None, None, 2)]

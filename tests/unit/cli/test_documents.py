@@ -5,7 +5,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from horngate.cli.documents import array_document, dump, signature_document
+from horngate.cli.chart import array_document, dump, signature_document
 from horngate.tensors import DType, Signature, TensorSpec
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from horngate.lifecycle.compatibility import difference
+from horngate.lifecycle.desired import difference
 from horngate.tensors import DType, Signature, TensorSpec
 
 
