@@ -25,7 +25,7 @@ from horngate.lifecycle.warm_up import (
     nothing_recorded,
     warm_up,
 )
-from horngate.servable import Clock, Files, Runtime, Servable
+from horngate.servable import Clock, Runtime, Servable
 from horngate.store.acceptance import check_goldens, measure_cost
 from horngate.store.cost import BatchCost, read_cost, this_machine
 from horngate.store.manifest import (
@@ -78,6 +78,16 @@ class Started(NamedTuple):
     detail: str = ""
 
 
+class _Version(NamedTuple):
+    """What is loaded: where it lies, what is recorded of it, and who is told how far it is."""
+
+    folder: Path
+    settings: ModelSettings
+    goldens: dict[str, Golden]
+    files: Hashes
+    progress: Progress
+
+
 class Loader:
     """Loads versions, one call at a time or several beside each other.
 
@@ -127,7 +137,8 @@ class Loader:
             # large.
             verify_checksums(folder, files, leave=ENGINES_OWN)
             goldens = read_goldens(folder, files)
-            started = self._engine(folder, settings, goldens, files, progress)
+            version = _Version(folder, settings, goldens, files, progress)
+            started = self._engine(version)
             servable, cost = started.servable, started.cost
             try:
                 progress.reach("reading its files")
@@ -138,9 +149,7 @@ class Loader:
                 )
                 recorded = list(self._read_recorded(files, servable.signatures))
                 progress.reach("establishing its rows")
-                alone = self._alone(
-                    folder, servable, batching, goldens=goldens, recorded=recorded, files=files
-                )
+                alone = self._alone(version, servable, batching, recorded)
                 progress.reach("warm-up")
                 warm_up(servable, goldens, batching, recorded, alone=alone)
                 progress.end()
@@ -172,55 +181,37 @@ class Loader:
 
     def _alone(
         self,
-        folder: Path,
+        version: _Version,
         servable: Servable,
         batching: BatchingOptions,
-        *,
-        goldens: dict[str, Golden],
         recorded: list[Recorded],
-        files: Hashes,
     ) -> dict[str, str]:
         """Why signatures must run alone: as was found at publish, else found out now."""
         if batching.trust_rows:
             return {}
-        found = recorded_alone(folder, servable, files)
+        found = recorded_alone(version.folder, servable, version.files)
         if found is not None:
             return found
         return establish(
             servable,
-            goldens,
+            version.goldens,
             by_signature(recorded),
             self._clock,
             seconds=LOAD_SECONDS,
             largest=min(batching.max_batch_size or 1, DEFAULT_BATCH_SIZE),
         )
 
-    def _engine(
-        self,
-        folder: Path,
-        settings: ModelSettings,
-        goldens: dict[str, Golden],
-        files: Files,
-        progress: Progress,
-    ) -> Started:
+    def _engine(self, version: _Version) -> Started:
         """The first engine wanted that loads the version and answers right on its goldens."""
         reasons: list[str] = []
         details: list[str] = []
         error: LoadError | None = None
+        wanted = version.settings.runtime
         for runtime in self._runtimes:
-            if settings.runtime.engine not in ("auto", runtime.name):
+            if wanted.engine not in ("auto", runtime.name):
                 continue
-            start = partial(
-                self._start,
-                runtime,
-                folder,
-                settings=settings,
-                goldens=goldens,
-                files=files,
-                progress=progress,
-            )
             try:
-                started = self._with_threads(settings.runtime.threads, start)
+                started = self._with_threads(wanted.threads, partial(self._start, version, runtime))
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
                 details += [f"{runtime.name}: {refused.detail}"] * bool(refused.detail)
@@ -228,7 +219,7 @@ class Loader:
             else:
                 return started._replace(reason="; ".join(reasons), detail="; ".join(details))
         # Of several, the last is told: it runs what a version cannot be without.
-        raise error or LoadError(f"no engine {settings.runtime.engine!r} is installed here")
+        raise error or LoadError(f"no engine {wanted.engine!r} is installed here")
 
     def _with_threads(self, wanted: int, start: Callable[[int], Started]) -> Started:
         """The version with as many threads as are wanted, or as make it quick.
@@ -251,17 +242,8 @@ class Loader:
         left.servable.close()
         return chosen
 
-    def _start(
-        self,
-        runtime: Runtime,
-        folder: Path,
-        threads: int,
-        *,
-        settings: ModelSettings,
-        goldens: dict[str, Golden],
-        files: Files,
-        progress: Progress,
-    ) -> Started:
+    def _start(self, version: _Version, runtime: Runtime, threads: int) -> Started:
+        folder, settings, goldens, files, progress = version
         if not runtime.recognises(folder):
             names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
             raise LoadError(

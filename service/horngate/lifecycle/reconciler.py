@@ -172,7 +172,7 @@ class Reconciler:
                 self._settings_read, model, task, folder.stamp, self._read_settings(folder)
             )
 
-        task.work, task.failed = read, partial(self._settings_refused, model, task)
+        task.work, task.failed = read, partial(self._refuse_settings, model, task)
         task.late = partial(self._settings_late, model, task)
         model.reading = task
         self._tasks.begin(task)
@@ -188,9 +188,6 @@ class Reconciler:
             for version, _ in model.failures():
                 model.forget_failure(version)  # under other settings it may do
             self.advance(model)
-
-    def _settings_refused(self, model: Model, task: Task, error: Exception) -> None:
-        self._refuse_settings(model, task, error)
 
     def _settings_late(self, model: Model, task: Task) -> None:
         self._tasks.give_up(task)
