@@ -56,23 +56,22 @@ class Metrics:
         self.batch_rows = self._histogram(
             "horngate_batch_rows", "Rows in one run of the model.", ROWS
         )
+        version = ("model", "version")
         self.refused = self._counter(
             "horngate_requests_refused",
             "Requests that never reached the model.",
-            "model",
-            "version",
+            *version,
             "reason",
         )
         self.row_mismatches = self._counter(
             "horngate_row_mismatches",
             "Batches whose answer had other rows than went in, and which were run again.",
-            "model",
-            "version",
+            *version,
         )
         self.stuck = Gauge(
             "horngate_version_stuck",
             "1 while a run of the version does not come back.",
-            ("model", "version"),
+            version,
             registry=self.registry,
         )
         self.load_failures = self._counter(
@@ -114,8 +113,7 @@ class Metrics:
         known = list(methods)
         self.calls.attach(known)
         self._predicting = sorted({method.path for method in known if method.predicts})
-        self.registry.register(_StateCollector(statuses, queues))
-        self.registry.register(_UnderWayCollector(statuses, under_way))
+        self.registry.register(_StateCollector(statuses, queues, under_way))
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format, to be sent as ``CONTENT_TYPE``."""
@@ -181,27 +179,23 @@ class VersionMetrics:
         signatures: Sequence[str],
         runs: RunFigures,
     ) -> None:
-        self._histograms = (metrics.queue_seconds, metrics.inference_seconds, metrics.batch_rows)
-        self._labels = [(model, version, signature) for signature in signatures]
+        histograms = (metrics.queue_seconds, metrics.inference_seconds, metrics.batch_rows)
+        named = [(model, version, signature) for signature in signatures]
+        refusals = {reason: (model, version, reason.value) for reason in Refusal}
         self._bound = {
-            labels[2]: (
-                metrics.queue_seconds.labels(*labels),
-                metrics.inference_seconds.labels(*labels),
-                metrics.batch_rows.labels(*labels),
-            )
-            for labels in self._labels
+            labels[2]: [histogram.labels(*labels) for histogram in histograms] for labels in named
         }
         self.runs = runs
-        self._refused = metrics.refused
         self._refusals = {
-            reason: metrics.refused.labels(model, version, reason.value) for reason in Refusal
+            reason: metrics.refused.labels(*labels) for reason, labels in refusals.items()
         }
-        self._row_mismatches = metrics.row_mismatches
         self.row_mismatches = metrics.row_mismatches.labels(model, version)
-        self._stuck = metrics.stuck
         self.stuck = metrics.stuck.labels(model, version)
-        self._version = (model, version)
-        self._refusal_labels = [(model, version, reason.value) for reason in Refusal]
+        self._series: list[tuple[SampleHistogram | Counter | Gauge, tuple[str, ...]]] = [
+            *((histogram, labels) for histogram in histograms for labels in named),
+            *((metrics.refused, labels) for labels in refusals.values()),
+            *((figure, (model, version)) for figure in (metrics.row_mismatches, metrics.stuck)),
+        ]
 
     def ran(self, signature: str, rows: int, waits: Sequence[float], seconds: float) -> None:
         """One run of the model."""
@@ -222,52 +216,59 @@ class VersionMetrics:
 
     def remove(self) -> None:
         """Take the series away."""
-        for labels in self._labels:
-            for histogram in self._histograms:
-                histogram.remove(*labels)
-        for labels in self._refusal_labels:
-            self._refused.remove(*labels)
-        self._row_mismatches.remove(*self._version)
-        self._stuck.remove(*self._version)
+        for figure, labels in self._series:
+            figure.remove(*labels)
 
 
 class _StateCollector(Collector):
     """Figures that are kept elsewhere and read as Prometheus asks, so that they cannot lag."""
 
     def __init__(
-        self, statuses: Callable[[], Iterable[VersionStatus]], queues: Callable[[], Queues]
+        self,
+        statuses: Callable[[], Iterable[VersionStatus]],
+        queues: Callable[[], Queues],
+        under_way: Callable[[], UnderWay],
     ) -> None:
-        self._statuses, self._queues = statuses, queues
+        self._statuses, self._queues, self._under_way = statuses, queues, under_way
 
     def collect(self) -> Iterator[Metric]:
+        version = ("model", "version")
         state = GaugeMetricFamily(
             "horngate_version_state",
             "1 for the state that a version is in.",
-            labels=("model", "version", "state"),
+            labels=(*version, "state"),
         )
         load_seconds = GaugeMetricFamily(
             "horngate_version_load_seconds",
             "How long loading, checking and warming a version took.",
-            labels=("model", "version"),
+            labels=version,
         )
         engine = GaugeMetricFamily(
             "horngate_version_engine",
             "1 for the engine that runs a version.",
-            labels=("model", "version", "engine"),
+            labels=(*version, "engine"),
         )
         fallback = GaugeMetricFamily(
             "horngate_version_fallback",
             "1 where an engine of earlier choice could not be used; the log and `horngate status` "
             "say why.",
-            labels=("model", "version"),
+            labels=version,
         )
         unbatched = GaugeMetricFamily(
             "horngate_version_unbatched",
             "1 where requests that could share a run by their shapes run one by one; the log and "
             "`horngate status` say why.",
-            labels=("model", "version"),
+            labels=version,
         )
+        loads = GaugeMetricFamily(
+            "horngate_loads_stuck",
+            "Threads that do not come back from loading or closing a version.",
+            labels=("model",),
+        )
+        scan, stuck = self._under_way()
+        stuck_loads = Counts(model for model, _ in stuck)
         for status in self._statuses():
+            stuck_loads[status.model] += 0  # every model has a series: a rule sees a rise from 0
             names = (status.model, str(status.version))
             state.add_metric((*names, status.state.name.lower()), 1)
             if status.load_seconds is not None:
@@ -276,39 +277,16 @@ class _StateCollector(Collector):
                 engine.add_metric((*names, status.engine), 1)
                 fallback.add_metric(names, float(bool(status.engine_reason)))
                 unbatched.add_metric(names, float(bool(status.rows_reason)))
-        queue_rows = GaugeMetricFamily(
-            "horngate_queue_rows", "Rows that wait for a batch.", labels=("model", "version")
-        )
-        for model, version, rows in self._queues():
-            queue_rows.add_metric((model, str(version)), rows)
-        yield from (state, load_seconds, engine, fallback, unbatched, queue_rows)
-
-
-class _UnderWayCollector(Collector):
-    """What goes on beside the requests, and whether it comes back."""
-
-    def __init__(
-        self,
-        statuses: Callable[[], Iterable[VersionStatus]],
-        under_way: Callable[[], UnderWay],
-    ) -> None:
-        self._statuses, self._under_way = statuses, under_way
-
-    def collect(self) -> Iterator[Metric]:
-        scan, stuck = self._under_way()
-        loads = GaugeMetricFamily(
-            "horngate_loads_stuck",
-            "Threads that do not come back from loading or closing a version.",
-            labels=("model",),
-        )
-        # Every model has a series, so that a rule sees a rise from 0.
-        counts = Counts({status.model: 0 for status in self._statuses()})
-        counts.update(model for model, _ in stuck)
-        for model, count in counts.items():
+        for model, count in stuck_loads.items():
             loads.add_metric((model,), count)
-        scan_seconds = GaugeMetricFamily(
+        queue_rows = GaugeMetricFamily(
+            "horngate_queue_rows", "Rows that wait for a batch.", labels=version
+        )
+        for model, number, rows in self._queues():
+            queue_rows.add_metric((model, str(number)), rows)
+        yield from (state, load_seconds, engine, fallback, unbatched, loads, queue_rows)
+        yield GaugeMetricFamily(
             "horngate_repository_scan_running_seconds",
             "How long the look at the models folder that is under way has taken; 0 for none.",
             value=scan,
         )
-        yield from (loads, scan_seconds)
