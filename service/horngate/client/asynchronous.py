@@ -10,16 +10,8 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from horngate.client.answers import Metadata, Prediction, Serving
-from horngate.client.channel import Tls, call_metadata, channel_options
-from horngate.client.core import (
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    Core,
-    Flow,
-    Send,
-    Wait,
-)
-from horngate.client.messages import METHODS, Method
+from horngate.client.channel import Connected
+from horngate.client.core import Flow, Send, Wait
 from horngate.errors import Cancelled
 from horngate.lifecycle.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE
@@ -28,47 +20,17 @@ from horngate.versions import VersionRef
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(Connected):
     """As ``Client``, in coroutines. Belongs to the event loop of its first call.
 
     May be made outside of a loop. Any number of tasks may call it at once.
 
     Cancelling a call cancels it on the wire, at whichever step it is, and leaves the client as
     it was. The server drops the request if it still waits; one that the model already works on
-    is finished there and thrown away.
-
-    Args:
-        server: HOST:PORT, or any name that gRPC resolves.
-        timeout: as for ``Client``.
-        retries: as for ``Client``.
-        max_message_bytes: as for ``Client``.
-        token: as for ``Client``.
-        tls: as for ``Client``.
-
-    Raises:
-        ValueError: an option that cannot be used.
+    is finished there and thrown away. Arguments are as for ``Client``.
     """
 
-    def __init__(
-        self,
-        server: str = "localhost:8500",
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = 2,
-        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
-        token: str | None = None,
-        tls: Tls | None = None,
-    ) -> None:
-        self._core = Core(
-            server, timeout=timeout, retries=retries, max_message_bytes=max_message_bytes
-        )
-        self._options = channel_options(max_message_bytes)
-        self._metadata = call_metadata(token)
-        self._credentials = None if tls is None else tls.credentials()
-        # A channel binds itself to the loop that is there as it is made: so not before a call.
-        self._channel: grpc.aio.Channel | None = None
-        self._calls: dict[Method, Any] = {}
-        self._closed = False
+    _library = grpc.aio
 
     async def predict(
         self,
@@ -175,10 +137,11 @@ class AsyncClient:
         if isinstance(step, Wait):
             await asyncio.sleep(step.seconds)
             return None
-        if self._closed:
-            raise RuntimeError("expected an open client, received a closed one; make a new one")
+        self._check_open()
+        if self._channel is None:
+            self._open()
         try:
-            return await self._call(step.method)(
+            return await self._calls[step.method](
                 step.payload, timeout=step.timeout, metadata=self._metadata
             )
         except asyncio.CancelledError as error:
@@ -196,22 +159,3 @@ class AsyncClient:
         """
         task = asyncio.current_task()
         return self._closed and task is not None and not task.cancelling()
-
-    def _call(self, method: Method) -> Any:
-        if self._channel is None:
-            self._channel = (
-                grpc.aio.insecure_channel(self._core.server, options=self._options)
-                if self._credentials is None
-                else grpc.aio.secure_channel(
-                    self._core.server, self._credentials, options=self._options
-                )
-            )
-            self._calls = {
-                method: self._channel.unary_unary(
-                    method.path,
-                    request_serializer=None,
-                    response_deserializer=method.response.FromString,
-                )
-                for method in METHODS
-            }
-        return self._calls[method]

@@ -10,16 +10,8 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from horngate.client.answers import Metadata, Prediction, Serving
-from horngate.client.channel import Tls, call_metadata, channel_options
-from horngate.client.core import (
-    DEFAULT_MAX_MESSAGE_BYTES,
-    DEFAULT_TIMEOUT,
-    Core,
-    Flow,
-    Send,
-    Wait,
-)
-from horngate.client.messages import METHODS, Method
+from horngate.client.channel import Connected
+from horngate.client.core import Flow, Send, Wait
 from horngate.lifecycle.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE
 from horngate.versions import VersionRef
@@ -27,7 +19,7 @@ from horngate.versions import VersionRef
 T = TypeVar("T")
 
 
-class Client:
+class Client(Connected):
     """A connection to one server. Thread-safe: share one among all threads.
 
     The connection is made by the first call, and again whenever it was lost. Do not carry a
@@ -47,35 +39,7 @@ class Client:
         ValueError: an option that cannot be used.
     """
 
-    def __init__(
-        self,
-        server: str = "localhost:8500",
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = 2,
-        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
-        token: str | None = None,
-        tls: Tls | None = None,
-    ) -> None:
-        self._core = Core(
-            server, timeout=timeout, retries=retries, max_message_bytes=max_message_bytes
-        )
-        options = channel_options(max_message_bytes)
-        self._channel = (
-            grpc.insecure_channel(server, options=options)
-            if tls is None
-            else grpc.secure_channel(server, tls.credentials(), options=options)
-        )
-        self._metadata = call_metadata(token)
-        self._calls: dict[Method, Any] = {
-            method: self._channel.unary_unary(
-                method.path,
-                request_serializer=None,
-                response_deserializer=method.response.FromString,
-            )
-            for method in METHODS
-        }
-        self._closed = False
+    _library = grpc
 
     def predict(
         self,
@@ -209,6 +173,5 @@ class Client:
         if isinstance(step, Wait):
             time.sleep(step.seconds)
             return None
-        if self._closed:
-            raise RuntimeError("expected an open client, received a closed one; make a new one")
+        self._check_open()
         return self._calls[step.method](step.payload, timeout=step.timeout, metadata=self._metadata)

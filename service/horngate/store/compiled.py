@@ -210,10 +210,8 @@ def _outdated(record: CompiledRecord) -> Iterator[str]:
 def install(version: Path, staging: Path, record: CompiledRecord) -> None:
     """Put ``record`` and the forms in the folder ``staging`` in the place of those that are there.
 
-    At no instant is a recorded checksum wrong, or a record beside forms that are not its own: the
-    checksums forget the old forms, the files change, and the checksums learn the new ones. Those
-    of other files stay as they are, because hashing anew would bless a damaged one. A version
-    without checksums stays without.
+    At no instant is a recorded checksum wrong (``manifest.changing``), or a record beside forms
+    that are not its own.
 
     Args:
         version: the folder of the version.
@@ -221,20 +219,13 @@ def install(version: Path, staging: Path, record: CompiledRecord) -> None:
             where the record has signatures.
         record: of these forms.
     """
-    checksums = manifest.read_checksums(version)
-    if checksums is not None:
-        checksums = {name: told for name, told in checksums.items() if not _ours(name)}
-        manifest.replace_checksums(version, checksums)
-    (version / RECORD).unlink(missing_ok=True)
-    if (version / FORMS).exists():
-        shutil.rmtree(version / FORMS)
-    if record.signatures:
-        staging.rename(version / FORMS)
-    write_compiled(version, record)
-    if checksums is not None:
-        hashes = manifest.Hashes(version)
-        ours = [name for name in manifest.file_names(version) if _ours(name)]
-        manifest.replace_checksums(version, checksums | {name: hashes(name) for name in ours})
+    with manifest.changing(version, _ours):
+        (version / RECORD).unlink(missing_ok=True)
+        if (version / FORMS).exists():
+            shutil.rmtree(version / FORMS)
+        if record.signatures:
+            staging.rename(version / FORMS)
+        write_compiled(version, record)
 
 
 def _ours(name: str) -> bool:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -236,6 +236,26 @@ def write_checksums(version: Path) -> None:
 def replace_checksums(version: Path, checksums: dict[str, str]) -> None:
     """Record ``checksums`` in place of those recorded: a reader finds the old or the new."""
     write_json(version / CHECKSUMS, checksums)
+
+
+@contextlib.contextmanager
+def changing(version: Path, ours: Callable[[str], bool]) -> Iterator[None]:
+    """Change those files of the version meanwhile whose names are ``ours``.
+
+    At no instant is a recorded checksum wrong: the checksums forget the old files, these change,
+    and the checksums learn the new ones. Those of other files stay as they are, because hashing
+    anew would bless a damaged one. A version without checksums stays without.
+    """
+    recorded = read_checksums(version)
+    if recorded is None:
+        yield
+        return
+    others = {name: told for name, told in recorded.items() if not ours(name)}
+    replace_checksums(version, others)
+    yield
+    hashes = Hashes(version)
+    changed = {name: hashes(name) for name in file_names(version) if ours(name)}
+    replace_checksums(version, others | changed)
 
 
 def read_checksums(version: Path) -> dict[str, str] | None:

@@ -29,10 +29,7 @@ Findings = Mapping[str, str]
 
 
 def write_rows(version: Path, findings: Mapping[str, Findings]) -> None:
-    """Record ``findings`` by engine, replacing the record that is there whole.
-
-    At no instant is the checksum of the record wrong. A version without checksums stays without.
-    """
+    """Record ``findings`` by engine, replacing the record that is there whole."""
     hashes = manifest.Hashes(version)
     content = {
         "rules": RULES,
@@ -44,14 +41,8 @@ def write_rows(version: Path, findings: Mapping[str, Findings]) -> None:
             for engine, found in findings.items()
         },
     }
-    checksums = manifest.read_checksums(version)
-    if checksums is not None:
-        checksums = {name: told for name, told in checksums.items() if name != str(RECORD)}
-        manifest.replace_checksums(version, checksums)
-    manifest.write_json(version / RECORD, content)
-    if checksums is not None:
-        told = manifest.Hashes(version)(str(RECORD))
-        manifest.replace_checksums(version, checksums | {str(RECORD): told})
+    with manifest.changing(version, str(RECORD).__eq__):
+        manifest.write_json(version / RECORD, content)
 
 
 def read_rows(version: Path, engine: str, files: Files) -> dict[str, str] | None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from horngate.client.retry import Backoff, Deadline, check_timeout
+from horngate.client.core import Backoff, Deadline, check_timeout
 from horngate.errors import Code
 
 
