@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from horngate.batching.batch import Growth
@@ -188,7 +189,7 @@ class BatchQueue:
     def _in_turn(self) -> list[tuple[int, LaneKey]]:
         keys = list(self._lanes)
         if len(keys) > 1:
-            keys.sort(key=_level)  # stable: lanes of one level keep their turns
+            keys.sort(key=itemgetter(0))  # stable: lanes of one level keep their turns
         return keys
 
     def _fills_a_batch(self, lane: Lane) -> bool:
@@ -220,7 +221,3 @@ class BatchQueue:
                 batch.append(work)
                 rows += work.rows
         return batch
-
-
-def _level(key: tuple[int, LaneKey]) -> int:
-    return key[0]

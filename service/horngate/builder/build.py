@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from horngate.builder.digits import Digits, Part
+from horngate.builder.digits import Digits
 from horngate.builder.publish import Published, publish_keras
 from horngate.builder.recipes import Inputs, Recipe
 from horngate.builder.report import hold_against, read_floors, write_report
@@ -51,7 +51,8 @@ def build(
         floor = f", floor {floors[metric]}" if metric in floors else ""
         say(f"{recipe.name}: {metric.replace('_', ' ')} {accuracy:.4f}{floor}")
     hold_against(floors, trained.accuracies, recipe.name)
-    inputs = _judged(recipe, digits.test, seed)
+    judged_by = next(iter(recipe.scenarios.values()))
+    inputs = judged_by(digits.test, np.random.default_rng([seed, 3]))
     published = publish_keras(
         trained.model,
         repository,
@@ -70,11 +71,6 @@ def build(
     say(f"{recipe.name}: version {published.version} published after {seconds:.0f} s of training")
     say(f"{recipe.name}: version {published.version} {published.compiled}")
     return published
-
-
-def _judged(recipe: Recipe, test: Part, seed: int) -> Inputs:
-    feed = next(iter(recipe.scenarios.values()))
-    return feed(test, np.random.default_rng([seed, 3]))
 
 
 def _figures(trained: Trained, digits: Digits, seed: int) -> dict[str, str]:

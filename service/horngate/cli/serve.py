@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    left = serve(settings, on_started=_say_how_to_call if text else _say_nothing)
+    left = serve(settings, on_started=_say_how_to_call if text else lambda *_: None)
     if left:
         # A thread within an engine, that nothing can end: taking the interpreter and the engine's
         # libraries down around it may crash. Nothing is left to be done.
@@ -122,7 +122,3 @@ def _command() -> str:
         return "horngate"
     script = Path(sys.argv[0])
     return os.path.relpath(script) if script.name == "horngate" else "python -m horngate"
-
-
-def _say_nothing(grpc_port: int, http_port: int) -> None:
-    """A log of JSON lines is read by machines; the line ``listening`` has the ports."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from horngate.client.arrays import as_array
 from horngate.errors import InvalidInput
-from horngate.tensors import Array, DType, Shape, Signature, TensorSpec, format_shape
+from horngate.tensors import Array, DType, Signature, TensorSpec, format_shape
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg")
 
@@ -153,7 +153,7 @@ def read_picture(path: Path, spec: TensorSpec) -> Array:
 
 def _layout(spec: TensorSpec) -> tuple[int | None, int | None, str, bool]:
     """Height, width, Pillow mode, and whether there is no dimension for channels."""
-    row = spec.shape[1:] if _has_batch(spec.shape) else spec.shape
+    row = spec.shape[1:] if len(spec.shape) == 4 or spec.shape[:1] == (None,) else spec.shape
     if spec.dtype is not DType.STRING:
         if len(row) == 2:
             return row[0], row[1], "L", True
@@ -165,10 +165,6 @@ def _layout(spec: TensorSpec) -> tuple[int | None, int | None, str, bool]:
         "or without channels; send anything else as .npy or .json",
         name=spec.name,
     )
-
-
-def _has_batch(shape: Shape) -> bool:
-    return len(shape) == 4 or shape[:1] == (None,)
 
 
 def _size(size: int | None) -> str:

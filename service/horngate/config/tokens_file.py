@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from string import hexdigits
-from typing import Any, Final
+from typing import Final
 
 from horngate.access.caller import Caller, Tokens, digest
 from horngate.access.gate import check_rate
@@ -63,7 +63,7 @@ class _Entry:
     def digest(self) -> bytes:
         if self.token:
             return digest(self.token)
-        if not _is_hex(self.sha256):
+        if len(self.sha256) != _DIGITS or not all(each in hexdigits for each in self.sha256):
             raise ConfigError(
                 f"sha256: expected {_DIGITS} hexadecimal digits, received "
                 f"{len(self.sha256)} characters; `printf %s TOKEN | sha256sum` makes them"
@@ -75,10 +75,6 @@ class _Entry:
                 "`printf %s TOKEN | sha256sum` makes it, with a token in the place of TOKEN"
             )
         return known
-
-
-def _is_hex(text: str) -> bool:
-    return len(text) == _DIGITS and all(each in hexdigits for each in text)
 
 
 def read_tokens_file(path: Path) -> Tokens:
@@ -95,7 +91,7 @@ def read_tokens_file(path: Path) -> Tokens:
         source = f"{path}: [{name}]"
         if not isinstance(table, dict):
             raise ConfigError(f"{source}: expected a table")
-        entry = _read(source, table)
+        entry = construct(_Entry, {key: Value(raw, source) for key, raw in table.items()})
         try:
             known = entry.digest()
         except ConfigError as error:
@@ -106,7 +102,3 @@ def read_tokens_file(path: Path) -> Tokens:
             )
         callers[known] = Caller(name, entry.predict, entry.admin, entry.rate)
     return Tokens(callers)
-
-
-def _read(source: str, table: dict[str, Any]) -> _Entry:
-    return construct(_Entry, {key: Value(raw, source) for key, raw in table.items()})

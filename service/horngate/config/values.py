@@ -113,7 +113,8 @@ def construct(options: type[T], values: Mapping[str, Value]) -> T:
                 value.raw, hints[key], strict=not value.text, dec_hook=_path
             )
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{value.source}: {key}: {_lower(error)}") from error
+            text = str(error)
+            raise ConfigError(f"{value.source}: {key}: {text[:1].lower()}{text[1:]}") from error
     try:
         return options(**converted)
     except ConfigError as error:
@@ -135,11 +136,6 @@ def _path(wanted: type[Any], raw: object) -> object:
     if wanted is Path and isinstance(raw, str):
         return Path(raw)
     raise NotImplementedError(wanted)  # msgspec's way to be told "not a type of mine"
-
-
-def _lower(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:]
 
 
 def _sources(values: Mapping[str, Value]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from horngate.batching.executor import Executor
 from horngate.batching.options import DEFAULT_BATCH_SIZE, BatchingOptions
@@ -22,7 +22,6 @@ from horngate.lifecycle.warm_up import (
     ReadRecorded,
     Recorded,
     by_signature,
-    nothing_recorded,
     warm_up,
 )
 from horngate.servable import Clock, Runtime, Servable
@@ -48,21 +47,10 @@ MakeExecutor = Callable[[BatchingOptions, str], Executor]
 """Makes the driver of one version's scheduler, given its options and a name for its threads."""
 
 
-class Load(Protocol):
-    """What the repository needs of a loader: called on a thread that it may hold for ever.
-
-    It tells ``progress`` of each step, and ends early where nobody waits for it any more.
-    """
-
-    def __call__(
-        self,
-        model: str,
-        number: int,
-        folder: Path,
-        settings: ModelSettings,
-        progress: Progress,
-        /,
-    ) -> ServedVersion: ...
+Load = Callable[[str, int, Path, ModelSettings, Progress], ServedVersion]
+"""What the repository needs of a loader, as ``Loader.__call__`` has it: called on a thread that it
+may hold for ever. It tells ``Progress`` of each step, and ends early where nobody waits for it any
+more."""
 
 
 class Started(NamedTuple):
@@ -104,7 +92,7 @@ class Loader:
         observer: RepositoryObserver,
         *,
         instances: int = 1,
-        read_recorded: ReadRecorded = nothing_recorded,
+        read_recorded: ReadRecorded = lambda *_: (),
         memory: Memory | None = None,
     ) -> None:
         self._memory = memory
@@ -131,7 +119,7 @@ class Loader:
         """
         progress = progress or Progress()
         progress.reach("reading its files")
-        with self._room(folder, progress):
+        with nullcontext() if self._memory is None else self._memory.reserved(folder, progress):
             files = Hashes(folder)
             # The engine reads its own, and what it is given is what is hashed: once, if it is
             # large.
@@ -175,9 +163,6 @@ class Loader:
             engine_reason=started.reason,
             engine_detail=started.detail,
         )
-
-    def _room(self, folder: Path, progress: Progress) -> AbstractContextManager[None]:
-        return nullcontext() if self._memory is None else self._memory.reserved(folder, progress)
 
     def _alone(
         self,

@@ -23,6 +23,7 @@ CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _MIB: Final = 1024 * 1024
 _NO_LIMIT: Final = 1 << 60
 
@@ -41,7 +42,7 @@ class Memory:
     """
 
     def __init__(self, limit: int = 0, resident: Callable[[], int] | None = None) -> None:
-        self.limit = limit or _container_limit() or _machine_memory()
+        self.limit = limit or _container_limit() or _PAGE * os.sysconf("SC_PHYS_PAGES")
         self._resident = resident or resident_bytes
         self._lock = threading.Lock()
         self._reserved: dict[Progress, int] = {}
@@ -100,7 +101,7 @@ def _size(sizes: dict[Path, int], *places: Path) -> int:
 def resident_bytes() -> int:
     """What this process holds."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return pages * _PAGE
 
 
 def _container_limit() -> int:
@@ -112,7 +113,3 @@ def _container_limit() -> int:
         if text.isdecimal() and int(text) < _NO_LIMIT:
             return int(text)
     return 0
-
-
-def _machine_memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -100,7 +100,7 @@ class Reconciler:
             return
         for version, loading in model.loads():
             on_disk = folder.versions.get(version.number)
-            if outdated(loading, settings, on_disk) and self._slow(loading):
+            if outdated(loading, settings, on_disk) and self._tasks.slow(loading.task):
                 self._leave(version)
         while True:
             # A failure changes what is wanted: the newest version that works.
@@ -180,7 +180,8 @@ class Reconciler:
     def _settings_read(
         self, model: Model, task: Task, stamp: object, settings: ModelSettings
     ) -> None:
-        late = model.reading is None and model.settings_stamp == stamp and self._held(model)
+        held = self._repository.held().get(model.name) is model
+        late = model.reading is None and model.settings_stamp == stamp and held
         if model.reading is task or late:
             model.reading = None
             model.settings = settings
@@ -209,9 +210,6 @@ class Reconciler:
             self.advance(model)
 
     # Loading --------------------------------------------------------------------------------------
-
-    def _slow(self, loading: Loading) -> bool:
-        return self._tasks.slow(loading.task)
 
     def _running(self, model: Model) -> list[Task]:
         # That an old version does not close keeps no new one from being loaded.
@@ -400,9 +398,6 @@ class Reconciler:
                     model.forget_failure(version)
                     model.at_rest = False
         self.advance_all()
-
-    def _held(self, model: Model) -> bool:
-        return self._repository.held().get(model.name) is model
 
     def _change(self, model: Model, version: Version, state: State, **changes: object) -> None:
         model.change(version, state, **changes)

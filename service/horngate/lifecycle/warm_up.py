@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from horngate.batching.admission import admit
@@ -25,11 +25,6 @@ class Recorded(NamedTuple):
 
 ReadRecorded = Callable[[Files, Mapping[str, Signature]], Iterable[Recorded]]
 """Reads the requests that a version carries to be warmed up with; raises ``LoadError``."""
-
-
-def nothing_recorded(_files: Files, _signatures: Mapping[str, Signature]) -> Iterable[Recorded]:
-    """No requests."""
-    return ()
 
 
 def by_signature(recorded: Iterable[Recorded]) -> dict[str, list[Arrays]]:
@@ -90,7 +85,8 @@ def _replay(
         if signature.name in alone:
             servable.run(signature.name, request.inputs)
             return
-        for size in _sizes(signature, rows, options):
+        sizes = options.allowed_batch_sizes if signature.batched else ()
+        for size in sizes or (rows,):
             servable.run(signature.name, repeated(signature, request.inputs, size))
     except HorngateError as error:
         raise LoadError(f"{request.where}: {error}", detail=error.detail) from error
@@ -98,10 +94,3 @@ def _replay(
         raise LoadError(
             f"{request.where} failed to run; the server's log says why", detail=in_full(error)
         ) from error
-
-
-def _sizes(signature: Signature, rows: int, options: BatchingOptions) -> Iterator[int]:
-    if not signature.batched or not options.allowed_batch_sizes:
-        yield rows
-        return
-    yield from options.allowed_batch_sizes

@@ -106,7 +106,7 @@ def scan(meta_graph: Any, definitions: Definitions, *, objects: bool = False) ->
             _look(place, root.where, graph, definitions, found)
     for place in graph.places():
         if not all_.has(place) and not LEFT_OUT.fullmatch(place.node.op):
-            _look(place, _standing(place), graph, definitions, found)
+            _look(place, f"{_place(place)}, though nothing leads there", graph, definitions, found)
     if not found:
         found |= {each.what: each for each in _incomplete(graph, definitions)}
     return Scanned(list(found.values()), all_)
@@ -127,10 +127,6 @@ def _look(
 
 def _place(place: Place) -> str:
     return "the graph" if place.function is None else f"the function {place.function!r}"
-
-
-def _standing(place: Place) -> str:
-    return f"{_place(place)}, though nothing leads there"
 
 
 def _twisted(graph: Graph, definitions: Definitions) -> Iterator[Finding]:
