@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.load import Kind
 from benchmarks.model import Published, inputs
-from horngate.store.manifest import read_goldens
+from horngate.store.goldens import read_goldens
 from horngate.tensors import Arrays, Signature
 
 

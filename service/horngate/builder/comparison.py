@@ -1,6 +1,6 @@
 """Comparing two engines: inputs made up for it, and whether ONNX Runtime's answer is TensorFlow's.
 
-Within the usual range ``manifest.Golden`` decides. At an edge that would call good models wrong:
+Within the usual range ``Golden`` decides. At an edge that would call good models wrong:
 where a network's sums are of the size 1e30, or a value stands near the one from which ``exp``
 overflows, TensorFlow's own answer changes with the last digit of its input, or with the number of
 rows beside it. So TensorFlow is asked again with inputs that are a few units in the last place off,
@@ -48,7 +48,7 @@ def mismatch(
         others: what it answers to almost the same, of the same shapes.
         received: ONNX Runtime's answers.
         rtol: see ``atol``.
-        atol: as ``manifest.Golden`` has them.
+        atol: as ``Golden`` has them.
     """
     for name, wanted in expected.items():
         got = received[name]

@@ -29,7 +29,8 @@ from horngate.store.compiled import (
     install,
     source_names,
 )
-from horngate.tensors import Array, Arrays, DType, Signature
+from horngate.store.goldens import Golden, read_goldens, tolerances
+from horngate.tensors import Array, Arrays, Signature
 
 ROWS: Final = (1, 2, 7, 32)
 """The batches compared; a signature without a batch is compared as often."""
@@ -39,16 +40,6 @@ EDGE_ROWS: Final = (2, 1)
 
 LARGEST_FINITE: Final = 1e20
 """Below it, no sum of inputs is infinite; beyond, ``Form.apart`` is not compared."""
-
-RTOL: Final = manifest.RTOL
-ATOL: Final = manifest.ATOL
-"""How far a float32 or float64 output may be from TensorFlow's, as ``manifest.Golden`` has it.
-Kernels differ in the order of summation, which costs a few units in the seventh digit a layer. What
-is no float must be equal. At the edges ``comparison`` decides."""
-
-HALF_RTOL: Final = 1e-2
-HALF_ATOL: Final = 1e-3
-"""The same for a signature with a float16 output, which has three digits."""
 
 LONGEST_REASON: Final = 400
 """Characters; the converter may quote half a graph."""
@@ -78,7 +69,7 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
     """
     hashes = manifest.Hashes(folder)
     manifest.verify_checksums(folder, hashes)
-    goldens = manifest.read_goldens(folder)
+    goldens = read_goldens(folder)
     record = CompiledRecord(
         source={name: hashes(name) for name in source_names(folder)}, made_with=made_with()
     )
@@ -125,7 +116,7 @@ def _compile(
     folder: Path,
     files: manifest.Hashes,
     staging: Path,
-    goldens: Mapping[str, manifest.Golden],
+    goldens: Mapping[str, Golden],
     trust_operations: bool,
 ) -> dict[str, CompiledSignature]:
     forms: dict[str, CompiledSignature] = {}
@@ -169,9 +160,7 @@ def _check_dtypes(signature: Signature) -> None:
             )
 
 
-def _trials(
-    tensorflow: Servable, signature: Signature, golden: manifest.Golden | None
-) -> list[_Trial]:
+def _trials(tensorflow: Servable, signature: Signature, golden: Golden | None) -> list[_Trial]:
     """What TensorFlow answers to each of the inputs.
 
     Raises:
@@ -242,7 +231,7 @@ def _edge(tensorflow: Servable, signature: Signature, edge: str, rows: int) -> _
     return _Trial(inputs, answers, others)
 
 
-def _inputs(signature: Signature, golden: manifest.Golden | None) -> Iterator[Arrays]:
+def _inputs(signature: Signature, golden: Golden | None) -> Iterator[Arrays]:
     if golden is not None:
         yield golden.inputs
     for seed, rows in enumerate(ROWS):
@@ -261,7 +250,7 @@ def _held(
     """
     file = staging / Path(form_name(signature.name)).name
     file.write_bytes(content)
-    rtol, atol = _tolerances(signature)
+    rtol, atol = tolerances(signature)
     form = CompiledSignature(
         signature=signature,
         file=str(file.relative_to(staging)),
@@ -312,7 +301,7 @@ def _difference(servable: Servable, signature: Signature, trial: _Trial) -> floa
     if trial.answers is None:
         raise PublishError(f"{where}: ONNX Runtime takes values that TensorFlow refuses")
     if trial.others is not None:
-        rtol, atol = _tolerances(signature)
+        rtol, atol = tolerances(signature)
         wrong = mismatch(trial.answers, trial.others, received, rtol=rtol, atol=atol)
     else:
         wrong = _golden(signature, trial.inputs, trial.answers).mismatch(received)
@@ -333,11 +322,6 @@ def _largest(expected: Array, received: Array) -> float:
     return float(np.nan_to_num(difference, nan=0.0).max())
 
 
-def _golden(signature: Signature, inputs: Arrays, answers: Arrays) -> manifest.Golden:
-    rtol, atol = _tolerances(signature)
-    return manifest.Golden(inputs, answers, rtol=rtol, atol=atol)
-
-
-def _tolerances(signature: Signature) -> tuple[float, float]:
-    half = any(spec.dtype is DType.FLOAT16 for spec in signature.outputs.values())
-    return (HALF_RTOL, HALF_ATOL) if half else (RTOL, ATOL)
+def _golden(signature: Signature, inputs: Arrays, answers: Arrays) -> Golden:
+    rtol, atol = tolerances(signature)
+    return Golden(inputs, answers, rtol=rtol, atol=atol)

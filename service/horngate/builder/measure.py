@@ -16,6 +16,7 @@ from horngate.store import manifest
 from horngate.store.acceptance import measure_cost
 from horngate.store.compiled import CompiledRecord
 from horngate.store.cost import LARGEST, BatchCost, write_cost
+from horngate.store.goldens import read_goldens
 from horngate.store.rows import PUBLISH_SECONDS, establish
 from horngate.store.rows_record import findings, write_rows
 
@@ -58,7 +59,7 @@ def measure_version(
     if record is not None and not record.refused:
         engines.append(OnnxRuntime())
     files = manifest.Hashes(folder)
-    goldens = manifest.read_goldens(folder, files)
+    goldens = read_goldens(folder, files)
     found: dict[str, dict[str, str]] = {}
     reasons: dict[str, str] = {}
     cost: BatchCost | None = None

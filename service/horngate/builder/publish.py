@@ -30,6 +30,7 @@ from horngate.sizes import GOLDEN
 from horngate.store import manifest
 from horngate.store.compiled import CompiledRecord
 from horngate.store.files import VersionFiles
+from horngate.store.goldens import Golden, write_golden
 from horngate.store.layout import (
     VERSION_NAME,
     check_model_name,
@@ -87,7 +88,7 @@ def publish_keras(
     """
     named = NamedModel(model)
 
-    def check(servable: Servable) -> dict[str, manifest.Golden]:
+    def check(servable: Servable) -> dict[str, Golden]:
         signature = servable.signatures[DEFAULT_SIGNATURE]
         fed = dict(inputs or made_up_inputs(signature))
         if fed.keys() != signature.inputs.keys():
@@ -97,7 +98,7 @@ def publish_keras(
             )
         answers = named({key: tf.constant(value) for key, value in fed.items()})
         expected = {key: np.asarray(value) for key, value in answers.items()}
-        golden = manifest.Golden(fed, expected)
+        golden = Golden(fed, expected)
         wrong = golden.mismatch(servable.run(DEFAULT_SIGNATURE, fed))
         if wrong:
             raise PublishError(f"the SavedModel answers otherwise than Keras does: {wrong}")
@@ -139,12 +140,12 @@ def publish_saved_model(
             files.copy(each, target)
             target.chmod(0o644)  # a server may run as somebody else
 
-    def check(servable: Servable) -> dict[str, manifest.Golden]:
-        goldens: dict[str, manifest.Golden] = {}
+    def check(servable: Servable) -> dict[str, Golden]:
+        goldens: dict[str, Golden] = {}
         for key, signature in servable.signatures.items():
             fed = made_up_inputs(signature)
             with contextlib.suppress(Exception):  # a model may refuse made-up inputs in any way
-                golden = manifest.Golden(fed, servable.run(key, fed))
+                golden = Golden(fed, servable.run(key, fed))
                 if golden.mismatch(servable.run(key, fed)) is None:
                     goldens[key] = golden
         return goldens
@@ -186,7 +187,7 @@ class _Making(NamedTuple):
     """How a version is made: its SavedModel, its goldens; the rest as for ``publish_keras``."""
 
     write: Callable[[Path], None]
-    check: Callable[[Servable], dict[str, manifest.Golden]]
+    check: Callable[[Servable], dict[str, Golden]]
     provenance: Mapping[str, Any]
     compiled: bool
     trust_operations: bool
@@ -244,7 +245,7 @@ def _fill(
     finally:
         servable.close()
     for signature, golden in goldens.items():
-        manifest.write_golden(staging, signature, golden)
+        write_golden(staging, signature, golden)
     if goldens and not (staging / warmup.FILE).exists():
         fed = {signature: golden.inputs for signature, golden in goldens.items()}
         warmup.write_warm_up(staging, name, fed)
@@ -257,9 +258,9 @@ def _fill(
     return record, measured.alone
 
 
-def _recordable(goldens: dict[str, manifest.Golden]) -> dict[str, manifest.Golden]:
+def _recordable(goldens: dict[str, Golden]) -> dict[str, Golden]:
     """Those that a server will read: all together take no more than it allows for."""
-    kept: dict[str, manifest.Golden] = {}
+    kept: dict[str, Golden] = {}
     room = RECORDED
     for signature, golden in goldens.items():
         if golden.taken <= room:

@@ -15,6 +15,7 @@ from horngate.lifecycle.settings import ModelSettings
 from horngate.store import manifest
 from horngate.store.compiled import CompiledRecord, read_compiled, unusable
 from horngate.store.cost import BatchCost, read_cost, this_machine
+from horngate.store.goldens import read_goldens
 from horngate.store.layout import SETTINGS_FILE
 from horngate.store.rows_record import read_rows
 from horngate.tensors import Signature
@@ -59,7 +60,7 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
         "folder": str(folder),
         "checksums": _checksums(version, hashes),
         "provenance": manifest.read_provenance(folder),
-        "goldens": sorted(manifest.read_goldens(folder)),
+        "goldens": sorted(read_goldens(folder)),
         "compiled": _compiled(version, record, hashes),
         "signatures": _signatures(record),
         "curves": {engine: cost.document() | {"best": cost.best} for engine, cost in costs.items()},

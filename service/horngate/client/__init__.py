@@ -9,9 +9,9 @@ is sent, when it is sent again, and what the answers mean is decided there, once
 TensorFlow Serving's protocol and raise ``horngate.errors``.
 """
 
-from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.asynchronous import AsyncClient
 from horngate.client.channel import Tls
+from horngate.client.messages import Metadata, Prediction, Serving
 from horngate.client.synchronous import Client
 from horngate.lifecycle.status import State, VersionStatus
 

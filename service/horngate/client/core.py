@@ -19,9 +19,9 @@ import grpc
 from google.protobuf.message import Message
 
 from horngate.client import messages
-from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.arrays import as_array, own_array
 from horngate.client.failures import Failure, Subject, to_error
+from horngate.client.messages import Metadata, Prediction, Serving
 from horngate.errors import Code, InvalidRequest
 from horngate.lifecycle.status import VersionStatus
 from horngate.protocols.tfserving.spec import Target

@@ -6,11 +6,11 @@ Knows no channel and no retry. The wire's maps have no order, so names are sorte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError, EncodeError, Message
 
-from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
@@ -39,7 +39,7 @@ from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
 )
 from horngate.protocols.tfserving.spec import Target
 from horngate.protocols.tfserving.tensor import NUMBERS, decode, encode
-from horngate.tensors import Arrays, Signature, TensorSpec
+from horngate.tensors import Array, Arrays, Signature, TensorSpec
 
 _FIELD: Final = "signature_def"
 _DTYPES: Final = {number: dtype for dtype, number in NUMBERS.items()}
@@ -234,3 +234,40 @@ def _error(status: Any) -> str:
     if not status.error_code:
         return ""
     return str(status.error_message) or f"error code {status.error_code}"
+
+
+class Prediction(dict[str, Array]):
+    """The outputs by name, and which version and signature gave them.
+
+    A plain ``dict`` of arrays to whoever wants no more. Numeric arrays share memory with the
+    reply and are read-only; ``array.copy()`` is writable. Strings are object arrays of ``bytes``.
+    """
+
+    def __init__(self, outputs: Arrays, *, model: str, version: int, signature: str) -> None:
+        super().__init__(outputs)
+        self.model = model
+        self.version = version
+        self.signature = signature
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a live version is run.
+
+    ``engine`` is its engine's name; ``reason`` says why no engine of earlier choice runs it, ""
+    where none would. ``rows_reason`` says why requests that could share a run by their shapes do
+    not, "" where they do. A server that does not tell leaves all empty.
+    """
+
+    engine: str
+    reason: str
+    rows_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """How a live version can be called: its signatures by name."""
+
+    model: str
+    version: int
+    signatures: Mapping[str, Signature]

@@ -9,9 +9,9 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from horngate.client.answers import Metadata, Prediction, Serving
 from horngate.client.channel import Connected
 from horngate.client.core import Flow, Send, Wait
+from horngate.client.messages import Metadata, Prediction, Serving
 from horngate.lifecycle.status import VersionStatus
 from horngate.tensors import DEFAULT_SIGNATURE
 from horngate.versions import VersionRef

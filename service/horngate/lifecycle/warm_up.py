@@ -11,7 +11,7 @@ from horngate.batching.options import BatchingOptions
 from horngate.errors import HorngateError, LoadError, in_full
 from horngate.servable import Files, Servable
 from horngate.store.acceptance import repeated, zeros
-from horngate.store.manifest import Golden
+from horngate.store.goldens import Golden
 from horngate.tensors import Arrays, Signature
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from horngate.errors import LoadError, in_full
 from horngate.servable import Clock, Servable
 from horngate.store.cost import BatchCost, measure
-from horngate.store.manifest import Golden
+from horngate.store.goldens import Golden
 from horngate.tensors import DEFAULT_SIGNATURE, Array, Arrays, DType, Signature
 
 MADE_UP_BYTES: Final = 256 * 1024 * 1024

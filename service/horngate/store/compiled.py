@@ -41,7 +41,7 @@ class CompiledSignature:
         file: the form's name within the version.
         sha256: of that file.
         rtol: see ``atol``.
-        atol: a float output may differ as ``manifest.Golden`` has it.
+        atol: a float output may differ as ``Golden`` has it.
         largest_difference: the largest that was seen, in absolute terms.
         rows: the batch sizes compared, ascending; empty for a signature that takes no batches.
     """

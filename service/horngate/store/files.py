@@ -117,7 +117,7 @@ class VersionFiles:
         self._read(name, limit, digest.update)
         return digest.hexdigest()
 
-    def copy(self, name: str, target: Path, limit: int = VERSION_FILE) -> str:
+    def copy(self, name: str, target: Path) -> str:
         """Copy it to ``target``, a new file for its owner alone; the SHA-256 of what was written.
 
         Raises:
@@ -140,7 +140,7 @@ class VersionFiles:
                 raise _unwritten(name, target, error) from error
 
         try:
-            self._read(name, limit, write)
+            self._read(name, VERSION_FILE, write)
         except BaseException:
             target.unlink(missing_ok=True)
             raise

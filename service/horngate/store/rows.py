@@ -17,7 +17,7 @@ import numpy as np
 
 from horngate.servable import Clock, Servable, Suggests
 from horngate.store.acceptance import MADE_UP_BYTES
-from horngate.store.manifest import ATOL, RTOL, Golden
+from horngate.store.goldens import Golden, tolerances
 from horngate.store.probes import (
     FREE_SIZES,
     LARGEST_ROW,
@@ -28,7 +28,7 @@ from horngate.store.probes import (
     row_bytes,
     usual_rows,
 )
-from horngate.tensors import Array, Arrays, DType, Signature
+from horngate.tensors import Array, Arrays, Signature
 
 RULES: Final = 3
 """Grows as what is tried grows: what was found by fewer trials is not believed."""
@@ -44,10 +44,6 @@ MORE_SIZES: Final = (16, 33, 64, 4, 5, 6, *range(8, 16))
 MOST_ROWS: Final = 48
 LEAST_ROWS: Final = 2
 """Of different rows; one row cannot show that its place matters."""
-
-HALF_RTOL: Final = 1e-2
-HALF_ATOL: Final = 1e-3
-"""Tolerances for outputs of two bytes, which have two or three digits."""
 
 
 class _Mixes(Exception):
@@ -124,7 +120,9 @@ class _Trial:
         self._seen: set[tuple[object, ...]] = set()
         self._rows: list[Probe] = []
         self._answers: list[dict[str, Array]] = []
-        self._rtol, self._atol = _tolerances(signature, golden)
+        rtol, atol = tolerances(signature)
+        self._rtol = rtol if golden is None else max(rtol, golden.rtol)
+        self._atol = atol if golden is None else max(atol, golden.atol)
 
     def hold(self, known: Sequence[Arrays]) -> None:
         """Hold the claim against everything.
@@ -298,10 +296,3 @@ def _more_batches(tame: list[int]) -> Iterator[list[int]]:
     for place, index in enumerate(tame):
         yield [index, tame[place - 1]]
         yield [index] * SIZES[-1]  # as many as may be sent to one part of a model, and more
-
-
-def _tolerances(signature: Signature, golden: Golden | None) -> tuple[float, float]:
-    halves = (DType.FLOAT16, DType.BFLOAT16)
-    half = any(spec.dtype in halves for spec in signature.outputs.values())
-    rtol, atol = (HALF_RTOL, HALF_ATOL) if half else (RTOL, ATOL)
-    return (rtol, atol) if golden is None else (max(rtol, golden.rtol), max(atol, golden.atol))

@@ -14,7 +14,8 @@ from horngate.builder.report import BEGIN, END
 from horngate.builder.training import train
 from horngate.cli.main import main
 from horngate.errors import ConfigError, PublishError
-from horngate.store.manifest import read_goldens, read_provenance, verify_checksums
+from horngate.store.goldens import read_goldens
+from horngate.store.manifest import read_provenance, verify_checksums
 
 RECIPES = (MNIST_CNN, MNIST_FUSION)
 CARD = f"# a card\n\n{BEGIN}\nold\n{END}\n"

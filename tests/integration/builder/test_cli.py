@@ -7,7 +7,8 @@ import pytest
 from horngate.builder.publish import load_keras
 from horngate.cli.main import main
 from horngate.errors import PublishError
-from horngate.store.manifest import read_goldens, read_provenance
+from horngate.store.goldens import read_goldens
+from horngate.store.manifest import read_provenance
 from tests.integration.builder.models import sequential
 
 

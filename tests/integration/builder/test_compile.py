@@ -34,8 +34,9 @@ from horngate.store.compiled import (
     read_compiled,
     unusable,
 )
+from horngate.store.goldens import Golden
 from horngate.store.layout import STAGING_PREFIX
-from horngate.store.manifest import CHECKSUMS, FOLDER, Golden, verify_checksums
+from horngate.store.manifest import CHECKSUMS, FOLDER, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE
 from tests.integration.builder.models import CASES, sequential
 from tests.integration.runtimes.test_savedmodel import FLOATS, save

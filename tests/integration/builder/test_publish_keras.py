@@ -13,7 +13,8 @@ from keras import layers
 from horngate.builder.comparison import made_up_inputs
 from horngate.builder.publish import Published, publish_keras
 from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.store.manifest import Golden, read_goldens, read_provenance, verify_checksums
+from horngate.store.goldens import Golden, read_goldens
+from horngate.store.manifest import read_provenance, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 from tests.integration.builder.models import (
     CASES,

@@ -9,13 +9,8 @@ import tensorflow as tf
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import PublishError
 from horngate.runtimes.savedmodel import SavedModelRuntime
-from horngate.store.manifest import (
-    FOLDER,
-    read_goldens,
-    read_provenance,
-    verify_checksums,
-    write_provenance,
-)
+from horngate.store.goldens import read_goldens
+from horngate.store.manifest import FOLDER, read_provenance, verify_checksums, write_provenance
 from horngate.tensors import Array
 from tests.integration.builder.models import sequential
 

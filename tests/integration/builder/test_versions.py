@@ -16,8 +16,9 @@ import pytest
 from horngate.builder import publish
 from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.errors import ConfigError, PublishError
+from horngate.store.goldens import read_goldens
 from horngate.store.layout import STAGING_PREFIX, next_version, version_folders
-from horngate.store.manifest import read_goldens, verify_checksums
+from horngate.store.manifest import verify_checksums
 from tests.integration.builder.models import sequential
 
 BeforeRename = Callable[[Callable[[], None]], None]

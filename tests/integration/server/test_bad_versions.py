@@ -18,6 +18,7 @@ from horngate.builder.publish import publish_keras
 from horngate.client import Client
 from horngate.protocols.tfserving import warmup
 from horngate.store import manifest
+from horngate.store.goldens import Golden, read_goldens, write_golden
 from tests.serving import RunningServer, wait_until
 from tests.small_models import constant, two_inputs
 
@@ -87,9 +88,9 @@ def half(version: Path) -> None:
 
 
 def other_goldens(version: Path) -> None:
-    golden = manifest.read_goldens(version)["serving_default"]
+    golden = read_goldens(version)["serving_default"]
     wrong = {name: np.asarray(value + 1, value.dtype) for name, value in golden.outputs.items()}
-    manifest.write_golden(version, "serving_default", manifest.Golden(golden.inputs, wrong))
+    write_golden(version, "serving_default", Golden(golden.inputs, wrong))
     manifest.write_checksums(version)
 
 

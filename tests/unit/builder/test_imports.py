@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-LIGHT = ("context", "digits", "report", "samples")
+LIGHT = ("context", "digits", "report", "comparison")
 
 
 @pytest.mark.parametrize("module", LIGHT)

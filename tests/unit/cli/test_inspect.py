@@ -15,13 +15,8 @@ from horngate.store.compiled import (
     write_compiled,
 )
 from horngate.store.cost import BatchCost, this_machine, write_cost
-from horngate.store.manifest import (
-    Golden,
-    Hashes,
-    write_checksums,
-    write_golden,
-    write_provenance,
-)
+from horngate.store.goldens import Golden, write_golden
+from horngate.store.manifest import Hashes, write_checksums, write_provenance
 from horngate.store.rows_record import write_rows
 from tests.unit.batching.doubles import DOUBLING
 

@@ -11,7 +11,7 @@ from horngate.lifecycle.loader import Loader
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings, RuntimeOptions
 from horngate.servable import Files
-from horngate.store.manifest import write_golden
+from horngate.store.goldens import write_golden
 from horngate.tensors import Array, Arrays
 from tests.unit.batching.doubles import DoublingServable, ManualClock, ManualExecutor
 from tests.unit.lifecycle.test_loader import DoubleRuntime, Observer, golden

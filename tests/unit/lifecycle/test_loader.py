@@ -16,7 +16,8 @@ from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.status import VersionStatus
 from horngate.lifecycle.warm_up import Recorded
 from horngate.servable import Files, Servable
-from horngate.store.manifest import CHECKSUMS, Golden, write_checksums, write_golden
+from horngate.store.goldens import Golden, write_golden
+from horngate.store.manifest import CHECKSUMS, write_checksums
 from horngate.store.rows_record import write_rows
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
 from tests.unit.batching.doubles import (

@@ -20,7 +20,7 @@ from horngate.reading import Take
 from horngate.store.archive import Archive
 from horngate.store.compiled import read_compiled
 from horngate.store.cost import read_cost
-from horngate.store.files import VersionFiles
+from horngate.store.goldens import Golden, read_goldens, write_golden
 from horngate.store.layout import STAGING_PREFIX
 from horngate.store.manifest import (
     CHECKSUMS,
@@ -29,15 +29,12 @@ from horngate.store.manifest import (
     FOLDER,
     GOLDENS,
     PROVENANCE,
-    Golden,
     Hashes,
     file_names,
     read_checksums,
-    read_goldens,
     read_provenance,
     verify_checksums,
     write_checksums,
-    write_golden,
     write_json,
     write_provenance,
 )
@@ -456,7 +453,7 @@ def test_a_link_anywhere_in_a_version_is_refused_by_name(version: Path, name: st
             check(version)
 
 
-class Counting(VersionFiles):
+class Counting(Hashes):
     """Counts how often each file is read."""
 
     def __init__(self, folder: Path, counts: Counter[str]) -> None:
@@ -470,9 +467,8 @@ class Counting(VersionFiles):
 
 @pytest.fixture
 def counted(version: Path) -> tuple[Hashes, Counter[str]]:
-    hashes, counts = Hashes(version), Counter[str]()
-    hashes._files = Counting(version, counts)
-    return hashes, counts
+    counts = Counter[str]()
+    return Counting(version, counts), counts
 
 
 def test_what_an_engine_reads_is_hashed_as_it_reads_and_never_again(

@@ -10,7 +10,7 @@ import pytest
 
 from horngate.servable import Servable
 from horngate.store import rows
-from horngate.store.manifest import Golden
+from horngate.store.goldens import Golden
 from horngate.store.rows import LOAD_SECONDS, establish
 from horngate.tensors import Array, Arrays, DType, Shape, Signature, TensorSpec
 from tests.fuzz.engine import MODELS, _Servable
