@@ -13,9 +13,8 @@ from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Loads
 from horngate.store import manifest
-from horngate.store.acceptance import measure_cost
 from horngate.store.compiled import CompiledRecord
-from horngate.store.cost import LARGEST, BatchCost, write_cost
+from horngate.store.cost import LARGEST, BatchCost, measure_cost, write_cost
 from horngate.store.goldens import read_goldens
 from horngate.store.rows import PUBLISH_SECONDS, establish
 from horngate.store.rows_record import findings, write_rows

@@ -92,14 +92,11 @@ ABSENT: Final = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Let ``parser`` take every peer's flag; ``check`` judges them."""
     parser.set_defaults(absent=())
-    for name, remedy in ALWAYS.items():
-        parser.add_argument(
-            f"--{name}", nargs="?", action=_Always, remedy=remedy, help=argparse.SUPPRESS
-        )
-    for name, remedy in ABSENT.items():
-        parser.add_argument(
-            f"--{name}", nargs="?", action=_Absent, remedy=remedy, help=argparse.SUPPRESS
-        )
+    for action, flags in ((_Always, ALWAYS), (_Absent, ABSENT)):
+        for name, remedy in flags.items():
+            parser.add_argument(
+                f"--{name}", nargs="?", action=action, remedy=remedy, help=argparse.SUPPRESS
+            )
 
 
 def check(options: argparse.Namespace) -> None:

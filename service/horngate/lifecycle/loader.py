@@ -25,9 +25,8 @@ from horngate.lifecycle.warm_up import (
     warm_up,
 )
 from horngate.servable import Clock, Runtime, Servable
-from horngate.store.acceptance import check_goldens, measure_cost
-from horngate.store.cost import BatchCost, read_cost, this_machine
-from horngate.store.goldens import Golden, read_goldens
+from horngate.store.cost import BatchCost, measure_cost, read_cost, this_machine
+from horngate.store.goldens import Golden, check_goldens, read_goldens
 from horngate.store.manifest import ENGINES_OWN, Hashes, verify_checksums
 from horngate.store.rows import LOAD_SECONDS, establish
 from horngate.store.rows_record import recorded_alone

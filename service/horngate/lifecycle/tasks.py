@@ -44,8 +44,8 @@ class Progress:
     A task is either given up or ends, never both.
     """
 
-    def __init__(self, step: str = "starting") -> None:
-        self.step = step
+    def __init__(self) -> None:
+        self.step = "starting"
         self._lock = threading.Lock()
         self._given_up = False
         self._ended = False

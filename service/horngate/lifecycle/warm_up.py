@@ -10,7 +10,7 @@ from horngate.batching.admission import admit
 from horngate.batching.options import BatchingOptions
 from horngate.errors import HorngateError, LoadError, in_full
 from horngate.servable import Files, Servable
-from horngate.store.acceptance import repeated, zeros
+from horngate.store.cost import repeated, zeros
 from horngate.store.goldens import Golden
 from horngate.tensors import Arrays, Signature
 

@@ -48,7 +48,7 @@ from horngate.runtimes.deferred import onnx, tensorflow
 from horngate.servable import Clock
 from horngate.server.pages import pages
 from horngate.store.layout import check_model_name
-from horngate.telemetry.events import FaultLog, FilesLog, RepositoryEvents
+from horngate.telemetry.events import FaultLog, RepositoryEvents, file_not_taken
 from horngate.telemetry.exposition import Exposition, Statistics
 from horngate.telemetry.logs import LogLevels
 from horngate.telemetry.metrics import Metrics
@@ -87,9 +87,8 @@ def assemble(settings: ServerSettings) -> Assembly:
     """
     clock = time.monotonic
     remove_leftovers()
-    changed = FilesLog()
-    gate = make_gate(settings, clock, changed)
-    certificates = None if settings.tls is None else watch(settings.tls, clock, changed)
+    gate = make_gate(settings, clock)
+    certificates = None if settings.tls is None else watch(settings.tls, clock, file_not_taken)
     memory = Memory(settings.memory_limit)
     budget = Budget(settings.max_tensor_bytes_in_flight or memory.limit // TENSORS_SHARE)
     metrics, faults = Metrics(budget), FaultLog()
@@ -170,7 +169,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     )
 
 
-def make_gate(settings: ServerSettings, clock: Clock, report: FilesLog) -> Gate:
+def make_gate(settings: ServerSettings, clock: Clock) -> Gate:
     """Who may call.
 
     Raises:
@@ -181,7 +180,7 @@ def make_gate(settings: ServerSettings, clock: Clock, report: FilesLog) -> Gate:
     file = settings.tokens_file
     if file is None:
         return Gate(clock, rate=rate, proxies=proxies)
-    tokens = Watched((file,), lambda: read_tokens_file(file), clock, report)
+    tokens = Watched((file,), lambda: read_tokens_file(file), clock, file_not_taken)
     return Gate(clock, tokens=tokens, rate=rate, proxies=proxies)
 
 

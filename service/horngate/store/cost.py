@@ -7,6 +7,7 @@ processor, so it is measured, within a bounded time.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import platform
@@ -15,9 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from horngate.errors import LoadError
-from horngate.servable import Clock
+from horngate.servable import Clock, Servable
+from horngate.store.goldens import Golden
 from horngate.store.manifest import CURVES, read_json, write_json
+from horngate.tensors import DEFAULT_SIGNATURE, Array, Arrays, DType, Signature
 
 BUDGET_SECONDS: Final = 0.25
 """How long a measurement may take, but for one run under way."""
@@ -32,6 +37,13 @@ NEAR_ENOUGH: Final = 1.1
 
 PAST_THE_BEST: Final = 1.25
 """The first pass ends where rows cost this much more than in the best batch, twice in a row."""
+
+
+MADE_UP_BYTES: Final = 256 * 1024 * 1024
+"""How much is made up at once to try a model with: a signature may claim any size."""
+
+REPEATED_BYTES: Final = 1024 * 1024 * 1024
+"""The same of what is recorded: settings may ask for batches of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,70 @@ def from_document(document: Any) -> BatchCost:
     ):
         raise ValueError(f"expected rows from 1 to {LARGEST} and seconds above 0")
     return BatchCost(tuple(points), int(document["threads"]), str(document["machine"]))
+
+
+def measure_cost(
+    servable: Servable, goldens: dict[str, Golden], clock: Clock, *, threads: int, largest: int
+) -> BatchCost | None:
+    """Time the signature that most requests mean, at one row only where it takes no batches.
+
+    Recorded inputs are repeated to the size, zeros taken where none are recorded; None where the
+    model refuses those.
+    """
+    signature = _usual(servable)
+    golden = goldens.get(signature.name)
+
+    def run(rows: int) -> None:
+        inputs = (
+            zeros(signature, rows) if golden is None else repeated(signature, golden.inputs, rows)
+        )
+        servable.run(signature.name, inputs)
+
+    with contextlib.suppress(Exception):
+        return measure(run, clock, threads, largest=largest if signature.batched else 1)
+    return None
+
+
+def _usual(servable: Servable) -> Signature:
+    signatures = servable.signatures
+    batched = [signature for signature in signatures.values() if signature.batched]
+    return signatures.get(DEFAULT_SIGNATURE) or [*batched, *signatures.values()][0]
+
+
+def repeated(signature: Signature, inputs: Arrays, rows: int) -> dict[str, Array]:
+    """``inputs`` repeated, or cut, to ``rows`` rows; as they are where there is no batch.
+
+    Raises:
+        LoadError: they would take more than ``REPEATED_BYTES``.
+    """
+    if not signature.batched:
+        return dict(inputs)
+    size = sum(array.nbytes * rows // max(1, len(array)) for array in inputs.values())
+    if size > REPEATED_BYTES:
+        raise LoadError(
+            f"expected {rows} rows of at most {REPEATED_BYTES} bytes, received {size} bytes"
+        )
+    return {name: np.resize(array, (rows, *array.shape[1:])) for name, array in inputs.items()}
+
+
+def zeros(signature: Signature, rows: int) -> dict[str, Array]:
+    """Zeros, or empty strings, for every input; 1 where a dimension is free.
+
+    Raises:
+        LoadError: they would take more than ``MADE_UP_BYTES``.
+    """
+    arrays: dict[str, Array] = {}
+    left = MADE_UP_BYTES
+    for spec in signature.inputs.values():
+        shape = [size or 1 for size in spec.shape]
+        if spec.batched:
+            shape[0] = rows
+        left -= math.prod(shape) * spec.dtype.numpy.itemsize
+        if left < 0:
+            raise LoadError(f"expected rows of less than {MADE_UP_BYTES} bytes, received {spec}")
+        zero = b"" if spec.dtype is DType.STRING else 0
+        arrays[spec.name] = np.full(shape, zero, spec.dtype.numpy)
+    return arrays
 
 
 def measure(run: Callable[[int], object], clock: Clock, threads: int, *, largest: int) -> BatchCost:

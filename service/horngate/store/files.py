@@ -111,10 +111,10 @@ class VersionFiles:
         self._read(name, limit, lambda part: parts.append(bytes(part)))
         return b"".join(parts)
 
-    def sha256(self, name: str, limit: int = VERSION_FILE) -> str:
+    def sha256(self, name: str) -> str:
         """The SHA-256 of its content, in hexadecimal. Raises ``LoadError`` as ``read`` does."""
         digest = hashlib.sha256()
-        self._read(name, limit, digest.update)
+        self._read(name, VERSION_FILE, digest.update)
         return digest.hexdigest()
 
     def copy(self, name: str, target: Path) -> str:

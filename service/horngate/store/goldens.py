@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from horngate.errors import LoadError, in_full
-from horngate.servable import Files
+from horngate.servable import Files, Servable
 from horngate.sizes import GOLDEN, GOLDENS_UNPACKED
 from horngate.store.archive import TEXT_BYTES, Archive
 from horngate.store.files import VersionFiles
@@ -141,6 +141,27 @@ def read_goldens(version: Path, files: Files | None = None) -> dict[str, Golden]
             detail=in_full(error),
         ) from error
     return goldens
+
+
+def check_goldens(servable: Servable, goldens: dict[str, Golden]) -> None:
+    """Run the recorded inputs and hold the outputs against the recorded ones.
+
+    Raises:
+        LoadError: naming the signature, the output and the difference.
+    """
+    for name, golden in goldens.items():
+        if name not in servable.signatures:
+            raise LoadError(f"goldens are recorded for signature {name!r}, which is not there")
+        try:
+            outputs = servable.run(name, golden.inputs)
+        except Exception as error:
+            raise LoadError(
+                f"the goldens of signature {name!r} failed to run; the server's log says why",
+                detail=in_full(error),
+            ) from error
+        wrong = golden.mismatch(outputs)
+        if wrong is not None:
+            raise LoadError(f"wrong answer on the goldens of signature {name!r}: {wrong}")
 
 
 def _storable(array: Array) -> Array:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from horngate.servable import Clock, Servable, Suggests
-from horngate.store.acceptance import MADE_UP_BYTES
+from horngate.store.cost import MADE_UP_BYTES
 from horngate.store.goldens import Golden, tolerances
 from horngate.store.probes import (
     FREE_SIZES,

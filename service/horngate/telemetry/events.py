@@ -205,12 +205,9 @@ class FaultLog:
             )
 
 
-class FilesLog:
-    """Logs why a changed file of tokens or certificates was not taken."""
+def file_not_taken(error: Exception) -> None:
+    """Log why a changed file of tokens or certificates was not taken.
 
-    def __init__(self) -> None:
-        self._log = logger("access")
-
-    def __call__(self, error: Exception) -> None:
-        """Log ``error``, which repeats no secret; what was read before stays in use."""
-        self._log.error("changed file not taken; the old one stays in use", reason=str(error))
+    ``error`` repeats no secret; what was read before stays in use.
+    """
+    logger("access").error("changed file not taken; the old one stays in use", reason=str(error))
