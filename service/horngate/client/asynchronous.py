@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -40,7 +39,7 @@ class AsyncClient(Connected):
         version: VersionRef = None,
         signature: str = DEFAULT_SIGNATURE,
         outputs: Iterable[str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - it travels to the server as a deadline
+        timeout: float | None = None,
     ) -> Prediction:
         """As ``Client.predict``."""
         return await self._run(
@@ -55,31 +54,19 @@ class AsyncClient(Connected):
         )
 
     async def metadata(
-        self,
-        model: str,
-        version: VersionRef = None,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+        self, model: str, version: VersionRef = None, *, timeout: float | None = None
     ) -> Metadata:
         """As ``Client.metadata``."""
         return await self._run(self._core.metadata(model, version, timeout))
 
     async def status(
-        self,
-        model: str,
-        version: VersionRef = None,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+        self, model: str, version: VersionRef = None, *, timeout: float | None = None
     ) -> list[VersionStatus]:
         """As ``Client.status``."""
         return await self._run(self._core.status(model, version, timeout))
 
     async def serving(
-        self,
-        model: str,
-        version: VersionRef = None,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
+        self, model: str, version: VersionRef = None, *, timeout: float | None = None
     ) -> Serving:
         """Which engine runs a live version, the newest where ``version`` is None, and why.
 
@@ -89,12 +76,7 @@ class AsyncClient(Connected):
         """
         return await self._run(self._core.serving(model, version, timeout))
 
-    async def health(
-        self,
-        model: str = "",
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in predict
-    ) -> bool:
+    async def health(self, model: str = "", *, timeout: float | None = None) -> bool:
         """As ``Client.health``."""
         return await self._run(self._core.health(model, timeout))
 
@@ -110,12 +92,7 @@ class AsyncClient(Connected):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def _run(self, flow: Flow[T]) -> T:
