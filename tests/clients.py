@@ -23,10 +23,18 @@ BURST = 100
 a second, as TCP does."""
 
 
-def ask(server: RunningServer) -> float:
-    with Client(server.address, retries=0) as client:
-        x = np.ones((1, 1), np.float32)
-        return float(client.predict("constant", {"x": x})["y"].item())
+def ask(
+    server: RunningServer,
+    model: str = "constant",
+    value: float = 1,
+    *,
+    token: str | None = None,
+    timeout: float = 30,
+) -> float:
+    """What a model of one number answers."""
+    with Client(server.address, token=token, retries=0) as client:
+        x = np.full((1, 1), value, np.float32)
+        return float(client.predict(model, {"x": x}, timeout=timeout)["y"].item())
 
 
 def streamed(

@@ -37,20 +37,30 @@ def small_models(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 @pytest.fixture(scope="session")
+def adders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of versions 1 to 4 of a model, each of which adds its number: to be copied."""
+    from horngate.builder.publish import publish_keras  # noqa: PLC0415 - imports TensorFlow
+    from tests.small_models import constant  # noqa: PLC0415 - the same
+
+    models = tmp_path_factory.mktemp("adders")
+    for number in range(1, 5):
+        publish_keras(constant(number), models, "adder")
+    return models / "adder"
+
+
+@pytest.fixture(scope="session")
 def server(small_models: Served) -> Iterator[RunningServer]:
     """Serves ``small_models`` to every test that only asks."""
-    running = RunningServer(small_models.repository)
-    yield running
-    assert running.stop() == 0
+    with RunningServer(small_models.repository) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def sharing(small_models: Served) -> Iterator[RunningServer]:
     """The same, with shared memory allowed."""
-    running = RunningServer(
+    with RunningServer(
         small_models.repository,
         "--allow-shared-memory",
         "--allow-control",
-    )
-    yield running
-    assert running.stop() == 0
+    ) as running:
+        yield running

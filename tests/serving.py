@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,17 +15,25 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 from urllib.error import HTTPError
 
 START_SECONDS = 60
+
+
+class Reply(NamedTuple):
+    """What the HTTP port answers."""
+
+    status: int
+    text: str
+    headers: dict[str, str]
 
 
 class RunningServer:
     """``horngate serve`` in a process of its own. Its log lines are kept, parsed.
 
     ``before`` is a command that runs the server as its own process, ``environment`` what takes the
-    place of this process's.
+    place of this process's. As a context it ends with the block, and has to end as it should.
     """
 
     def __init__(
@@ -59,13 +68,34 @@ class RunningServer:
             self.stop(signal.SIGKILL)
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.stop() == 0
+
     def http(self, path: str) -> tuple[int, str]:
         """Status and body of a GET on the HTTP port."""
+        return self.rest(path)[:2]
+
+    def rest(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """The answer to a GET, or to a POST of ``body``: bytes as they are, all else as JSON."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
+        url = f"http://127.0.0.1:{self.http_port}{path}"
+        request = urllib.request.Request(url, data, {**shown, **(headers or {})})
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}") as reply:
-                return reply.status, reply.read().decode()
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - http, as above
+                return Reply(reply.status, reply.read().decode(), dict(reply.headers))
         except HTTPError as error:
-            return error.code, error.read().decode()
+            return Reply(error.code, error.read().decode(), dict(error.headers))
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that carry ``labels``."""
@@ -120,6 +150,17 @@ class RunningServer:
             self._lines.put(line)
 
 
+def serve(*flags: str) -> subprocess.CompletedProcess[str]:
+    """``horngate serve`` that has to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "horngate", "serve", *flags],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 class Held:
     """What a server process holds."""
 
@@ -135,6 +176,26 @@ class Held:
     def resident(self) -> int:
         pages = int((self._proc / "statm").read_text().split()[1])
         return pages * resource.getpagesize() >> 20
+
+
+def put(
+    version: Path, place: Path, change: Callable[[Path], object] = lambda folder: folder
+) -> None:
+    """Copy a version's folder to ``place`` as publishing does: whole, or not at all.
+
+    ``change`` is called with the copy before it is there.
+    """
+    staging = place.with_name("staging")
+    shutil.copytree(version, staging)
+    change(staging)
+    staging.rename(place)
+
+
+def tokens_file(folder: Path, tokens: str) -> tuple[str, str]:
+    """The flags of a server that knows ``tokens``, written into ``folder``."""
+    path = folder / "tokens.toml"
+    path.write_text(tokens)
+    return "--tokens-file", str(path)
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:

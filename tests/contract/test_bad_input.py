@@ -78,99 +78,98 @@ def set_dims(request: Any, *sizes: int) -> None:
         dims.add(size=size)
 
 
+INVALID, MISSING, UNSUPPORTED = Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.UNIMPLEMENTED
+ANOTHER = "Servable not found for request: "
+
+
+def named(model: str) -> Change:
+    return lambda r: setattr(r.model_spec, "name", model)
+
+
+def version(number: int) -> Change:
+    return lambda r: setattr(r.model_spec.version, "value", number)
+
+
+def label(text: str) -> Change:
+    return lambda r: setattr(r.model_spec, "version_label", text)
+
+
+def sends(value: Any, dtype: Any = tf.float32) -> Change:
+    return lambda r: r.inputs["x"].CopyFrom(proto(value, dtype))
+
+
+def dims(*sizes: int) -> Change:
+    return lambda r: set_dims(r, *sizes)
+
+
 PREDICT: dict[str, tuple[Change, grpc.StatusCode, str]] = {
-    "no model_spec": (
-        lambda r: r.ClearField("model_spec"),
-        Code.INVALID_ARGUMENT,
-        "Missing ModelSpec",
-    ),
+    "no model_spec": (lambda r: r.ClearField("model_spec"), INVALID, "Missing ModelSpec"),
     "no name": (
-        lambda r: (
-            r.model_spec.version.CopyFrom(type(r.model_spec.version)(value=1))
-            or r.model_spec.ClearField("name")
-        ),
-        Code.INVALID_ARGUMENT,
-        "ModelSpec has no name specified",
+        lambda r: [version(1)(r), r.model_spec.ClearField("name")],
+        INVALID,
+        "ModelSpec has no name specified.",
     ),
-    "unknown model": (
-        lambda r: setattr(r.model_spec, "name", "nobody"),
-        Code.NOT_FOUND,
-        "Servable not found for request: Latest(nobody)",
+    "unknown model": (named("nobody"), MISSING, ANOTHER + "Latest(nobody)"),
+    "a path for a name": (named("../constant"), MISSING, ANOTHER + "Latest(../constant)"),
+    "unknown model and version": (
+        lambda r: [named("nobody")(r), version(7)(r)],
+        MISSING,
+        ANOTHER + "Specific(nobody, 7)",
     ),
-    "a path for a name": (
-        lambda r: setattr(r.model_spec, "name", "../constant"),
-        Code.NOT_FOUND,
-        "Servable not found for request: Latest(../constant)",
-    ),
-    "unknown version": (
-        lambda r: setattr(r.model_spec.version, "value", 7),
-        Code.NOT_FOUND,
-        "Servable not found for request: Specific(constant, 7)",
-    ),
-    "unknown label": (
-        lambda r: setattr(r.model_spec, "version_label", "canary"),
-        Code.INVALID_ARGUMENT,
-        "Unrecognized servable version label: canary",
-    ),
+    "unknown version": (version(7), MISSING, ANOTHER + "Specific(constant, 7)"),
+    "unknown version as a label": (label("7"), MISSING, ANOTHER + "Specific(constant, 7)"),
+    "unknown label": (label("canary"), INVALID, "Unrecognized servable version label: canary"),
+    "label below zero": (label("-1"), INVALID, "Unrecognized servable version label: -1"),
+    "long label": (label("9" * 5000), INVALID, "Unrecognized servable version label: 999"),
+    "empty label": (label(""), INVALID, "Unrecognized servable version label: "),
     "unknown signature": (
         lambda r: setattr(r.model_spec, "signature_name", "z"),
         Code.FAILED_PRECONDITION,
         'Serving signature key "z" not found.',
     ),
-    "empty": (lambda r: r.inputs.clear(), Code.INVALID_ARGUMENT, "missing 'x'"),
-    "extra input": (
-        lambda r: r.inputs["z"].CopyFrom(proto([1.0])),
-        Code.INVALID_ARGUMENT,
-        "'z'",
+    "empty": (lambda r: r.inputs.clear(), INVALID, "missing 'x'"),
+    "extra input": (lambda r: r.inputs["z"].CopyFrom(proto([1.0])), INVALID, "'z'"),
+    "another input": (
+        lambda r: [r.inputs.clear(), r.inputs["z"].CopyFrom(proto([1.0]))],
+        INVALID,
+        "expected inputs 'x', received 'z'; missing 'x'; not in sign",
     ),
     "wrong dtype": (
-        lambda r: r.inputs["x"].CopyFrom(proto([[1]], tf.int32)),
-        Code.INVALID_ARGUMENT,
-        "'x': expected dtype float32, received int32",
+        sends([[1]], tf.int32),
+        INVALID,
+        "input 'x': expected dtype float32, received int32",
     ),
     "wrong shape": (
-        lambda r: r.inputs["x"].CopyFrom(proto([[1.0, 2.0]])),
-        Code.INVALID_ARGUMENT,
-        "'x': expected shape [?, 1], received [1, 2]",
+        sends([[1.0, 2.0]]),
+        INVALID,
+        "input 'x': expected shape [?, 1], received [1, 2]",
     ),
-    "no rows": (
-        lambda r: r.inputs["x"].CopyFrom(proto(np.zeros((0, 1)))),
-        Code.INVALID_ARGUMENT,
-        "at least 1 row",
-    ),
+    "no rows": (sends(np.zeros((0, 1))), INVALID, "at least 1 row"),
     "too many rows": (
-        lambda r: r.inputs["x"].CopyFrom(proto(np.zeros((1025, 1)))),
-        Code.INVALID_ARGUMENT,
+        sends(np.zeros((1025, 1))),
+        INVALID,
         "at most 1024 rows in a request, received 1025",
     ),
     "truncated content": (
         lambda r: setattr(r.inputs["x"], "tensor_content", r.inputs["x"].tensor_content[:-1]),
-        Code.INVALID_ARGUMENT,
-        "tensor parsing error: x",
+        INVALID,
+        "tensor parsing error: x: expected 8 bytes",
     ),
-    "negative dims": (
-        lambda r: set_dims(r, -2, 1),
-        Code.INVALID_ARGUMENT,
-        "tensor parsing error: x",
-    ),
-    "overflowing dims": (
-        lambda r: set_dims(r, 2**62, 2**62),
-        Code.INVALID_ARGUMENT,
-        "tensor parsing error: x",
-    ),
+    "negative dims": (dims(-2, 1), INVALID, "tensor parsing error: x"),
+    "overflowing dims": (dims(2**62, 2**62), INVALID, "tensor parsing error: x"),
     "unknown dtype": (
         lambda r: setattr(r.inputs["x"], "dtype", 99),
-        Code.INVALID_ARGUMENT,
+        INVALID,
         "tensor parsing error: x",
     ),
     "unknown output": (
         lambda r: r.output_filter.append("z"),
-        Code.INVALID_ARGUMENT,
+        INVALID,
         "output tensor alias not found in signature: z",
     ),
     "output twice": (
         lambda r: r.output_filter.extend(["y", "y"]),
-        Code.INVALID_ARGUMENT,
+        INVALID,
         "duplicate output tensor alias: y",
     ),
 }
@@ -212,65 +211,116 @@ def test_model_metadata(channel: grpc.Channel) -> None:
     assert (code, "Metadata field x is not supported" in message) == (Code.INVALID_ARGUMENT, True)
 
 
+def given(field: str, value: object) -> Change:
+    return lambda r: setattr(r, field, value)
+
+
+def shaped(*sizes: int) -> Change:
+    return lambda r: r.inputs[0].shape.__setitem__(slice(None), sizes)
+
+
+def parameter(name: str, value: int = 1) -> Change:
+    return lambda r: setattr(r.parameters[name], "int64_param", value)
+
+
+def of_output(name: str, value: int = 3) -> Change:
+    return lambda r: setattr(r.outputs.add(name="y").parameters[name], "int64_param", value)
+
+
+def outputs(*names: str) -> Change:
+    return lambda r: [r.outputs.add(name=name) for name in names]
+
+
+def two_inputs(rows: int, buffers: int) -> Change:
+    """Of another model: ``rows`` of the first input, two of the other."""
+
+    def change(request: Any) -> None:
+        request.CopyFrom(service_pb2.ModelInferRequest(model_name="two_inputs"))
+        for name, shape in (("image", [rows, 4, 4, 1]), ("context", [2, 3])):
+            request.inputs.add(name=name, datatype="FP32", shape=shape)
+            request.raw_input_contents.append(np.zeros(shape, np.float32).tobytes())
+        del request.raw_input_contents[buffers:]
+
+    return change
+
+
 INFER: dict[str, tuple[Change, grpc.StatusCode, str]] = {
-    "unknown model": (
-        lambda r: setattr(r, "model_name", "nobody"),
-        Code.INVALID_ARGUMENT,
-        "nobody",
-    ),
-    "unknown version": (lambda r: setattr(r, "model_version", "7"), Code.NOT_FOUND, "7"),
-    "a version that is no number": (
-        lambda r: setattr(r, "model_version", "new"),
-        Code.INVALID_ARGUMENT,
-        "new",
-    ),
+    "no name": (given("model_name", ""), INVALID, "expected a model_name"),
+    "unknown model": (given("model_name", "nobody"), INVALID, "received 'nobody'"),
+    "unknown version": (given("model_version", "7"), MISSING, "received 7"),
+    "a version that is no number": (given("model_version", "new"), INVALID, "'new'"),
     "empty": (
         lambda r: r.CopyFrom(service_pb2.ModelInferRequest(model_name="constant")),
-        Code.INVALID_ARGUMENT,
-        "x",
+        INVALID,
+        "missing 'x'",
     ),
     "wrong datatype": (
         lambda r: setattr(r.inputs[0], "datatype", "INT32"),
-        Code.INVALID_ARGUMENT,
-        "'x'",
+        INVALID,
+        "'x': expected dtype float32",
     ),
-    "no such datatype": (
-        lambda r: setattr(r.inputs[0], "datatype", "FP99"),
-        Code.INVALID_ARGUMENT,
-        "FP99",
-    ),
-    "wrong shape": (
-        lambda r: r.inputs[0].shape.__setitem__(slice(None), [1, 2]),
-        Code.INVALID_ARGUMENT,
-        "'x': expected shape [?, 1], received [1, 2]",
-    ),
+    "no such datatype": (lambda r: setattr(r.inputs[0], "datatype", "FP99"), INVALID, "FP99"),
+    "wrong shape": (shaped(1, 2), INVALID, "'x': expected shape [?, 1], received [1, 2]"),
+    "rows that disagree": (two_inputs(1, 2), INVALID, "disagree on the number of rows"),
     "wrong byte count": (
         lambda r: r.raw_input_contents.__setitem__(0, b"abc"),
-        Code.INVALID_ARGUMENT,
-        "3",
+        INVALID,
+        "input 'x': expected 8 bytes for FP32[2, 1], received 3",
     ),
-    "missing data": (lambda r: r.ClearField("raw_input_contents"), Code.INVALID_ARGUMENT, "x"),
+    "missing data": (
+        lambda r: r.ClearField("raw_input_contents"),
+        INVALID,
+        "input 'x': expected 2 elements",
+    ),
+    "a buffer short": (two_inputs(2, 1), INVALID, "expected 2 buffers in raw_input_contents"),
     "raw and contents": (
         lambda r: r.inputs[0].contents.fp32_contents.extend([1, 2]),
-        Code.INVALID_ARGUMENT,
-        "x",
+        INVALID,
+        "input 'x': expected raw contents or contents, received both",
     ),
-    "negative shape": (
-        lambda r: r.inputs[0].shape.__setitem__(slice(None), [-1, 1]),
-        Code.INVALID_ARGUMENT,
-        "x",
+    "negative shape": (shaped(-1, 1), INVALID, "x"),
+    "overflowing shape": (shaped(2**62, 2**62), INVALID, "x"),
+    "input twice": (
+        lambda r: [
+            r.inputs.add().CopyFrom(r.inputs[0]),
+            r.raw_input_contents.append(r.raw_input_contents[0]),
+        ],
+        INVALID,
+        "input 'x' is sent twice",
     ),
-    "overflowing shape": (
-        lambda r: r.inputs[0].shape.__setitem__(slice(None), [2**62, 2**62]),
-        Code.INVALID_ARGUMENT,
-        "x",
+    "unknown output": (outputs("z"), INVALID, "output 'z' is not in signature"),
+    "output twice": (outputs("y", "y"), INVALID, "output 'y' is asked for twice"),
+    "unknown signature": (
+        lambda r: setattr(r.parameters["signature_name"], "string_param", "z"),
+        INVALID,
+        "'z'",
     ),
-    "input twice": (lambda r: r.inputs.add().CopyFrom(r.inputs[0]), Code.INVALID_ARGUMENT, "x"),
-    "unknown output": (lambda r: r.outputs.add(name="z"), Code.INVALID_ARGUMENT, "z"),
+    "a signature that is no text": (
+        parameter("signature_name"),
+        INVALID,
+        "signature_name as string_param, received int64",
+    ),
+    "sequence": (parameter("sequence_id"), UNSUPPORTED, "'sequence_id' is refused: sequences"),
+    "timeout": (parameter("timeout", -1), INVALID, "timeout has to be 0 or more, received -1"),
+    "no classes": (
+        of_output("classification", 0),
+        INVALID,
+        "'y': expected a classification of at",
+    ),
+    "a size without a region": (
+        of_output("shared_memory_byte_size"),
+        INVALID,
+        "the parameter shared_memory_region",
+    ),
+    "shared memory for an output": (
+        of_output("shared_memory_region"),
+        UNSUPPORTED,
+        "shared memory is not allowed",
+    ),
     "shared memory": (
-        lambda r: r.inputs[0].parameters["shared_memory_region"].__setattr__("string_param", "a"),
-        Code.UNIMPLEMENTED,
-        "--allow-shared-memory",
+        lambda r: setattr(r.inputs[0].parameters["shared_memory_region"], "string_param", "a"),
+        UNSUPPORTED,
+        "input 'x': shared memory is not allowed",
     ),
 }
 

@@ -56,15 +56,14 @@ def file(folder: Path) -> Path:
 def listed(file: Path) -> Iterator[RunningServer]:
     batching = file.with_name("batching.config")
     batching.write_text("max_batch_size { value: 8 } allowed_batch_sizes: [4, 8]")
-    running = RunningServer(
+    with RunningServer(
         Path("nowhere"),
         "--allow-control",
         f"--model_config_file={file}",
         f"--batching_parameters_file={batching}",
         "--enable_batching=true",
-    )
-    yield running
-    assert running.stop() == 0
+    ) as running:
+        yield running
 
 
 @pytest.fixture
@@ -198,19 +197,14 @@ def test_a_folder_outside_of_the_roots_is_refused_unseen(
 
 def test_roots_are_named_by_whoever_runs_the_server(folder: Path, file: Path) -> None:
     flags = ("--allow-control", f"--model_config_file={file}", f"--model-roots={folder}")
-    running = RunningServer(Path("nowhere"), *flags)
-    try:
-        with grpc.insecure_channel(running.address) as channel:
-            config = f"config {{ name: 'x' base_path: '{folder}/two_inputs' }}"
-            assert reload(channel, f"model_config_list {{ {config} }}").status.error_code == 0
-            code, _ = code_of(
-                lambda: reload(
-                    channel, f"model_config_list {{ {config.replace(str(folder), '/')} }}"
-                )
-            )
-            assert code is grpc.StatusCode.INVALID_ARGUMENT
-    finally:
-        assert running.stop() == 0
+    config = f"model_config_list {{ config {{ name: 'x' base_path: '{folder}/two_inputs' }} }}"
+    with (
+        RunningServer(Path("nowhere"), *flags) as running,
+        grpc.insecure_channel(running.address) as channel,
+    ):
+        assert reload(channel, config).status.error_code == 0
+        code, _ = code_of(lambda: reload(channel, config.replace(str(folder), "/")))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_model_that_does_not_load_is_told(channel: grpc.Channel, folder: Path) -> None:
@@ -232,14 +226,13 @@ def test_requests_are_filled_up_to_an_allowed_size_and_cut_back(
 
 
 def test_one_model_by_its_name_and_base_path(folder: Path) -> None:
-    running = RunningServer(
-        Path("nowhere"), "--model_name=only", f"--model_base_path={folder / 'constant'}"
-    )
-    try:
-        with grpc.insecure_channel(running.address) as channel:
-            assert predict(channel, "only").model_spec.version.value == 2
-    finally:
-        assert running.stop() == 0
+    with (
+        RunningServer(
+            Path("nowhere"), "--model_name=only", f"--model_base_path={folder / 'constant'}"
+        ) as running,
+        grpc.insecure_channel(running.address) as channel,
+    ):
+        assert predict(channel, "only").model_spec.version.value == 2
 
 
 def test_a_server_of_a_folder_takes_no_list(sharing: RunningServer) -> None:

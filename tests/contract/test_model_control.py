@@ -26,13 +26,12 @@ def repository(small_models: Served, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def explicit(repository: Path) -> Iterator[RunningServer]:
-    running = RunningServer(
+    with RunningServer(
         repository,
         "--model-control-mode=explicit",
         "--load-model=constant",
-    )
-    yield running
-    assert running.stop() == 0
+    ) as running:
+        yield running
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from tests.serving import RunningServer, wait_until
 
 @pytest.fixture
 def counted(small_models: Served) -> Iterator[RunningServer]:
-    running = RunningServer(small_models.repository, "--metrics-compat", "triton")
-    yield running
-    assert running.stop() == 0
+    with RunningServer(small_models.repository, "--metrics-compat", "triton") as running:
+        yield running
 
 
 def rows(count: int) -> list[Any]:

@@ -61,9 +61,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sharing(repository: Path) -> Iterator[RunningServer]:
-    running = RunningServer(repository, "--allow-shared-memory")
-    yield running
-    assert running.stop() == 0
+    with RunningServer(repository, "--allow-shared-memory") as running:
+        yield running
 
 
 @pytest.fixture

@@ -155,8 +155,7 @@ def test_nobody_is_called_and_nothing_is_left(tmp_path: Path, short_path: Path) 
 
     (form,) = models.glob("compiled/1/**/*.onnx")
     trace = Trace(tmp_path / "serve")
-    running = RunningServer(models, before=trace.command, environment=server.environment)
-    try:
+    with RunningServer(models, before=trace.command, environment=server.environment) as running:
         with unguarded(other, form) as seen:
             inputs = {"image": np.zeros((1, 4, 4, 1), "f4"), "context": np.zeros((1, 3), "f4")}
             with Client(running.address) as client:
@@ -165,8 +164,6 @@ def test_nobody_is_called_and_nothing_is_left(tmp_path: Path, short_path: Path) 
             # As long as the unguarded one takes to look its maker's host up, the server has too.
             wait_until(lambda: bool(other.strangers(seen)), "telemetry where it is not off")
         assert any("Microsoft" in path for path in other.left())
-    finally:
-        assert running.stop() == 0
     wait_until(trace.ended, "the trace of a server")
     assert server.strangers(trace) == []
     assert server.elsewhere(trace) == []

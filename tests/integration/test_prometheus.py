@@ -60,8 +60,7 @@ def scraped(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> I
     if command is None:
         pytest.skip("prometheus is not installed; it comes with Debian's package prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
-    server = RunningServer(small_models.repository)
-    try:
+    with RunningServer(small_models.repository) as server:
         configuration = folder / "prometheus.yml"
         configuration.write_text(CONFIGURATION.format(port=server.http_port), encoding="utf-8")
         log = folder / "log"
@@ -88,8 +87,6 @@ def scraped(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> I
         finally:
             process.terminate()
             process.wait(60)
-    finally:
-        assert server.stop() == 0
 
 
 def ready(scraped: Scraped) -> bool:

@@ -18,8 +18,12 @@ from tests.unit.batching.doubles import ManualClock
 from tests.unit.fronts.calls import Bench, Caller, data, duplex, text, unary
 
 
-def test_an_answer_goes_to_its_own_call() -> None:
-    bench = Bench()
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_an_answer_goes_to_its_own_call(bench: Bench) -> None:
     one, two = bench.ask("one"), bench.ask("two")
     bench.clock.now += 0.5
     bench.tickets[1].succeed(text("second"))
@@ -30,8 +34,7 @@ def test_an_answer_goes_to_its_own_call() -> None:
     assert bench.calls.in_flight == 0
 
 
-def test_an_answer_that_is_there_at_once_ends_the_call() -> None:
-    bench = Bench()
+def test_an_answer_that_is_there_at_once_ends_the_call(bench: Bench) -> None:
     method = unary(lambda request, _: text(request.value.upper()))
     call = Caller(method, bench.clock())
     bench.calls.serve(call, method.ask, data("abc"))
@@ -40,8 +43,7 @@ def test_an_answer_that_is_there_at_once_ends_the_call() -> None:
     assert bench.observer.codes == [Code.OK]
 
 
-def test_an_answer_may_be_bytes_already() -> None:
-    bench = Bench()
+def test_an_answer_may_be_bytes_already(bench: Bench) -> None:
     ticket: Ticket[bytes] = Ticket()
 
     class Prepared:
@@ -65,15 +67,13 @@ def test_an_answer_may_be_bytes_already() -> None:
     assert prepared.learned == 1
 
 
-def test_a_handler_knows_the_deadline() -> None:
-    bench = Bench()
+def test_a_handler_knows_the_deadline(bench: Bench) -> None:
     bench.ask(remaining=2.0)
     bench.ask()
     assert bench.asked == [("x", bench.clock.now + 2.0), ("x", None)]
 
 
-def test_an_error_of_ours_has_its_code_and_its_name() -> None:
-    bench = Bench()
+def test_an_error_of_ours_has_its_code_and_its_name(bench: Bench) -> None:
     call = bench.ask()
     bench.tickets[0].fail(Overloaded("the queue is full"))
     assert call.told == Failure(Code.UNAVAILABLE, "the queue is full", "Overloaded")
@@ -81,16 +81,14 @@ def test_an_error_of_ours_has_its_code_and_its_name() -> None:
     assert bench.observer.codes == [Code.UNAVAILABLE]
 
 
-def test_an_error_that_a_handler_raises_is_told_the_same() -> None:
-    bench = Bench()
+def test_an_error_that_a_handler_raises_is_told_the_same(bench: Bench) -> None:
     bench.raises = InvalidRequest("expected more")
     assert bench.ask().told == Failure(Code.INVALID_ARGUMENT, "expected more", "InvalidRequest")
     assert bench.calls.in_flight == 0
     assert bench.observer.codes == [Code.INVALID_ARGUMENT]
 
 
-def test_an_error_of_nobodys_is_reported_and_told_without_its_words() -> None:
-    bench = Bench()
+def test_an_error_of_nobodys_is_reported_and_told_without_its_words(bench: Bench) -> None:
     bench.raises = ZeroDivisionError("secret")
     call = bench.ask()
     assert call.told == Failure(Code.INTERNAL, "Ask failed inside the server; its log says why")
@@ -103,8 +101,7 @@ def test_an_error_of_nobodys_is_reported_and_told_without_its_words() -> None:
     assert "secret" not in later.told.message
 
 
-def test_bytes_that_are_no_request_are_the_callers_mistake() -> None:
-    bench = Bench()
+def test_bytes_that_are_no_request_are_the_callers_mistake(bench: Bench) -> None:
     call = Caller(bench.method, bench.clock())
     bench.calls.serve(call, bench.method.ask, b"\xff\xff")
     assert call.told.code is Code.INVALID_ARGUMENT
@@ -112,8 +109,7 @@ def test_bytes_that_are_no_request_are_the_callers_mistake() -> None:
     assert bench.observer.codes == [Code.INVALID_ARGUMENT]
 
 
-def test_a_reply_over_the_limit_is_an_error_and_not_served() -> None:
-    bench = Bench()
+def test_a_reply_over_the_limit_is_an_error_and_not_served(bench: Bench) -> None:
     call = bench.ask()
     bench.tickets[0].succeed(text("y" * 101))
     assert call.told.code is Code.RESOURCE_EXHAUSTED
@@ -121,8 +117,7 @@ def test_a_reply_over_the_limit_is_an_error_and_not_served() -> None:
     assert bench.observer.codes == [Code.RESOURCE_EXHAUSTED]
 
 
-def test_a_cancelled_call_is_given_up_and_its_late_answer_dropped() -> None:
-    bench = Bench()
+def test_a_cancelled_call_is_given_up_and_its_late_answer_dropped(bench: Bench) -> None:
     call = bench.ask()
     bench.calls.cancel(call)
     assert bench.tickets[0].done
@@ -134,16 +129,14 @@ def test_a_cancelled_call_is_given_up_and_its_late_answer_dropped() -> None:
     assert not bench.calls.end(call, Code.OK)
 
 
-def test_a_call_that_is_left_at_its_deadline_is_counted_as_overdue() -> None:
-    bench = Bench()
+def test_a_call_that_is_left_at_its_deadline_is_counted_as_overdue(bench: Bench) -> None:
     call = bench.ask(remaining=1.0)
     bench.clock.now += 1.0
     bench.calls.cancel(call)
     assert bench.observer.codes == [Code.DEADLINE_EXCEEDED]
 
 
-def test_cancelling_an_answered_call_changes_nothing() -> None:
-    bench = Bench()
+def test_cancelling_an_answered_call_changes_nothing(bench: Bench) -> None:
     call = bench.ask()
     bench.tickets[0].succeed(text("done"))
     bench.calls.cancel(call)
@@ -182,8 +175,7 @@ def test_a_call_ends_once_whichever_threads_end_it() -> None:
     assert bench.observer.codes.count(Code.OK) == sum(len(call.replies) for call in calls)
 
 
-def test_a_drain_ends_with_the_last_call() -> None:
-    bench = Bench()
+def test_a_drain_ends_with_the_last_call(bench: Bench) -> None:
     bench.ask()
     call = bench.ask()
     done: list[bool] = []
@@ -196,14 +188,12 @@ def test_a_drain_ends_with_the_last_call() -> None:
     assert done == [True]
 
 
-def test_a_drain_ends_with_its_time() -> None:
-    bench = Bench()
+def test_a_drain_ends_with_its_time(bench: Bench) -> None:
     bench.ask()
     assert not bench.calls.drain(0.0)
 
 
-def test_calls_that_outlast_the_drain_are_sent_elsewhere() -> None:
-    bench = Bench()
+def test_calls_that_outlast_the_drain_are_sent_elsewhere(bench: Bench) -> None:
     call = bench.ask()
     bench.calls.end_all()
     assert call.told.code is Code.UNAVAILABLE
@@ -212,8 +202,7 @@ def test_calls_that_outlast_the_drain_are_sent_elsewhere() -> None:
     assert bench.observer.codes == [Code.UNAVAILABLE]
 
 
-def test_a_call_beyond_those_in_flight_is_refused_and_costs_nothing() -> None:
-    bench = Bench()
+def test_a_call_beyond_those_in_flight_is_refused_and_costs_nothing(bench: Bench) -> None:
     bench.ask()
     bench.ask()
     third = bench.ask()
@@ -226,8 +215,7 @@ def test_a_call_beyond_those_in_flight_is_refused_and_costs_nothing() -> None:
     assert len(bench.tickets) == 3
 
 
-def test_one_counter_holds_calls_and_messages_of_streams() -> None:
-    bench = Bench()
+def test_one_counter_holds_calls_and_messages_of_streams(bench: Bench) -> None:
     bench.ask()
     streamed = Caller(bench.stream, bench.clock())
     bench.calls.serve(streamed, bench.stream.handler, text("x"))
@@ -291,8 +279,7 @@ def test_whoever_shows_no_token_may_send_no_message() -> None:
     assert not bench.observer.open
 
 
-def test_so_many_messages_are_waited_for_and_the_refused_are_counted() -> None:
-    bench = Bench()
+def test_so_many_messages_are_waited_for_and_the_refused_are_counted(bench: Bench) -> None:
     for method in (bench.method, bench.stream):
         assert bench.calls.may_send(Caller(method, 0.0), 1)
         refused = Caller(method, bench.clock())
@@ -312,8 +299,7 @@ def test_a_rate_is_not_counted_before_the_message_is_read(*, public: bool) -> No
     assert not call.failures
 
 
-def test_what_only_listens_is_counted_and_no_drain_waits_for_it() -> None:
-    bench = Bench()
+def test_what_only_listens_is_counted_and_no_drain_waits_for_it(bench: Bench) -> None:
     call = Caller(bench.method, bench.clock())
     bench.calls.opened(call)
     assert bench.calls.in_flight == 0

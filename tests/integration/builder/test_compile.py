@@ -38,7 +38,8 @@ from horngate.store.goldens import Golden
 from horngate.store.layout import STAGING_PREFIX
 from horngate.store.manifest import CHECKSUMS, FOLDER, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE
-from tests.integration.builder.models import CASES, sequential
+from tests.integration.builder.conftest import Kind
+from tests.integration.builder.models import sequential
 from tests.integration.runtimes.test_savedmodel import FLOATS, save
 
 PICTURES = tf.TensorSpec([None, 4], "float32", "x")
@@ -86,11 +87,6 @@ ZOO = {
     "dict in, two out": dict_in_two_out,
     "mnist_cnn": MNIST_CNN.architecture,
     "mnist_fusion": MNIST_FUSION.architecture,
-    "StringLookup": CASES["words"].model,
-    "free time": CASES["free time"].model,
-    "picture of any size": CASES["picture of any size"].model,
-    "odd names": CASES["odd names"].model,
-    "free names": CASES["free names"].model,
 }
 
 
@@ -98,10 +94,16 @@ def both(folder: Path) -> list[Servable]:
     return [SavedModelRuntime().load(folder), OnnxRuntime().load(folder)]
 
 
-@pytest.mark.parametrize("name", ZOO)
-def test_a_compiled_model_answers_as_tensorflow_does(tmp_path: Path, name: str) -> None:
+KINDS = ("words", "free time", "picture of any size", "odd names", "free names")
+
+
+@pytest.mark.parametrize("name", [*ZOO, *KINDS])
+def test_a_compiled_model_answers_as_tensorflow_does(
+    tmp_path: Path, kinds: Callable[[str], Kind], name: str
+) -> None:
     keras.utils.set_random_seed(4)
-    published = publish_keras(ZOO[name](), tmp_path, "m")
+    made = name in KINDS
+    published = kinds(name).published if made else publish_keras(ZOO[name](), tmp_path, "m")
     record = published.compiled
     assert record is not None
     assert record.refused == ""
@@ -251,25 +253,34 @@ def test_a_version_that_others_made_stays_without_checksums(tmp_path: Path) -> N
     assert not list(folder.rglob(f"{STAGING_PREFIX}*"))
 
 
-def test_a_damaged_version_is_not_compiled(tmp_path: Path) -> None:
-    folder = publish_keras(sequential(), tmp_path, "m", compiled=False).folder
+def test_a_damaged_version_is_not_compiled(models: Path) -> None:
+    folder = models / "m" / "1"
     (folder / "fingerprint.pb").write_bytes(b"damaged")
     with pytest.raises(LoadError, match=r"fingerprint\.pb differs from its checksum"):
         compile_version(folder)
     assert read_compiled(folder) is None
 
 
-def test_a_form_travels_with_no_copy_that_is_published_anew(tmp_path: Path) -> None:
-    source = publish_keras(sequential(), tmp_path, "m").folder
+def test_a_form_travels_with_no_copy_that_is_published_anew(
+    tmp_path: Path, kinds: Callable[[str], Kind]
+) -> None:
+    source = kinds("sequential").published.folder
+    assert read_compiled(source) is not None
     copy = publish_saved_model(source, tmp_path, "copy", compiled=False)
     assert copy.compiled is None
     assert read_compiled(copy.folder) is None
 
 
+@pytest.fixture(scope="module")
+def uncompiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = tmp_path_factory.mktemp("uncompiled")
+    return publish_keras(sequential(), models, "m", compiled=False).folder
+
+
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    for _ in range(2):
-        publish_keras(sequential(), tmp_path, "m", compiled=False)
+def models(uncompiled: Path, tmp_path: Path) -> Path:
+    for version in ("1", "2"):
+        shutil.copytree(uncompiled, tmp_path / "m" / version)
     return tmp_path
 
 

@@ -14,6 +14,7 @@ from horngate.errors import PublishError
 from horngate.store.compiled import EDITION
 from tests.equality.catalogue import probes
 from tests.equality.children import outcomes
+from tests.equality.probe import Outcome
 from tests.equality.table import table
 
 SAMPLE = (
@@ -22,7 +23,15 @@ SAMPLE = (
     *("ArgMax float32 as int64", "Sum int64 by int32", "LookupTableFindV2 string to int64"),
     *("Mean float32 by int32, maybe of nothing", "Max float32 by int32", "StatelessWhile GRU"),
 )
-"""Of every kind: equal, edited to be, refused, and one that ends its process."""
+"""Of every kind: equal, edited to be, and refused."""
+
+ENDS = "TruncateDiv int64"
+"""The last, so that no process is begun for what comes after it."""
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Outcome]:
+    return dict(outcomes([*SAMPLE, ENDS]))
 
 
 def test_a_server_without_a_builder_goes_by_the_same_edition() -> None:
@@ -44,11 +53,10 @@ def test_the_table_has_every_operation_that_is_probed_and_no_other() -> None:
     assert read_table().rows.keys() <= probed
 
 
-def test_a_sample_is_answered_as_the_table_says() -> None:
-    known = probes()
-    found = [(known[name], outcome) for name, outcome in outcomes(SAMPLE)]
-    assert {probe.name for probe, _ in found} == set(SAMPLE)
-    for probe, outcome in found:
+def test_a_sample_is_answered_as_the_table_says(found: dict[str, Outcome]) -> None:
+    assert found.keys() == {*SAMPLE, ENDS}
+    for name in SAMPLE:
+        probe, outcome = probes()[name], found[name]
         for operation, kinds in outcome.nodes.items():
             for types in kinds:
                 rows = [
@@ -62,13 +70,11 @@ def test_a_sample_is_answered_as_the_table_says() -> None:
                 assert rows, probe.name
 
 
-def test_one_that_ends_its_process_is_named_and_not_equal() -> None:
-    ((name, outcome),) = outcomes(["TruncateDiv int64"])
-    assert name == "TruncateDiv int64"
+def test_one_that_ends_its_process_is_named_and_not_equal(found: dict[str, Outcome]) -> None:
+    outcome = found[ENDS]
     assert outcome.why == "ends the process (SIGFPE)"
-    assert (
-        "SIGFPE" in json.loads(table([(probes()[name], outcome)]))["rows"][0]["unequal"]["T=int64"]
-    )
+    rows = json.loads(table([(probes()[ENDS], outcome)]))["rows"]
+    assert "SIGFPE" in rows[0]["unequal"]["T=int64"]
 
 
 def test_nothing_is_compiled_with_versions_that_the_table_does_not_know() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from horngate.builder.publish import publish_keras, publish_saved_model
+from horngate.builder.publish import publish_saved_model
 from horngate.cli.main import main
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
@@ -19,7 +19,7 @@ from horngate.store.rows import establish
 from horngate.store.rows_record import RECORD, read_rows
 from tests import mixing_models
 from tests.conftest import Served
-from tests.integration.builder import models as kinds
+from tests.integration.builder.conftest import Kind
 
 BATCHED = {"serving_default": ""}
 
@@ -63,11 +63,9 @@ def found_on(servable: Servable) -> dict[str, str]:
         servable.close()
 
 
-@pytest.mark.parametrize("kind", kinds.CASES)
-def test_every_kind_of_keras_model_is_batched(kind: str, tmp_path: Path) -> None:
-    published = publish_keras(kinds.CASES[kind].model(), tmp_path, "m", compiled=False)
-    assert not published.alone
-    assert not found_on(SavedModelRuntime().load(published.folder)), "by made-up rows alone"
+def test_every_kind_of_keras_model_is_batched(kind: Kind) -> None:
+    assert not kind.published.alone
+    assert not found_on(SavedModelRuntime().load(kind.published.folder)), "by made-up rows alone"
 
 
 def test_the_small_models_are_batched(small_models: Served) -> None:

@@ -9,17 +9,21 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from horngate.builder import publish
-from horngate.builder.publish import publish_keras, publish_saved_model
+from horngate.builder.publish import publish_keras
 from horngate.errors import ConfigError, PublishError
 from horngate.store.goldens import read_goldens
 from horngate.store.layout import STAGING_PREFIX, next_version, version_folders
 from horngate.store.manifest import verify_checksums
 from tests.integration.builder.models import sequential
+
+publish_saved_model = partial(publish.publish_saved_model, compiled=False)
+"""Whatever becomes of compiling, a version is written in the same way."""
 
 BeforeRename = Callable[[Callable[[], None]], None]
 
@@ -197,7 +201,7 @@ def test_a_disk_that_takes_nothing_is_told_and_left_as_it_was(
     (tmp_path / "models").mkdir()
     monkeypatch.setattr(where[call], call, refuse)
     with pytest.raises(PublishError, match=os.strerror(code)) as refused:
-        publish_saved_model(source, tmp_path / "models", "m", compiled=False)
+        publish_saved_model(source, tmp_path / "models", "m")
     monkeypatch.undo()
     assert str(tmp_path / "models" / "m") in str(refused.value)
     assert listing(tmp_path / "models") == []
@@ -209,7 +213,7 @@ def test_on_a_disk_that_is_full_nothing_is_published(source: Path, tmp_path: Pat
     mounted.mkdir()
     with small_disk(mounted, "16k"):
         with pytest.raises(PublishError, match="No space left on device"):
-            publish_saved_model(source, mounted, "m", compiled=False)
+            publish_saved_model(source, mounted, "m")
         assert listing(mounted) == []
 
 
@@ -217,7 +221,7 @@ def test_on_a_disk_that_may_only_be_read_nothing_is_published(source: Path, tmp_
     mounted = tmp_path / "models"
     mounted.mkdir()
     with small_disk(mounted, "1m,ro"), pytest.raises(PublishError, match="Read-only file system"):
-        publish_saved_model(source, mounted, "m", compiled=False)
+        publish_saved_model(source, mounted, "m")
 
 
 @contextlib.contextmanager
@@ -260,6 +264,6 @@ def test_a_golden_larger_than_a_server_takes_is_not_recorded(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "RECORDED", 8)
-    published = publish_saved_model(source, tmp_path, "m", compiled=False)
+    published = publish_saved_model(source, tmp_path, "m")
     assert read_goldens(published.folder) == {}
     assert verify_checksums(published.folder)

@@ -45,11 +45,8 @@ def test_a_version_whose_record_fails_does_not_go_live(
     request = log.predict_log.request
     request.inputs["x"].CopyFrom(tf.make_tensor_proto([["text"]]))
     write_records(tmp_path / "constant" / "2" / FILE, [log.SerializeToString()])
-    running = RunningServer(tmp_path)
-    try:
+    with RunningServer(tmp_path) as running:
         failed = running.wait_for_log("load failed", version=2)
         assert "tf_serving_warmup_requests: record 0: input 'x': expected dtype" in failed["reason"]
         assert running.http("/v1/models/constant/versions/1")[0] == 200
         assert '"version":"2","state":"END"' in running.http("/v1/models/constant")[1]
-    finally:
-        assert running.stop() == 0

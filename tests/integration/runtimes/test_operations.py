@@ -15,20 +15,15 @@ from horngate.errors import LoadError, PublishError
 from horngate.runtimes.contents import looked_at
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.store.manifest import Hashes
+from tests.integration.runtimes.saved import (
+    Function,
+    answered,
+    answering,
+    looked_up,
+    with_a_vocabulary,
+)
 from tests.serving import RunningServer
-from tests.small_models import publish_small_models, two_inputs
-
-Function = Callable[[tf.Tensor], tf.Tensor]
-
-
-def saved(folder: Path, function: Function) -> Path:
-    """A SavedModel of ``function`` on ``x`` float32 [n]."""
-    module = tf.Module()
-    module.answer = tf.function(
-        lambda x: {"y": function(x)}, input_signature=[tf.TensorSpec([None], tf.float32, "x")]
-    )
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.answer})
-    return folder
+from tests.small_models import two_inputs
 
 
 def reads(path: Path) -> Function:
@@ -92,7 +87,7 @@ def test_what_reaches_beyond_is_refused_and_not_run(
     if operation not in {"WriteFile", "PrintV2"}:
         target.write_text("secret")
     before = sorted(each.name for each in tmp_path.iterdir())
-    source = saved(tmp_path / "source", make(target))
+    source = answering(tmp_path / "source", make(target))
     with pytest.raises(LoadError, match=operation) as refused:
         SavedModelRuntime().load(source)
     assert does in str(refused.value)
@@ -106,37 +101,26 @@ def test_what_reaches_beyond_is_refused_and_not_run(
 def test_whoever_trusts_it_may_serve_it(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_text("seven b")
-    source = saved(tmp_path / "source", reads(target))
+    source = answering(tmp_path / "source", reads(target))
     models = tmp_path / "models"
-    publish_saved_model(source, models, "reader", trust_operations=True)
-    servable = SavedModelRuntime(trust_operations=True).load(models / "reader" / "1")
-    try:
-        answer = servable.run("serving_default", {"x": np.zeros(1, np.float32)})
-        assert answer["y"].item() == 7
-    finally:
-        servable.close()
+    publish_saved_model(source, models, "reader", trust_operations=True, compiled=False)
+    trusting = SavedModelRuntime(trust_operations=True)
+    assert answered(models / "reader" / "1", trusting, x=np.zeros(1, np.float32)) == [7]
     for flags, state in (((), "END"), (("--trust-model-ops",), "AVAILABLE")):
-        running = RunningServer(models, *flags, ready=False)
-        try:
+        with RunningServer(models, *flags, ready=False) as running:
             event = "available" if flags else "load failed"
             line = running.wait_for_log(event)
             assert flags or "ReadFile" in line["reason"]
             assert state in running.http("/v1/models/reader")[1]
-        finally:
-            running.stop()
 
 
 def with_a_function_beside(folder: Path, beside: Function) -> Path:
     """A SavedModel with a variable, and a function of it that nothing that is served leads to."""
     module = tf.Module()
     module.variable = tf.Variable(2.0)
-    module.answer = tf.function(
-        lambda x: {"y": x * module.variable}, input_signature=[tf.TensorSpec([None], tf.float32)]
-    )
     module.unused = tf.function(lambda: beside(module.variable), input_signature=[])
     module.unused.get_concrete_function()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.answer})
-    return folder
+    return answering(folder, lambda x: x * module.variable, module)
 
 
 def test_what_saving_and_training_left_in_the_graph_is_no_reason(tmp_path: Path) -> None:
@@ -159,8 +143,9 @@ def test_what_nothing_leads_to_is_looked_at_as_well(tmp_path: Path) -> None:
     SavedModelRuntime(trust_operations=True).load(folder).close()
 
 
+@pytest.mark.usefixtures("small_models")
 def test_keras_models_of_every_kind_are_no_reason(tmp_path: Path) -> None:
-    publish_small_models(tmp_path / "models")
+    """The small models could not be published otherwise."""
     inputs = keras.Input((5,), dtype="int32")
     x = keras.layers.Embedding(10, 4)(inputs)
     x = keras.layers.Bidirectional(keras.layers.LSTM(3, dropout=0.1))(x)
@@ -174,30 +159,8 @@ def test_keras_models_of_every_kind_are_no_reason(tmp_path: Path) -> None:
 
 
 def test_a_vocabulary_in_a_file_of_the_models_own(tmp_path: Path) -> None:
-    vocabulary = tmp_path / "words.txt"
-    vocabulary.write_text("horn\nivory\n")
-    module = tf.Module()
-    module.table = tf.lookup.StaticHashTable(
-        tf.lookup.TextFileInitializer(
-            tf.saved_model.Asset(str(vocabulary)),
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        ),
-        -1,
-    )
-    module.answer = tf.function(
-        lambda word: {"index": module.table.lookup(word)},
-        input_signature=[tf.TensorSpec([None], tf.string, "word")],
-    )
-    tf.saved_model.save(module, str(tmp_path / "m"), signatures={"serving_default": module.answer})
-    servable = SavedModelRuntime().load(tmp_path / "m")
-    try:
-        found = servable.run("serving_default", {"word": np.array([b"ivory", b"x"], object)})
-        assert found["index"].tolist() == [1, -1]
-    finally:
-        servable.close()
+    with_a_vocabulary(tmp_path / "m")
+    assert answered(tmp_path / "m", word=np.array([b"ivory", b"x"], object)) == [1, -1]
     looked_at(Hashes(tmp_path / "m"), objects=True)
 
 
@@ -209,16 +172,7 @@ def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
         words = v1.placeholder(tf.string, [None], name="word")
         asset = tf.constant(str(vocabulary))
         v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, asset)
-        table = tf.lookup.StaticHashTable(
-            tf.lookup.TextFileInitializer(
-                asset,
-                tf.string,
-                tf.lookup.TextFileIndex.WHOLE_LINE,
-                tf.int64,
-                tf.lookup.TextFileIndex.LINE_NUMBER,
-            ),
-            -1,
-        )
+        table = looked_up(asset)
         offset = v1.get_variable("offset", initializer=tf.constant(10, tf.int64))
         answer = table.lookup(words) + offset
         session.run([v1.global_variables_initializer(), v1.tables_initializer()])
@@ -226,16 +180,11 @@ def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
         builder.add_meta_graph_and_variables(
             session,
             ["serve"],
-            {"serving_default": v1.saved_model.predict_signature_def({"w": words}, {"i": answer})},
+            {"serving_default": v1.saved_model.predict_signature_def({"w": words}, {"y": answer})},
             assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
             main_op=v1.tables_initializer(),
         )
         builder.save()
     vocabulary.unlink()
-    servable = SavedModelRuntime().load(tmp_path / "m")
-    try:
-        found = servable.run("serving_default", {"w": np.array([b"ivory", b"x"], object)})
-        assert found["i"].tolist() == [11, 9]
-    finally:
-        servable.close()
+    assert answered(tmp_path / "m", w=np.array([b"ivory", b"x"], object)) == [11, 9]
     looked_at(Hashes(tmp_path / "m"), objects=True)

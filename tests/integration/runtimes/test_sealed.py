@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -19,43 +18,9 @@ from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.store import manifest
 from horngate.store.manifest import Hashes
 from tests.integration.runtimes.hostile import writing
+from tests.integration.runtimes.saved import answered, answering, doubling, with_a_vocabulary
 
-X = {"x": np.array([3.0], np.float32)}
-
-
-def doubling(folder: Path, factor: float = 2.0) -> Path:
-    """A SavedModel with a variable that answers ``factor`` times ``x``."""
-    module = tf.Module()
-    module.variable = tf.Variable(factor, name="v")
-    module.answer = tf.function(
-        lambda x: {"y": x * module.variable},
-        input_signature=[tf.TensorSpec([None], tf.float32, "x")],
-    )
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.answer})
-    return folder
-
-
-def with_a_vocabulary(folder: Path) -> Path:
-    """A SavedModel that looks words up, and answers those that it does not know with -1."""
-    words = folder.parent / "words.txt"
-    words.write_text("horn\nivory\n")
-    module = tf.Module()
-    module.table = tf.lookup.StaticHashTable(
-        tf.lookup.TextFileInitializer(
-            tf.saved_model.Asset(str(words)),
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        ),
-        -1,
-    )
-    module.answer = tf.function(
-        lambda word: {"y": module.table.lookup(word)},
-        input_signature=[tf.TensorSpec([None], tf.string, "word")],
-    )
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.answer})
-    return folder
+X = np.array([3.0], np.float32)
 
 
 class Swapped(Hashes):
@@ -82,22 +47,13 @@ class Swapped(Hashes):
 def test_a_graph_that_is_swapped_after_the_look_is_not_run(tmp_path: Path) -> None:
     target = tmp_path / "target"
     folder = doubling(tmp_path / "m")
-    hostile = tf.Module()
-    hostile.answer = tf.function(
-        lambda x: {"y": writing(target)(x)},
-        input_signature=[tf.TensorSpec([None], tf.float32, "x")],
-    )
-    tf.saved_model.save(
-        hostile, str(tmp_path / "hostile"), signatures={"serving_default": hostile.answer}
-    )
+    answering(tmp_path / "hostile", writing(target))
 
     def swap() -> None:
         (tmp_path / "hostile" / "saved_model.pb").replace(folder / "saved_model.pb")
 
     files = Swapped(folder, "saved_model.pb", swap)
-    servable = SavedModelRuntime().load(folder, files=files)
-    assert servable.run("serving_default", X)["y"].tolist() == [6.0]
-    servable.close()
+    assert answered(folder, files=files, x=X) == [6.0]
     assert not target.exists()
     assert b"WriteFile" in (folder / "saved_model.pb").read_bytes()
 
@@ -114,9 +70,7 @@ def test_variables_that_are_swapped_after_they_were_hashed_are_not_served(
 
     last = max(each.name for each in (folder / "variables").iterdir())
     files = Swapped(folder, f"variables/{last}", swap)
-    servable = SavedModelRuntime().load(folder, files=files)
-    assert servable.run("serving_default", X)["y"].tolist() == [6.0]
-    servable.close()
+    assert answered(folder, files=files, x=X) == [6.0]
     # Changed before that, they differ from their checksum.
     manifest.write_checksums(folder)
     (folder / "variables" / name).write_bytes((tmp_path / "m" / "saved_model.pb").read_bytes())
@@ -126,10 +80,7 @@ def test_variables_that_are_swapped_after_they_were_hashed_are_not_served(
 
 def test_a_vocabulary_is_the_models_own_file(tmp_path: Path) -> None:
     folder = with_a_vocabulary(tmp_path / "m")
-    words = {"word": np.array([b"ivory", b"hidden"], object)}
-    servable = SavedModelRuntime().load(folder)
-    assert servable.run("serving_default", words)["y"].tolist() == [1, -1]
-    servable.close()
+    assert answered(folder, word=np.array([b"ivory", b"hidden"], object)) == [1, -1]
     secret = tmp_path / "secret"
     secret.write_text("hidden\n")
     (folder / "assets" / "words.txt").unlink()
@@ -177,9 +128,7 @@ def test_a_saved_model_as_text(tmp_path: Path) -> None:
     saved = saved_model_pb2.SavedModel.FromString(binary.read_bytes())
     binary.unlink()
     (folder / "saved_model.pbtxt").write_text(text_format.MessageToString(saved))
-    servable = SavedModelRuntime().load(folder)
-    assert servable.run("serving_default", X)["y"].tolist() == [6.0]
-    servable.close()
+    assert answered(folder, x=X) == [6.0]
     (folder / "saved_model.pbtxt").write_text("meta_graphs {" * 5000)
     with pytest.raises(LoadError, match="what cannot be parsed"):
         SavedModelRuntime().load(folder)

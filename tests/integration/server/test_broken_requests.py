@@ -155,10 +155,9 @@ MESSAGES = {
 
 @pytest.fixture(scope="module")
 def running(small_models: Served) -> Iterator[RunningServer]:
-    server = RunningServer(small_models.repository)
-    ask(server)
-    yield server
-    assert server.stop() == 0
+    with RunningServer(small_models.repository) as server:
+        ask(server)
+        yield server
 
 
 def said(port: int, data: bytes) -> bytes:

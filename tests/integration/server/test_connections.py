@@ -21,11 +21,10 @@ SPARE_THREADS = 8
 
 @pytest.fixture(scope="module")
 def running(small_models: Served) -> Iterator[RunningServer]:
-    server = RunningServer(small_models.repository)
-    for _ in range(3):
-        ask(server)
-    yield server
-    assert server.stop() == 0
+    with RunningServer(small_models.repository) as server:
+        for _ in range(3):
+            ask(server)
+        yield server
 
 
 def possible(wanted: int) -> int:

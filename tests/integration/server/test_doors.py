@@ -5,13 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import grpc
 import keras
@@ -24,7 +20,7 @@ from horngate.builder.publish import publish_keras
 from horngate.client import Client
 from horngate.errors import HorngateError
 from tests.conftest import Served
-from tests.serving import RunningServer
+from tests.serving import RunningServer, serve, tokens_file
 
 WIDE = 1000
 LIMIT = 2048
@@ -38,21 +34,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     publish_keras(keras.Model(x, layers.RepeatVector(WIDE, name="y")(x)), models, "wide")
     small = keras.Model(x, layers.Dense(1, kernel_initializer="ones", name="y")(x))
     publish_keras(small, models, "small")
-    running = RunningServer(models, "--max-message-bytes", str(LIMIT))
-    yield running
-    assert running.stop() == 0
-
-
-def rest(
-    server: RunningServer, path: str, body: object, headers: dict[str, str] | None = None
-) -> tuple[int, str]:
-    url = f"http://127.0.0.1:{server.http_port}{path}"
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers or {})
-    try:
-        with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
-            return reply.status, reply.read().decode()
-    except HTTPError as error:
-        return error.code, error.read().decode()
+    with RunningServer(models, "--max-message-bytes", str(LIMIT)) as running:
+        yield running
 
 
 def exhausted(server: RunningServer, method: str) -> float:
@@ -103,20 +86,21 @@ def test_rest_keeps_to_the_same_limit(
         given = {"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.0]}
         body = body | {"inputs": [given]}
     before = exhausted(wide, method)
-    status, told = rest(wide, path, body, {"Accept-Encoding": "gzip"})
-    assert status == 413
-    assert "larger than max" in json.loads(told)["error"]
+    told = wide.rest(path, body, headers={"Accept-Encoding": "gzip"})
+    assert told.status == 413
+    assert "larger than max" in json.loads(told.text)["error"]
     assert exhausted(wide, method) == before + 1
 
 
 def passed(server: RunningServer, headers: dict[str, str], calls: int = 100) -> int:
     body = {"instances": [[1.0]]}
     path = "/v1/models/constant:predict"
-    told = [
-        rest(server, path, body, {k: v.format(n) for k, v in headers.items()}) for n in range(calls)
+    statuses = [
+        server.rest(path, body, headers={k: v.format(n) for k, v in headers.items()}).status
+        for n in range(calls)
     ]
-    assert {status for status, _ in told} <= {200, 429}
-    return sum(status == 200 for status, _ in told)
+    assert set(statuses) <= {200, 429}
+    return statuses.count(200)
 
 
 def called(server: RunningServer, metadata: dict[str, str], calls: int = 100) -> int:
@@ -133,39 +117,25 @@ def called(server: RunningServer, metadata: dict[str, str], calls: int = 100) ->
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
 def test_no_header_makes_a_caller_another(small_models: Served, header: str) -> None:
-    flags = ("--client-rate", "0.01")
-    running = RunningServer(small_models.repository, *flags)
-    try:
+    with RunningServer(small_models.repository, "--client-rate", "0.01") as running:
         value = "for=192.0.2.{}" if header == "Forwarded" else "192.0.2.{}"
         assert passed(running, {header: value}, 20) == 1
         assert called(running, {header.lower(): value}, 20) <= 1
-    finally:
-        assert running.stop() == 0
 
 
 def test_behind_a_trusted_proxy_each_caller_has_its_rate(small_models: Served) -> None:
     flags = ("--client-rate", "0.01", "--trusted-proxies", "127.0.0.0/8")
-    running = RunningServer(small_models.repository, *flags)
-    try:
+    with RunningServer(small_models.repository, *flags) as running:
         assert passed(running, {"X-Forwarded-For": "192.0.2.{}"}, 10) == 10
         assert passed(running, {"X-Forwarded-For": "203.0.113.{}, 198.51.100.7"}, 10) == 1
         assert called(running, {"x-forwarded-for": "192.0.3.{}"}, 10) == 10
         assert called(running, {"x-forwarded-for": "203.0.113.{}, 198.51.100.8"}, 10) == 1
-    finally:
-        assert running.stop() == 0
 
 
 def test_an_empty_token_is_nobodys(small_models: Served, tmp_path: Path) -> None:
-    tokens = tmp_path / "tokens.toml"
-    tokens.write_text(f'[team]\nsha256 = "{hashlib.sha256(b"").hexdigest()}"\npredict = ["*"]\n')
-    command = [sys.executable, "-m", "horngate", "serve", "--models", str(small_models.repository)]
-    ended = subprocess.run(
-        [*command, "--tokens-file", str(tokens)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    digest = hashlib.sha256(b"").hexdigest()
+    flags = tokens_file(tmp_path, f'[team]\nsha256 = "{digest}"\npredict = ["*"]\n')
+    ended = serve("--models", str(small_models.repository), *flags)
     assert ended.returncode == 1
     assert "[team]: sha256: expected the digest of a token, received that of" in ended.stderr
 
@@ -181,32 +151,22 @@ def told(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> Iter
     shutil.copytree(small_models.repository / "constant", models / "constant")
     shutil.copytree(small_models.repository / "constant", models / "broken")
     (models / "broken" / "model.toml").write_text("nonsense = 1\n")
-    (folder / "tokens.toml").write_text(
+    flags = tokens_file(
+        folder,
         f'[team]\ntoken = "{TEAM}"\npredict = ["broken"]\n'
-        f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n'
+        f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n',
     )
-    flags = ("--tokens-file", str(folder / "tokens.toml"))
-    running = RunningServer(models, *flags, ready=False)
-    running.wait_for_log("available")
-    yield running
-    assert running.stop() == 0
+    with RunningServer(models, *flags, ready=False) as running:
+        running.wait_for_log("available")
+        yield running
 
 
 def seen(server: RunningServer, token: str | None) -> dict[str, str]:
     """What a caller is told, by where they ask."""
-    shown = {} if token is None else {"Authorization": f"Bearer {token}"}
     pages = ("/", "/readyz", "/v1/models/broken", "/v2/models/broken/ready", "/v2/models/broken")
-    found = {}
-    for path in pages:
-        request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}{path}", None, shown)
-        try:
-            with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
-                found[path] = reply.read().decode()
-        except HTTPError as error:
-            found[path] = error.read().decode()
-    for path in ("/v2/repository/index", "/v1/models/broken:predict"):
-        found[path] = rest(server, path, {"instances": [[1.0]]}, shown)[1]
-    return found
+    asked = ("/v2/repository/index", "/v1/models/broken:predict")
+    bodies = dict.fromkeys(pages) | {path: {"instances": [[1.0]]} for path in asked}
+    return {path: server.rest(path, body, token=token).text for path, body in bodies.items()}
 
 
 def test_why_a_version_failed_names_no_file_but_to_operators(told: RunningServer) -> None:

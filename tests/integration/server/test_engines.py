@@ -32,8 +32,7 @@ def memory_maps(server: RunningServer) -> str:
 
 def test_a_server_of_compiled_models_never_loads_tensorflow(tmp_path: Path) -> None:
     publish(tmp_path)
-    server = RunningServer(tmp_path)
-    try:
+    with RunningServer(tmp_path) as server:
         with Client(server.address) as client:
             assert answer(client) == 2.0
             assert client.serving("adder") == client.serving("adder", 1)
@@ -42,8 +41,6 @@ def test_a_server_of_compiled_models_never_loads_tensorflow(tmp_path: Path) -> N
         assert server.metric("horngate_version_fallback", model="adder") == 0
         assert "onnxruntime" in memory_maps(server)
         assert "tensorflow" not in memory_maps(server)
-    finally:
-        assert server.stop() == 0
     assert NOTICE not in [line["event"] for line in server.log]
 
 
@@ -57,8 +54,7 @@ def test_a_version_without_a_form_that_fits_is_served_by_tensorflow_with_the_rea
         (folder / "assets" / "later.txt").parent.mkdir(exist_ok=True)
         (folder / "assets" / "later.txt").write_text("came after the compiler")
     reason = "later.txt has come since" if changed else "`horngate compile` makes one"
-    server = RunningServer(tmp_path)
-    try:
+    with RunningServer(tmp_path) as server:
         assert reason in server.wait_for_log(NOTICE, model="adder")["reason"]
         with Client(server.address) as client:
             assert answer(client) == 2.0
@@ -67,34 +63,25 @@ def test_a_version_without_a_form_that_fits_is_served_by_tensorflow_with_the_rea
         assert reason in serving.reason
         assert server.metric("horngate_version_fallback", model="adder") == 1
         assert NOTICE in server.http("/")[1]
-    finally:
-        assert server.stop() == 0
 
 
 def test_the_engine_is_a_setting_that_is_taken_up_live(tmp_path: Path) -> None:
     publish(tmp_path)
     settings = tmp_path / "adder" / "model.toml"
     settings.write_text('[runtime]\nengine = "tensorflow"\n')
-    server = RunningServer(tmp_path)
-    try:
-        with Client(server.address) as client:
-            assert client.serving("adder").engine == "tensorflow"
-            settings.write_text('[runtime]\nengine = "onnx"\nthreads = 1\n')
-            wait_until(lambda: client.serving("adder").engine == "onnx", "the other engine")
-            assert answer(client) == 2.0
-    finally:
-        assert server.stop() == 0
+    with RunningServer(tmp_path) as server, Client(server.address) as client:
+        assert client.serving("adder").engine == "tensorflow"
+        settings.write_text('[runtime]\nengine = "onnx"\nthreads = 1\n')
+        wait_until(lambda: client.serving("adder").engine == "onnx", "the other engine")
+        assert answer(client) == 2.0
 
 
 def test_an_engine_that_is_insisted_on_and_has_no_form_is_an_error(tmp_path: Path) -> None:
     publish(tmp_path, compiled=False)
     (tmp_path / "adder" / "model.toml").write_text('[runtime]\nengine = "onnx"\n')
-    server = RunningServer(tmp_path, ready=False)
-    try:
+    with RunningServer(tmp_path, ready=False) as server:
         server.wait_for_log("load failed", model="adder")
         with Client(server.address) as client:
             (status,) = client.status("adder")
         assert status.state is State.END
         assert "expected a compiled form" in status.error
-    finally:
-        assert server.stop() == 0

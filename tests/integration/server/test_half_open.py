@@ -24,12 +24,11 @@ PING, ACK = 6, 1
 
 @pytest.fixture(scope="module")
 def running(small_models: Served) -> Iterator[RunningServer]:
-    server = RunningServer(
+    with RunningServer(
         small_models.repository,
         *("--keepalive-seconds", str(SILENCE)),
-    )
-    yield server
-    assert server.stop() == 0
+    ) as server:
+        yield server
 
 
 class Peer:

@@ -19,12 +19,9 @@ def test_a_request_of_sixty_megabytes_is_answered_by_default(tmp_path: Path) -> 
     x = keras.Input((None, 1), name="x")
     model = keras.Model(x, layers.GlobalAveragePooling1D(name="mean")(x))
     publish_keras(model, tmp_path, "wide")
-    running = RunningServer(tmp_path)
-    try:
+    with RunningServer(tmp_path) as running:
         sent = np.arange(15 * VALUES // 4, dtype=np.float32).reshape(15, VALUES // 4, 1) / VALUES
         assert sent.nbytes > 60_000_000
         with Client(running.address, timeout=60) as client:
             answer = client.predict("wide", {"x": sent})["mean"]
         np.testing.assert_allclose(answer, sent.mean(axis=1, dtype=np.float64), rtol=1e-3)
-    finally:
-        assert running.stop() == 0

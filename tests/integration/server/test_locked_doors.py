@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 from typing import NamedTuple
-from urllib.error import HTTPError, URLError
+from urllib.error import URLError
 
 import grpc
 import numpy as np
@@ -31,13 +31,14 @@ from horngate.errors import (
     Unauthenticated,
 )
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
-from tests.clients import streamed
+from tests.clients import ask, streamed
 from tests.conftest import Served
-from tests.serving import RunningServer, wait_until
+from tests.serving import RunningServer, tokens_file, wait_until
 
 TEAM = "the-token-of-the-team"
 OPERATOR = "the-token-of-the-operator"
 HASTY = "the-token-of-the-hasty"
+SOMEBODYS = "somebody-elses-secret-token"
 TOKENS = f"""
 [team]
 token = "{TEAM}"
@@ -55,46 +56,21 @@ rate = 2
 
 
 @pytest.fixture(scope="module")
-def tokens_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tokens") / "tokens.toml"
-    path.write_text(TOKENS)
-    return path
-
-
-@pytest.fixture(scope="module")
-def locked(small_models: Served, tokens_file: Path) -> Iterator[RunningServer]:
-    flags = ("--tokens-file", str(tokens_file), "--allow-shared-memory")
-    running = RunningServer(small_models.repository, *flags)
-    yield running
-    assert running.stop() == 0
-
-
-def ask(server: RunningServer, token: str | None, model: str = "constant") -> float:
-    with Client(server.address, token=token, retries=0) as client:
-        x = np.ones((1, 1), np.float32)
-        return float(client.predict(model, {"x": x})["y"].item())
-
-
-def rest(
-    server: RunningServer, path: str, token: str | None, body: object = None
-) -> tuple[int, dict[str, str], str]:
-    data = None if body is None else json.dumps(body).encode()
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}{path}", data, headers)
-    try:
-        with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
-            return reply.status, dict(reply.headers), reply.read().decode()
-    except HTTPError as error:
-        return error.code, dict(error.headers), error.read().decode()
+def locked(
+    small_models: Served, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    flags = tokens_file(tmp_path_factory.mktemp("tokens"), TOKENS)
+    with RunningServer(small_models.repository, *flags, "--allow-shared-memory") as running:
+        yield running
 
 
 def test_a_token_opens_what_it_is_for(locked: RunningServer) -> None:
-    assert ask(locked, TEAM) == ask(locked, OPERATOR)
+    assert ask(locked, token=TEAM) == ask(locked, token=OPERATOR)
     with pytest.raises(PermissionDenied, match=r"'team' may ask, received 'two_inputs'"):
-        ask(locked, TEAM, "two_inputs")
+        ask(locked, "two_inputs", token=TEAM)
     # Whether a model is there is not for everybody to know.
     with pytest.raises(PermissionDenied):
-        ask(locked, TEAM, "nobody")
+        ask(locked, "nobody", token=TEAM)
 
 
 @pytest.mark.parametrize("token", [None, "not-a-token-that-is-known", TEAM[:-1]])
@@ -102,21 +78,19 @@ def test_without_a_known_token_nothing_is_answered(
     locked: RunningServer, token: str | None
 ) -> None:
     with pytest.raises(Unauthenticated):
-        ask(locked, token)
+        ask(locked, token=token)
     with pytest.raises(Unauthenticated), Client(locked.address, token=token) as client:
         client.metadata("constant")
-    body = {"instances": [[1.0]]}
-    status, headers, told = rest(locked, "/v1/models/constant:predict", token, body)
-    assert (status, headers["www-authenticate"]) == (401, "Bearer")
-    assert "error" in json.loads(told)
+    told = locked.rest("/v1/models/constant:predict", {"instances": [[1.0]]}, token=token)
+    assert (told.status, told.headers["www-authenticate"]) == (401, "Bearer")
+    assert "error" in json.loads(told.text)
     for path in ("/", "/metrics", "/monitoring/prometheus/metrics", "/v2/models/constant"):
-        assert rest(locked, path, token)[0] == 401, path
+        assert locked.rest(path, token=token).status == 401, path
 
 
 def test_what_an_orchestrator_asks_needs_no_token(locked: RunningServer) -> None:
-    assert rest(locked, "/healthz", None)[0] == 200
-    assert rest(locked, "/readyz", None)[0] == 200
-    assert rest(locked, "/v2/health/ready", None)[0] == 200
+    for path in ("/healthz", "/readyz", "/v2/health/ready"):
+        assert locked.rest(path).status == 200, path
     with grpc.insecure_channel(locked.address) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
@@ -131,12 +105,12 @@ def test_what_an_orchestrator_asks_needs_no_token(locked: RunningServer) -> None
 
 def test_both_ports_ask_alike(locked: RunningServer) -> None:
     body = {"instances": [[1.0]]}
-    assert rest(locked, "/v1/models/constant:predict", TEAM, body)[0] == 200
-    assert rest(locked, "/v1/models/two_inputs:predict", TEAM, body)[0] == 403
-    assert rest(locked, "/v1/models/two_inputs", TEAM)[0] == 403
-    assert rest(locked, "/v2/models/two_inputs", TEAM)[0] == 403
-    assert rest(locked, "/metrics", TEAM)[0] == 200
-    index = json.loads(rest(locked, "/v2/repository/index", TEAM, {})[2])
+    assert locked.rest("/v1/models/constant:predict", body, token=TEAM).status == 200
+    assert locked.rest("/v1/models/two_inputs:predict", body, token=TEAM).status == 403
+    assert locked.rest("/v1/models/two_inputs", token=TEAM).status == 403
+    assert locked.rest("/v2/models/two_inputs", token=TEAM).status == 403
+    assert locked.rest("/metrics", token=TEAM).status == 200
+    index = json.loads(locked.rest("/v2/repository/index", {}, token=TEAM).text)
     assert {each["name"] for each in index} == {"constant"}
 
 
@@ -178,54 +152,40 @@ def test_only_an_administrator_changes_the_server(
 
 
 def test_a_client_that_calls_too_fast_is_told_when_to_come_back(locked: RunningServer) -> None:
-    def too_fast() -> RateLimited | None:
-        try:
-            ask(locked, HASTY)
-        except RateLimited as error:
-            return error
-        return None
-
-    told = [too_fast() for _ in range(6)]
-    assert any("2 requests a second" in str(error) for error in told)
-    assert ask(locked, TEAM) == ask(locked, TEAM)
-    statuses = {
-        status: headers
-        for status, headers, _ in (rest(locked, "/v1/models/constant", HASTY) for _ in range(6))
-    }
-    assert int(statuses[429]["retry-after"]) >= 1
+    with pytest.raises(RateLimited, match="2 requests a second"):
+        [ask(locked, token=HASTY) for _ in range(6)]
+    assert ask(locked, token=TEAM) == ask(locked, token=TEAM)
+    told = [locked.rest("/v1/models/constant", token=HASTY) for _ in range(6)]
+    assert int(next(t.headers["retry-after"] for t in told if t.status == 429)) >= 1
 
 
 def test_secrets_are_nowhere(locked: RunningServer) -> None:
     with pytest.raises(Unauthenticated):
-        ask(locked, "somebody-elses-secret-token")
-    pages = [rest(locked, path, OPERATOR)[2] for path in ("/", "/metrics", "/readyz")]
+        ask(locked, token=SOMEBODYS)
+    pages = [locked.rest(path, token=OPERATOR).text for path in ("/", "/metrics", "/readyz")]
     everything = "\n".join([*pages, json.dumps(locked.log)])
     assert "constant" in everything
-    for secret in (TEAM, OPERATOR, HASTY, "somebody-elses-secret-token"):
+    for secret in (TEAM, OPERATOR, HASTY, SOMEBODYS):
         assert secret not in everything
 
 
 def test_tokens_are_read_again(small_models: Served, tmp_path: Path) -> None:
-    path = tmp_path / "tokens.toml"
-    path.write_text(f'[team]\ntoken = "{TEAM}"\npredict = ["*"]\n')
-    running = RunningServer(small_models.repository, "--tokens-file", str(path))
-    try:
-        ask(running, TEAM)
-        path.write_text("[team]\ntoken = 12")
+    flags = tokens_file(tmp_path, f'[team]\ntoken = "{TEAM}"\npredict = ["*"]\n')
+    with RunningServer(small_models.repository, *flags) as running:
+        ask(running, token=TEAM)
+        tokens_file(tmp_path, "[team]\ntoken = 12")
         _asks_until(running, TEAM, lambda: _line(running, "changed file not taken"))
         assert _line(running, "changed file not taken")
-        ask(running, TEAM)
-        path.write_text(f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n')
+        ask(running, token=TEAM)
+        tokens_file(tmp_path, f'[operator]\ntoken = "{OPERATOR}"\nadmin = true\n')
         _asks_until(running, OPERATOR, lambda: _works(running, OPERATOR))
         with pytest.raises(Unauthenticated):
-            ask(running, TEAM)
-    finally:
-        running.stop()
+            ask(running, token=TEAM)
 
 
 def _works(server: RunningServer, token: str) -> bool:
     try:
-        ask(server, token)
+        ask(server, token=token)
     except HorngateError:
         return False
     return True
@@ -304,11 +264,10 @@ def test_tls_on_both_ports_with_certificates_that_rotate(
     small_models: Served, issued: Issued
 ) -> None:
     flags = ("--tls-cert", str(issued.file("cert.pem")), "--tls-key", str(issued.file("key.pem")))
-    running = RunningServer(small_models.repository, *flags, ready=False)
-    address = f"localhost:{running.grpc_port}"
     tls = Tls(ca=issued.file("ca.pem"))
     x = np.ones((1, 1), np.float32)
-    try:
+    with RunningServer(small_models.repository, *flags, ready=False) as running:
+        address = f"localhost:{running.grpc_port}"
         with Client(address, tls=tls) as client:
             wait_until(client.health, "the server to be ready")
             client.predict("constant", {"x": x})
@@ -335,8 +294,6 @@ def test_tls_on_both_ports_with_certificates_that_rotate(
         with Client(address, tls=tls) as another:
             another.predict("constant", {"x": x})
         assert not _line(running, "plain text on an open port")
-    finally:
-        assert running.stop() == 0
 
 
 STORM = """
@@ -384,11 +341,10 @@ def test_a_storm_of_handshakes_while_certificates_rotate(
 def test_mutual_tls_asks_for_a_certificate(small_models: Served, issued: Issued) -> None:
     files = {name: str(issued.file(f"{name}.pem")) for name in ("cert", "key", "ca")}
     flags = ("--tls-cert", files["cert"], "--tls-key", files["key"], "--tls-client-ca", files["ca"])
-    running = RunningServer(small_models.repository, *flags, ready=False)
-    address = f"localhost:{running.grpc_port}"
     x = np.ones((1, 1), np.float32)
     mine = Tls(issued.file("ca.pem"), issued.file("mine.pem"), issued.file("mine.key"))
-    try:
+    with RunningServer(small_models.repository, *flags, ready=False) as running:
+        address = f"localhost:{running.grpc_port}"
         with Client(address, tls=mine) as client:
             wait_until(client.health, "the server to be ready")
             client.predict("constant", {"x": x})
@@ -400,5 +356,3 @@ def test_mutual_tls_asks_for_a_certificate(small_models: Served, issued: Issued)
         assert https(running, issued, show=True) == 200
         with pytest.raises((URLError, ssl.SSLError, ConnectionError)):
             https(running, issued)
-    finally:
-        assert running.stop() == 0

@@ -40,9 +40,8 @@ def mixing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         publish_saved_model(source, models, model)
         (models / model / "model.toml").write_text(settings)
     mixing_models.export(models / "unseen" / "1", "sorted")
-    running = RunningServer(models)
-    yield running
-    assert running.stop() == 0
+    with RunningServer(models) as running:
+        yield running
 
 
 def both(server: RunningServer, model: str, inputs: tuple[Array, Array]) -> list[Array]:

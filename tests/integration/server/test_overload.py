@@ -42,9 +42,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(repository: Path) -> Iterator[RunningServer]:
-    server = RunningServer(repository, "--max-in-flight", "48")
-    yield server
-    assert server.stop() == 0
+    with RunningServer(repository, "--max-in-flight", "48") as server:
+        yield server
 
 
 def ask(client: Client, model: str, timeout: float = 30) -> str:

@@ -176,8 +176,7 @@ def test_a_large_request_of_many_rows_is_answered_whole(
 
 
 def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(small_models: Served) -> None:
-    running = RunningServer(small_models.repository, "--max-message-bytes", "100000")
-    try:
+    with RunningServer(small_models.repository, "--max-message-bytes", "100000") as running:
         client = triton.InferenceServerClient(running.address)
         tensor = triton.InferInput("image", [1000, 4, 4, 10], "FP32")
         tensor.set_data_from_numpy(np.zeros((1000, 4, 4, 10), np.float32))
@@ -185,5 +184,3 @@ def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(small_models
             client.infer("two_inputs", [tensor])
         assert caught.value.status() == str(grpc.StatusCode.RESOURCE_EXHAUSTED)
         assert len(by_triton(running)(inputs(2, 1))) == 2
-    finally:
-        running.stop()

@@ -83,9 +83,8 @@ def running(place: Place) -> Iterator[RunningServer]:
     place.allow("first")
     flags = ("--sandbox", "required", "--trust-model-ops", "--tokens-file", str(place.tokens))
     environment = os.environ | {"TMPDIR": str(place.temporary)}
-    server = RunningServer(place.models, *flags, environment=environment)
-    yield server
-    assert server.stop() == 0
+    with RunningServer(place.models, *flags, environment=environment) as server:
+        yield server
 
 
 def read(server: RunningServer, path: str) -> bytes:
@@ -147,10 +146,7 @@ def test_what_is_renewed_and_added_is_taken(
 
 
 def test_the_reference_models_serve() -> None:
-    server = RunningServer(ROOT / "models", "--sandbox", "required")
-    try:
+    with RunningServer(ROOT / "models", "--sandbox", "required") as server:
         image = np.zeros((1, 28, 28, 1), "f4")
         with Client(server.address) as client:
             assert client.predict("mnist_cnn", {"image": image})
-    finally:
-        assert server.stop() == 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import ssl
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ import pytest
 import trustme
 
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
-from tests.clients import ask, streamed
+from tests.clients import PREFACE, ask, streamed
 from tests.conftest import Served
 from tests.http2 import Http2, message
-from tests.serving import Held, RunningServer, wait_until
+from tests.serving import Held, RunningServer, tokens_file, wait_until
 
 TOKEN = "the-token-of-the-team"  # noqa: S105 - of this test alone
+TOKENS = f'[team]\ntoken = "{TOKEN}"\npredict = ["*"]\n'
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/inference.GRPCInferenceService/ServerMetadata"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -36,41 +37,26 @@ MAY_GROW = 128
 def locked(
     small_models: Served, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens.toml"
-    tokens.write_text(f'[team]\ntoken = "{TOKEN}"\npredict = ["*"]\n')
-    flags = ("--tokens-file", str(tokens))
-    running = RunningServer(small_models.repository, *flags)
-    yield running
-    assert running.stop() == 0
+    flags = tokens_file(tmp_path_factory.mktemp("tokens"), TOKENS)
+    with RunningServer(small_models.repository, *flags) as running:
+        yield running
 
 
 def test_messages_that_never_end_take_no_memory(small_models: Served, tmp_path: Path) -> None:
-    tokens = tmp_path / "tokens.toml"
-    tokens.write_text(f'[team]\ntoken = "{TOKEN}"\npredict = ["*"]\n')
-    flags = ("--tokens-file", str(tokens))
-    running = RunningServer(small_models.repository, *flags)
-    held = Held(running)
     data = message(MEGABYTES << 20)[:-1]
-    client = Http2(running.grpc_port)
-    client.be_patient(1)
-    try:
+    with (
+        RunningServer(small_models.repository, *tokens_file(tmp_path, TOKENS)) as running,
+        contextlib.closing(Http2(running.grpc_port)) as client,
+    ):
+        held = Held(running)
+        client.be_patient(1)
         before = held.resident()
         for path in (PREDICT, METADATA) * (CALLS // 2):
             client.send(client.open(path, []), data)
         assert held.resident() - before < MAY_GROW
-        refused = [line for line in metrics(running) if "UNAUTHENTICATED" in line]
+        scraped = running.rest("/metrics", token=TOKEN).text.splitlines()
+        refused = [line for line in scraped if "UNAUTHENTICATED" in line]
         assert sum(float(line.rpartition(" ")[2]) for line in refused) == CALLS, refused
-    finally:
-        client.close()
-        assert running.stop() == 0
-
-
-def metrics(server: RunningServer) -> list[str]:
-    """The lines of a scrape, for which a token is asked."""
-    url = f"http://127.0.0.1:{server.http_port}/metrics"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-    with urllib.request.urlopen(request) as reply:  # noqa: S310 - http, as written above
-        return str(reply.read().decode()).splitlines()
 
 
 def test_bodies_that_nobody_wants_take_no_memory(locked: RunningServer) -> None:
@@ -105,14 +91,11 @@ def test_metadata_of_any_bytes_leave_no_line_in_the_log(
     locked: RunningServer, metadata: list[tuple[bytes, bytes]]
 ) -> None:
     before = len(locked.log)
-    client = Http2(locked.grpc_port)
-    try:
+    with contextlib.closing(Http2(locked.grpc_port)) as client:
         for path in (PREDICT, METADATA, CHECK):
             number = client.open(path, metadata)
             client.send(number, message(0), last=True)
             client.wait(number)
-    finally:
-        client.close()
     time.sleep(0.2)
     assert locked.log[before:] == []
 
@@ -147,8 +130,7 @@ def test_streams_and_their_messages_count(small_models: Served, tmp_path: Path) 
     shutil.copytree(small_models.repository / "constant", tmp_path / "constant")
     # So that a message waits for its answer until the next ones are there.
     (tmp_path / "constant" / "model.toml").write_text("[batching]\nmax_queue_delay = 0.5\n")
-    running = RunningServer(tmp_path, "--max-in-flight", "2")
-    try:
+    with RunningServer(tmp_path, "--max-in-flight", "2") as running:
         errors = streamed(running, None, 200)
         assert any("at most 2 calls in flight" in str(error) for error in errors)
         assert len(errors) == 200
@@ -173,8 +155,6 @@ def test_streams_and_their_messages_count(small_models: Served, tmp_path: Path) 
                 stream.cancel()
         wait_until(lambda: streamed(running, None, 1) == [None], "the streams to be gone")
         assert ask(running) == ask(running)
-    finally:
-        assert running.stop() == 0
 
 
 def test_a_stream_that_anybody_opens_keeps_little(locked: RunningServer) -> None:
@@ -200,18 +180,14 @@ def test_a_session_does_not_outlive_the_authority_that_let_it_in(
     files["cert"].write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
     clients.cert_pem.write_to_path(str(files["clients"]))
     flags = [("--tls-cert", "cert"), ("--tls-key", "key"), ("--tls-client-ca", "clients")]
-    running = RunningServer(
-        small_models.repository,
-        *(part for flag, name in flags for part in (flag, str(files[name]))),
-        ready=False,
-    )
+    named = [part for flag, name in flags for part in (flag, str(files[name]))]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = context.maximum_version = version
     context.set_alpn_protocols(["h2", "http/1.1"])
     ca.configure_trust(context)
     clients.issue_cert("one@example.org").configure_cert(context)
-    ports = [running.grpc_port]
-    try:
+    with RunningServer(small_models.repository, *named, ready=False) as running:
+        ports = [running.grpc_port]
         if version is ssl.TLSVersion.TLSv1_3:
             ports.append(running.http_port)
         else:
@@ -224,11 +200,8 @@ def test_a_session_does_not_outlive_the_authority_that_let_it_in(
         )
         for port, session in sessions.items():
             assert not _answers(port, context, session), port
-    finally:
-        assert running.stop() == 0
 
 
-HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 ASKED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -238,7 +211,7 @@ def _session(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None)
         socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
         context.wrap_socket(plain, server_hostname="localhost", session=session) as one,
     ):
-        one.sendall(HELLO if one.selected_alpn_protocol() == "h2" else ASKED)
+        one.sendall(PREFACE if one.selected_alpn_protocol() == "h2" else ASKED)
         if not one.recv(100):
             raise ConnectionError("closed")
         assert one.session is not None

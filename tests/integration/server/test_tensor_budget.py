@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import grpc
 import pytest
@@ -46,11 +44,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def running(repository: Path) -> Iterator[RunningServer]:
     flags = ("--max-tensor-bytes-in-flight", str(BUDGET))
-    server = RunningServer(repository, *flags)
-    assert sent(server, [plane("sums", 2, 3), plane("padded", 2, 3)]) == ["OK", "OK"]
-    assert server.metric("horngate_tensor_bytes_limit") == BUDGET
-    yield server
-    assert server.stop() == 0
+    with RunningServer(repository, *flags) as server:
+        assert sent(server, [plane("sums", 2, 3), plane("padded", 2, 3)]) == ["OK", "OK"]
+        assert server.metric("horngate_tensor_bytes_limit") == BUDGET
+        yield server
 
 
 def plane(model: str, *shape: int) -> bytes:
@@ -154,7 +151,7 @@ def test_a_body_that_expands_finds_room_or_is_refused(running: RunningServer) ->
     body = gzip.compress(b'{"instances": [[[1.0]]' + b" " * (60 * MIB) + b"]}")
     assert len(body) < 64 * 1024
     with ThreadPoolExecutor(20) as callers:
-        codes = list(callers.map(lambda _: posted(running, body), range(20)))
+        codes = list(callers.map(posted, [running] * 20, [body] * 20))
     assert set(codes) <= {200, 503}  # none at all, where each finds the others' half in its way
     assert peak.grown() < 3 * BUDGET
     wait_until(lambda: nothing_held(running), "the budget to be given back")
@@ -168,14 +165,4 @@ def test_what_never_fits_is_not_worth_trying_again(running: RunningServer) -> No
 
 
 def posted(server: RunningServer, body: bytes) -> int:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{server.http_port}/v1/models/sums:predict",
-        body,
-        {"Content-Encoding": "gzip"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - http, as above
-            return int(reply.status)
-    except HTTPError as error:
-        error.close()
-        return error.code
+    return server.rest("/v1/models/sums:predict", body, headers={"Content-Encoding": "gzip"}).status

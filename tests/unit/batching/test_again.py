@@ -44,8 +44,7 @@ def words(work: Work) -> list[bytes]:
     return found
 
 
-def test_a_value_that_the_model_refuses_fails_its_own_request_alone() -> None:
-    bench = Bench()
+def test_a_value_that_the_model_refuses_fails_its_own_request_alone(bench: Bench) -> None:
     good, bad, fine = bench.submit([1]), bench.submit([np.nan]), bench.submit([3])
     bench.executor.run_all()
     assert [good.result()["y"].item(), fine.result()["y"].item()] == [2, 6]
@@ -54,8 +53,7 @@ def test_a_value_that_the_model_refuses_fails_its_own_request_alone() -> None:
     assert failed.value.detail.startswith("ValueError: not a number")
 
 
-def test_one_refused_value_of_many_is_searched_for_by_halves() -> None:
-    bench = Bench()
+def test_one_refused_value_of_many_is_searched_for_by_halves(bench: Bench) -> None:
     works = [bench.submit([np.nan if index == 11 else index]) for index in range(64)]
     bench.executor.run_all()
     assert len(bench.servable.calls) == 13, "the batch, and two halves on each of six levels"
@@ -66,9 +64,8 @@ def test_one_refused_value_of_many_is_searched_for_by_halves() -> None:
         works[11].result()
 
 
-def test_each_run_of_a_failed_batch_has_a_start_of_its_own() -> None:
+def test_each_run_of_a_failed_batch_has_a_start_of_its_own(bench: Bench) -> None:
     """Ten seconds of quick runs are not one run of ten seconds."""
-    bench = Bench()
     works = [bench.submit([np.nan if index == 0 else index]) for index in range(16)]
     waiting: list[Work] = []
 
@@ -110,8 +107,9 @@ def test_what_runs_again_takes_no_room_in_the_queue_and_is_told_as_waiting() -> 
     assert [work.result()["y"].item() for work in works[4:]] == [2] * 4
 
 
-def test_a_member_whose_deadline_passes_or_whose_caller_gives_up_is_not_run_again() -> None:
-    bench = Bench()
+def test_a_member_whose_deadline_passes_or_whose_caller_gives_up_is_not_run_again(
+    bench: Bench,
+) -> None:
     late = bench.submit([1], deadline=bench.clock.now + 5)
     gone, fine, bad = bench.submit([2]), bench.submit([3]), bench.submit([np.nan])
     bench.executor.turn()
@@ -128,8 +126,7 @@ def test_a_member_whose_deadline_passes_or_whose_caller_gives_up_is_not_run_agai
     assert fine.result()["y"].item() == 6
 
 
-def test_a_version_is_drained_only_when_what_runs_again_has_run() -> None:
-    bench = Bench()
+def test_a_version_is_drained_only_when_what_runs_again_has_run(bench: Bench) -> None:
     drained: list[bool] = []
     bench.submit([np.nan])
     fine = bench.submit([1])

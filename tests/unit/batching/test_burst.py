@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from horngate.batching.executor import QUICK_SECONDS, Burst, BurstExecutor, ThreadExecutor
 from horngate.batching.options import BatchingOptions
@@ -51,19 +53,24 @@ class Setting:
         self.executor.stop()
 
 
+@pytest.fixture
+def setting() -> Iterator[Setting]:
+    made = Setting()
+    yield made
+    made.close()
+
+
 def finished(work: Work) -> bool:
     arrived = threading.Event()
     work.on_done(arrived.set)
     return arrived.wait(10)
 
 
-def test_a_burst_is_one_batch_on_the_thread_that_brought_it() -> None:
-    setting = Setting()
+def test_a_burst_is_one_batch_on_the_thread_that_brought_it(setting: Setting) -> None:
     works = setting.burst(5)
     assert [work.result()["y"].item() for work in works] == [0, 2, 4, 6, 8]
     assert setting.servable.calls == [(5, 1)]
     assert setting.ran_on == [threading.get_ident()]
-    setting.close()
 
 
 def test_a_burst_of_more_rows_than_a_batch_runs_to_its_end() -> None:
@@ -73,26 +80,21 @@ def test_a_burst_of_more_rows_than_a_batch_runs_to_its_end() -> None:
     setting.close()
 
 
-def test_work_from_a_thread_that_brings_no_burst_runs_on_the_models_own() -> None:
-    setting = Setting()
+def test_work_from_a_thread_that_brings_no_burst_runs_on_the_models_own(setting: Setting) -> None:
     assert finished(setting.submit())
     assert setting.ran_on != [threading.get_ident()]
-    setting.close()
 
 
-def test_a_model_that_takes_long_runs_on_its_own_threads_from_then_on() -> None:
-    setting = Setting()
+def test_a_model_that_takes_long_runs_on_its_own_threads_from_then_on(setting: Setting) -> None:
     setting.seconds = 2 * QUICK_SECONDS
     setting.burst()
     (slow,) = setting.burst()
     assert finished(slow)
     assert setting.ran_on[0] == threading.get_ident()
     assert setting.ran_on[1] != threading.get_ident()
-    setting.close()
 
 
-def test_a_model_that_is_quick_again_comes_back() -> None:
-    setting = Setting()
+def test_a_model_that_is_quick_again_comes_back(setting: Setting) -> None:
     setting.seconds = 2 * QUICK_SECONDS
     setting.burst()
     setting.seconds = 0.0
@@ -100,7 +102,6 @@ def test_a_model_that_is_quick_again_comes_back() -> None:
         (work,) = setting.burst()
         assert finished(work)
     assert setting.ran_on[-1] == threading.get_ident()
-    setting.close()
 
 
 def test_a_batch_that_waits_to_fill_up_is_run_by_the_models_own_thread() -> None:
@@ -113,8 +114,7 @@ def test_a_batch_that_waits_to_fill_up_is_run_by_the_models_own_thread() -> None
     setting.close()
 
 
-def test_while_another_thread_runs_the_batch_a_burst_only_queues() -> None:
-    setting = Setting()
+def test_while_another_thread_runs_the_batch_a_burst_only_queues(setting: Setting) -> None:
     running, go_on = threading.Event(), threading.Event()
 
     def block() -> None:
@@ -132,7 +132,6 @@ def test_while_another_thread_runs_the_batch_a_burst_only_queues() -> None:
     assert finished(first)
     assert finished(second)
     assert threading.get_ident() not in setting.ran_on
-    setting.close()
 
 
 class Neighbours:
@@ -167,8 +166,14 @@ class Neighbours:
             executor.stop()
 
 
-def test_models_take_turns_batch_by_batch() -> None:
-    both = Neighbours()
+@pytest.fixture
+def both() -> Iterator[Neighbours]:
+    made = Neighbours()
+    yield made
+    made.close()
+
+
+def test_models_take_turns_batch_by_batch(both: Neighbours) -> None:
     both.burst.open()
     for _ in range(3):
         both.submit("busy")
@@ -176,11 +181,9 @@ def test_models_take_turns_batch_by_batch() -> None:
     while both.burst.run():
         pass
     assert both.order == ["busy", "quiet", "busy", "busy"]
-    both.close()
 
 
-def test_a_long_queue_is_left_for_a_moment_so_that_callers_are_heard() -> None:
-    both = Neighbours()
+def test_a_long_queue_is_left_for_a_moment_so_that_callers_are_heard(both: Neighbours) -> None:
     both.burst.open()
     for _ in range(100):
         both.submit("busy")
@@ -193,11 +196,9 @@ def test_a_long_queue_is_left_for_a_moment_so_that_callers_are_heard() -> None:
     while both.burst.run():
         pass
     assert len(both.order) == 101
-    both.close()
 
 
-def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
-    both = Neighbours()
+def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own(both: Neighbours) -> None:
     stuck, go_on = threading.Event(), threading.Event()
 
     def block() -> None:
@@ -230,4 +231,3 @@ def test_a_thread_that_is_held_up_leaves_the_rest_to_the_models_own() -> None:
     go_on.set()
     thread.join()
     assert finished(works[0])
-    both.close()

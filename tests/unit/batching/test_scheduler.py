@@ -14,8 +14,9 @@ from horngate.errors import Cancelled, Expired, Overloaded, ShuttingDown
 from tests.unit.batching.doubles import DOUBLING, UNBATCHED, Bench
 
 
-def test_of_three_callers_in_a_batch_the_cancelled_second_harms_neither_neighbour() -> None:
-    bench = Bench()
+def test_of_three_callers_in_a_batch_the_cancelled_second_harms_neither_neighbour(
+    bench: Bench,
+) -> None:
     first, second, third = (bench.submit([value]) for value in (1, 2, 3))
     second.cancel()
     bench.executor.run_all()
@@ -27,8 +28,7 @@ def test_of_three_callers_in_a_batch_the_cancelled_second_harms_neither_neighbou
     assert bench.observer.refusals == [(Refusal.CANCELLED, 1)]
 
 
-def test_cancelling_while_the_batch_runs_harms_neither_neighbour() -> None:
-    bench = Bench()
+def test_cancelling_while_the_batch_runs_harms_neither_neighbour(bench: Bench) -> None:
     first, second, third = (bench.submit([value]) for value in (1, 2, 3))
     bench.servable.during = second.cancel
     bench.executor.run_all()
@@ -37,8 +37,7 @@ def test_cancelling_while_the_batch_runs_harms_neither_neighbour() -> None:
         second.result()
 
 
-def test_what_queues_while_the_engine_runs_is_the_next_batch() -> None:
-    bench = Bench()
+def test_what_queues_while_the_engine_runs_is_the_next_batch(bench: Bench) -> None:
     bench.submit([1])
     late: list[object] = []
     bench.servable.during = lambda: late.extend(
@@ -58,8 +57,7 @@ def test_batches_are_counted_in_rows_and_large_work_is_never_cut() -> None:
     assert bench.servable.calls == [(3, 1), (3, 1), (9, 1)]
 
 
-def test_other_shapes_and_signatures_without_a_batch_dimension_run_apart() -> None:
-    bench = Bench()
+def test_other_shapes_and_signatures_without_a_batch_dimension_run_apart(bench: Bench) -> None:
     bench.submit([1])
     bench.submit([1, 2])
     bench.submit([3])
@@ -79,8 +77,7 @@ def test_with_batching_off_every_request_runs_alone() -> None:
     assert bench.servable.calls == [(1, 1), (1, 1)]
 
 
-def test_a_passed_deadline_costs_no_engine_time() -> None:
-    bench = Bench()
+def test_a_passed_deadline_costs_no_engine_time(bench: Bench) -> None:
     soon = bench.submit([1], deadline=bench.clock.now + 1)
     later = bench.submit([2], deadline=bench.clock.now + 9)
     bench.clock.now += 2
@@ -94,8 +91,7 @@ def test_a_passed_deadline_costs_no_engine_time() -> None:
     assert bench.observer.refusals == [(Refusal.EXPIRED, 1)] * 2
 
 
-def test_giving_up_at_the_deadline_counts_as_expired_and_earlier_as_cancelled() -> None:
-    bench = Bench()
+def test_giving_up_at_the_deadline_counts_as_expired_and_earlier_as_cancelled(bench: Bench) -> None:
     impatient = bench.submit([1], deadline=bench.clock.now + 10)
     overdue = bench.submit([2], deadline=bench.clock.now + 1)
     bench.clock.now += 0.99
@@ -148,8 +144,7 @@ def test_lanes_take_turns() -> None:
     assert bench.servable.calls == [(1, 1), (1, 2), (1, 1), (1, 1)]
 
 
-def test_waits_and_times_are_told_in_seconds() -> None:
-    bench = Bench()
+def test_waits_and_times_are_told_in_seconds(bench: Bench) -> None:
     bench.submit([1])
     bench.clock.now += 2
 
@@ -161,8 +156,7 @@ def test_waits_and_times_are_told_in_seconds() -> None:
     assert bench.observer.batches == [("serving_default", 1, [2], 3)]
 
 
-def test_closing_takes_nothing_more_and_tells_when_the_last_work_is_done() -> None:
-    bench = Bench()
+def test_closing_takes_nothing_more_and_tells_when_the_last_work_is_done(bench: Bench) -> None:
     works = [bench.submit([1]), bench.submit([2, 2])]
     drained: list[str] = []
     bench.scheduler.close(lambda: drained.append("once"))
@@ -187,8 +181,7 @@ def test_an_idle_scheduler_is_drained_at_once_and_a_cancel_can_drain_it() -> Non
     assert drained == ["idle", "waiting"]
 
 
-def test_aborting_refuses_what_is_queued() -> None:
-    bench = Bench()
+def test_aborting_refuses_what_is_queued(bench: Bench) -> None:
     work = bench.submit([1])
     bench.scheduler.abort()
     with pytest.raises(ShuttingDown):
@@ -235,8 +228,7 @@ def test_work_of_a_higher_priority_runs_first_where_there_are_levels() -> None:
     assert bench.servable.calls == [(2, 1), (1, 1), (3, 1)]
 
 
-def test_priorities_mean_nothing_where_there_are_no_levels() -> None:
-    bench = Bench()
+def test_priorities_mean_nothing_where_there_are_no_levels(bench: Bench) -> None:
     x = np.ones((1, 1), np.float32)
     for priority in (0, 2, 1):
         bench.scheduler.submit(DOUBLING, {"x": x}, 1, None, priority)

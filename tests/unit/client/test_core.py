@@ -117,15 +117,18 @@ def dtype_sent(wire: Wire) -> str:
     return decode(PredictRequest.FromString(payload).inputs["x"], "x").dtype.name
 
 
-def test_an_array_is_sent_as_it_is_and_nothing_is_asked() -> None:
-    wire = Wire()
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def test_an_array_is_sent_as_it_is_and_nothing_is_asked(wire: Wire) -> None:
     wire.run(predict(wire.core(), {"x": np.zeros(1)}))
     assert wire.sent == ["Predict"]
     assert dtype_sent(wire) == "float64"
 
 
-def test_python_numbers_take_the_models_dtype_which_is_asked_once() -> None:
-    wire = Wire()
+def test_python_numbers_take_the_models_dtype_which_is_asked_once(wire: Wire) -> None:
     core = wire.core()
     for _ in range(3):
         wire.run(predict(core, {"x": [1.0]}))
@@ -133,16 +136,14 @@ def test_python_numbers_take_the_models_dtype_which_is_asked_once() -> None:
     assert dtype_sent(wire) == "float32"
 
 
-def test_each_version_is_asked_for_itself() -> None:
-    wire = Wire()
+def test_each_version_is_asked_for_itself(wire: Wire) -> None:
     core = wire.core()
     wire.run(predict(core, {"x": [1.0]}, version=1))
     wire.run(predict(core, {"x": [1.0]}))
     assert wire.sent == ["GetModelMetadata", "Predict"] * 2
 
 
-def test_a_new_version_is_asked_anew() -> None:
-    wire = Wire()
+def test_a_new_version_is_asked_anew(wire: Wire) -> None:
     core = wire.core()
     wire.run(predict(core, {"x": [1.0]}))
     wire.version = 2
@@ -151,8 +152,7 @@ def test_a_new_version_is_asked_anew() -> None:
     assert wire.sent == ["GetModelMetadata", "Predict", "Predict", "GetModelMetadata", "Predict"]
 
 
-def test_a_refused_request_is_asked_anew_the_next_time() -> None:
-    wire = Wire()
+def test_a_refused_request_is_asked_anew_the_next_time(wire: Wire) -> None:
     core = wire.core()
     wire.run(predict(core, {"x": [1.0]}))
     wire.refusals = [Refusal(grpc.StatusCode.INVALID_ARGUMENT, "wrong dtype")]
@@ -163,14 +163,14 @@ def test_a_refused_request_is_asked_anew_the_next_time() -> None:
 
 
 @pytest.mark.parametrize("inputs", [{"unknown": [1.0]}, {"x": [1.0], "unknown": 3}])
-def test_an_unknown_input_goes_to_the_server_which_judges(inputs: dict[str, Any]) -> None:
-    wire = Wire()
+def test_an_unknown_input_goes_to_the_server_which_judges(
+    wire: Wire, inputs: dict[str, Any]
+) -> None:
     wire.run(predict(wire.core(), inputs))
     assert wire.sent[-1] == "Predict"
 
 
-def test_text_asks_nothing() -> None:
-    wire = Wire()
+def test_text_asks_nothing(wire: Wire) -> None:
     wire.run(predict(wire.core(), {"x": ["a"]}))
     assert wire.sent == ["Predict"]
 
@@ -234,8 +234,7 @@ def test_no_server_is_a_connection_that_failed() -> None:
         wire.run(predict(wire.core(), ARRAY))
 
 
-def test_one_output_may_be_named_without_a_list() -> None:
-    wire = Wire()
+def test_one_output_may_be_named_without_a_list(wire: Wire) -> None:
     wire.run(predict(wire.core(), ARRAY, outputs="probabilities"))
     assert list(PredictRequest.FromString(wire.sends[0].payload).output_filter) == ["probabilities"]
     assert wire.sends[0].method is PREDICT

@@ -24,12 +24,16 @@ def key() -> Iterator[str]:
     path.unlink(missing_ok=True)
 
 
+@pytest.fixture
+def regions() -> Regions:
+    return Regions()
+
+
 def path_of(key: str) -> Path:
     return FOLDER / key[1:]
 
 
-def test_a_region_is_a_part_of_an_object(key: str) -> None:
-    regions = Regions()
+def test_a_region_is_a_part_of_an_object(regions: Regions, key: str) -> None:
     regions.register("r", key, 10, 20)
     region = regions.find("r")
     assert region.read(0, 3) == bytes([10, 11, 12])
@@ -42,8 +46,9 @@ def test_a_region_is_a_part_of_an_object(key: str) -> None:
 
 
 @pytest.mark.parametrize(("offset", "size"), [(0, 21), (20, 1), (-1, 1), (0, -1), (2**62, 2**62)])
-def test_nothing_beyond_it_is_read_or_written(key: str, offset: int, size: int) -> None:
-    regions = Regions()
+def test_nothing_beyond_it_is_read_or_written(
+    regions: Regions, key: str, offset: int, size: int
+) -> None:
     regions.register("r", key, 10, 20)
     before = path_of(key).read_bytes()
     with pytest.raises(InvalidRequest, match="Invalid offset"):
@@ -53,22 +58,21 @@ def test_nothing_beyond_it_is_read_or_written(key: str, offset: int, size: int) 
     assert path_of(key).read_bytes() == before
 
 
-def test_a_name_is_not_kept_that_is_as_long_as_a_message(key: str) -> None:
-    regions = Regions()
+def test_a_name_is_not_kept_that_is_as_long_as_a_message(regions: Regions, key: str) -> None:
     regions.register("r" * MAX_NAME, key, 0, 1)
     with pytest.raises(InvalidRequest, match=r"name of 1 to 256 characters .* received 257"):
         regions.register("r" * (MAX_NAME + 1), key, 0, 1)
 
 
-def test_more_than_there_is_room_for_is_not_written(key: str) -> None:
-    regions = Regions()
+def test_more_than_there_is_room_for_is_not_written(regions: Regions, key: str) -> None:
     regions.register("r", key, 0, 20)
     with pytest.raises(InvalidRequest, match="expected room for 5 bytes"):
         regions.find("r").write(0, 4, b"12345")
 
 
-def test_an_object_cut_short_after_it_was_registered_is_an_error(key: str) -> None:
-    regions = Regions()
+def test_an_object_cut_short_after_it_was_registered_is_an_error(
+    regions: Regions, key: str
+) -> None:
     regions.register("r", key, 0, 100)
     os.truncate(path_of(key), 50)
     with pytest.raises(InvalidRequest, match="cut short"):
@@ -104,8 +108,7 @@ def test_memory_that_the_system_has_not_is_told(key: str, monkeypatch: pytest.Mo
         regions.find("r").write(0, 4, b"1234")
 
 
-def test_names_are_taken_once_and_found_or_not(key: str) -> None:
-    regions = Regions()
+def test_names_are_taken_once_and_found_or_not(regions: Regions, key: str) -> None:
     regions.register("r", key, 0, 1)
     with pytest.raises(RegionExists, match="'r' already in manager"):
         regions.register("r", key, 0, 1)
@@ -157,8 +160,7 @@ def test_sizes_are_held_against_the_object(key: str) -> None:
             Regions().register("r", key, offset, size)
 
 
-def test_so_many_regions_and_no_more(key: str) -> None:
-    regions = Regions()
+def test_so_many_regions_and_no_more(regions: Regions, key: str) -> None:
     for number in range(MOST):
         regions.register(str(number), key, 0, 1)
     with pytest.raises(InvalidRequest, match=f"at most {MOST}"):

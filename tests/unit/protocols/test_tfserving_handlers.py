@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
 import pytest
 from google.protobuf.message import Message
 
@@ -120,107 +117,6 @@ def test_a_version_by_number_and_by_numeric_label() -> None:
         reply = call(FakeEngine(), "Predict", request)
         assert isinstance(reply, PredictResponse)
         assert reply.model_spec.version.value == 2
-
-
-def _unknown_model(request: PredictRequest) -> None:
-    request.model_spec.name = "m"
-
-
-def _unknown_model_version(request: PredictRequest) -> None:
-    request.model_spec.name = "m"
-    request.model_spec.version.value = 7
-
-
-def _unknown_version(request: PredictRequest) -> None:
-    request.model_spec.version.value = 7
-
-
-def _label(text: str) -> Callable[[PredictRequest], None]:
-    return lambda request: setattr(request.model_spec, "version_label", text)
-
-
-def _filter(*names: str) -> Callable[[PredictRequest], None]:
-    return lambda request: request.output_filter.extend(names)
-
-
-def _extra_input(request: PredictRequest) -> None:
-    encode(np.zeros(1), request.inputs["colour"])
-    del request.inputs["word"]
-
-
-def _wrong_dtype(request: PredictRequest) -> None:
-    request.inputs["image"].Clear()
-    encode(np.zeros((2, 2)), request.inputs["image"])
-
-
-def _wrong_shape(request: PredictRequest) -> None:
-    request.inputs["image"].Clear()
-    encode(np.zeros((2, 3), np.float32), request.inputs["image"])
-
-
-def _malformed(request: PredictRequest) -> None:
-    request.inputs["image"].tensor_content = b"123"
-
-
-def _signature(request: PredictRequest) -> None:
-    request.model_spec.signature_name = "x"
-
-
-PREDICT_ERRORS: list[tuple[Callable[[PredictRequest], None], Code, str]] = [
-    (lambda request: request.ClearField("model_spec"), Code.INVALID_ARGUMENT, "Missing ModelSpec"),
-    (
-        lambda request: request.model_spec.ClearField("name"),
-        Code.INVALID_ARGUMENT,
-        "ModelSpec has no name specified.",
-    ),
-    (_unknown_model, Code.NOT_FOUND, "Servable not found for request: Latest(m)"),
-    (_unknown_model_version, Code.NOT_FOUND, "Servable not found for request: Specific(m, 7)"),
-    (_unknown_version, Code.NOT_FOUND, "Servable not found for request: Specific(digits, 7)"),
-    (_label("7"), Code.NOT_FOUND, "Servable not found for request: Specific(digits, 7)"),
-    (_label("x"), Code.INVALID_ARGUMENT, "Unrecognized servable version label: x"),
-    (_label("-1"), Code.INVALID_ARGUMENT, "Unrecognized servable version label: -1"),
-    (_label("9" * 5000), Code.INVALID_ARGUMENT, "Unrecognized servable version label: 999"),
-    (_label(""), Code.INVALID_ARGUMENT, "Unrecognized servable version label: "),
-    (_signature, Code.FAILED_PRECONDITION, 'Serving signature key "x" not found.'),
-    (
-        _extra_input,
-        Code.INVALID_ARGUMENT,
-        "expected inputs 'image', 'word', received 'colour', 'image'; missing 'word'; not in sign",
-    ),
-    (
-        _wrong_dtype,
-        Code.INVALID_ARGUMENT,
-        "input 'image': expected dtype float32, received float64",
-    ),
-    (
-        _wrong_shape,
-        Code.INVALID_ARGUMENT,
-        "input 'image': expected shape [?, 2], received [2, 3]",
-    ),
-    (_malformed, Code.INVALID_ARGUMENT, "tensor parsing error: image: expected 16 bytes"),
-    (
-        _filter("z"),
-        Code.INVALID_ARGUMENT,
-        "output tensor alias not found in signature: z",
-    ),
-    (
-        _filter("score", "score"),
-        Code.INVALID_ARGUMENT,
-        "duplicate output tensor alias: score",
-    ),
-]
-
-
-@pytest.mark.parametrize(("spoil", "code", "message"), PREDICT_ERRORS)
-def test_every_error_of_predict(
-    spoil: Callable[[PredictRequest], None], code: Code, message: str
-) -> None:
-    request = predict_request()
-    spoil(request)
-    status = call(FakeEngine(), "Predict", request)
-    assert isinstance(status, Status)
-    assert status.code == code
-    assert status.message.startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,7 @@ def test_a_caller_that_leaves_a_stream_gives_all_up(served: Served, handlers: Ha
     wait_until(lambda: all(each.done for each in handlers.tickets.values()), "all to be given up")
     wait_until(lambda: not served.front.streams, "the stream to be over")
     assert served.observer.codes == [Code.CANCELLED] * 2
+    assert served.calls.in_flight == 0
     send.half_close()
 
 

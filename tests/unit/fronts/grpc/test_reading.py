@@ -58,9 +58,13 @@ class Bench:
         return call
 
 
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
 @pytest.mark.parametrize("public", [False, True])
-def test_a_message_that_came_is_waited_for_no_more(*, public: bool) -> None:
-    bench = Bench()
+def test_a_message_that_came_is_waited_for_no_more(bench: Bench, *, public: bool) -> None:
     call = bench.add(public=public)
     assert call.reads == 1
     assert len(bench.reading) == (not public)
@@ -69,8 +73,7 @@ def test_a_message_that_came_is_waited_for_no_more(*, public: bool) -> None:
     assert len(bench.reading) == 0
 
 
-def test_strangers_are_read_a_few_at_a_time_and_callers_at_once() -> None:
-    bench = Bench()
+def test_strangers_are_read_a_few_at_a_time_and_callers_at_once(bench: Bench) -> None:
     strangers = [bench.add() for _ in range(MOST_STRANGERS + 2)]
     assert [call.reads for call in strangers] == [1] * MOST_STRANGERS + [0, 0]
     assert [bench.add(public=False).reads for _ in range(20)] == [1] * 20
@@ -79,8 +82,7 @@ def test_strangers_are_read_a_few_at_a_time_and_callers_at_once() -> None:
     assert not any(call.failures for call in strangers)
 
 
-def test_those_that_wait_are_read_one_of_each_connection_in_turn() -> None:
-    bench = Bench()
+def test_those_that_wait_are_read_one_of_each_connection_in_turn(bench: Bench) -> None:
     first = [bench.add() for _ in range(MOST_STRANGERS)]
     crowd = [bench.add("crowd") for _ in range(3)]
     other = bench.add("other")
@@ -91,8 +93,7 @@ def test_those_that_wait_are_read_one_of_each_connection_in_turn() -> None:
     assert [call.reads for call in crowd] == [1, 1, 1]
 
 
-def test_one_that_leaves_the_line_is_not_read_later() -> None:
-    bench = Bench()
+def test_one_that_leaves_the_line_is_not_read_later(bench: Bench) -> None:
     first = [bench.add() for _ in range(MOST_STRANGERS)]
     gone, next_one = bench.add("b"), bench.add("b")
     assert bench.reading.remove(gone)
@@ -100,8 +101,7 @@ def test_one_that_leaves_the_line_is_not_read_later() -> None:
     assert (gone.reads, next_one.reads) == (0, 1)
 
 
-def test_whoever_takes_its_time_gives_way_to_those_that_wait() -> None:
-    bench = Bench()
+def test_whoever_takes_its_time_gives_way_to_those_that_wait(bench: Bench) -> None:
     slow = [bench.add() for _ in range(MOST_STRANGERS)]
     bench.clock.now += 2 * GRACE_SECONDS
     bench.reading.limit()
@@ -129,8 +129,7 @@ def test_the_line_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("public", [False, True])
-def test_a_message_that_takes_too_long_is_refused(*, public: bool) -> None:
-    bench = Bench()
+def test_a_message_that_takes_too_long_is_refused(bench: Bench, *, public: bool) -> None:
     slow = bench.add(public=public)
     bench.clock.now += 30
     later = bench.add(public=public)

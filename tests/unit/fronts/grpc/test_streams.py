@@ -53,10 +53,12 @@ class Both:
         return [value(each) for each in self.wire.sent]
 
 
-def test_one_answer_is_on_its_way_at_a_time_and_the_first_opens(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    both = Both(monkeypatch)
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> Both:
+    return Both(monkeypatch)
+
+
+def test_one_answer_is_on_its_way_at_a_time_and_the_first_opens(both: Both) -> None:
     both.send("a", "b")
     for number in (1, 0):
         both.front.tickets[number].succeed(text(str(number)))
@@ -116,8 +118,7 @@ def test_an_answers_bytes_take_the_place_of_its_messages(monkeypatch: pytest.Mon
     assert both.wire.reading is not None
 
 
-def test_a_refusal_is_an_answer_like_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Both(monkeypatch)
+def test_a_refusal_is_an_answer_like_another(both: Both) -> None:
     both.front.raises = Overloaded("the queue is full")
     both.send("refused")
     both.front.raises = None
@@ -171,10 +172,7 @@ def test_answers_that_nobody_takes_hold_nothing_of_what_is_shared(
     assert both.front.streams, "and a stop waits for them"
 
 
-def test_what_is_no_message_ends_the_stream_after_what_was_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    both = Both(monkeypatch)
+def test_what_is_no_message_ends_the_stream_after_what_was_asked(both: Both) -> None:
     both.send("good")
     both.wire.message(b"\xff", both.front.duty)
     assert not both.wire.ended
@@ -185,18 +183,6 @@ def test_what_is_no_message_ends_the_stream_after_what_was_asked(
     assert (code, trailers) == (3, (("horngate-error", "InvalidRequest"),))
     assert "cannot be read as one" in words
     assert both.front.observer.codes == [Code.OK]
-
-
-def test_a_caller_that_leaves_gives_all_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Both(monkeypatch)
-    both.send("a", "b")
-    both.wire.over(both.front.duty, left=True)
-    assert all(ticket.done for ticket in both.front.tickets)
-    assert both.front.observer.codes == [Code.CANCELLED] * 2
-    assert (both.front.calls.in_flight, both.front.streams) == (0, set())
-    assert not both.wire.sent
-    both.half_close()
-    assert both.front.observer.codes == [Code.CANCELLED] * 2
 
 
 def test_messages_of_an_overdue_stream_are_counted_as_overdue(
@@ -210,8 +196,7 @@ def test_messages_of_an_overdue_stream_are_counted_as_overdue(
     assert both.front.observer.codes == [Code.DEADLINE_EXCEEDED]
 
 
-def test_an_answer_that_could_not_be_sent_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Both(monkeypatch)
+def test_an_answer_that_could_not_be_sent_is_the_last(both: Both) -> None:
     both.send("a", "b")
     for ticket in both.front.tickets:
         ticket.succeed(text("x"))
@@ -222,10 +207,7 @@ def test_an_answer_that_could_not_be_sent_is_the_last(monkeypatch: pytest.Monkey
     assert not both.front.streams
 
 
-def test_a_drain_reads_no_more_and_ends_when_all_is_answered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    both = Both(monkeypatch)
+def test_a_drain_reads_no_more_and_ends_when_all_is_answered(both: Both) -> None:
     both.send("a")
     both.stream.drain()
     assert not both.wire.ended
@@ -238,8 +220,7 @@ def test_a_drain_reads_no_more_and_ends_when_all_is_answered(
     assert (code, words) == (14, "the server is shutting down; ask another")
 
 
-def test_a_stop_sends_what_is_to_be_sent_and_then_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Both(monkeypatch)
+def test_a_stop_sends_what_is_to_be_sent_and_then_ends(both: Both) -> None:
     both.send("a", "b")
     for ticket in both.front.tickets:
         ticket.succeed(text("x"))
@@ -317,7 +298,6 @@ class Listening:
         monkeypatch: pytest.MonkeyPatch,
         *,
         public: bool = False,
-        deadline: float | None = None,
     ) -> None:
         self.front = Front()
         self.wire = Wire(monkeypatch)
@@ -325,7 +305,7 @@ class Listening:
         self.raises: Exception | None = None
         front: Any = self.front
         method = listening(self.handle, public=public)
-        self.stream = ServerStream(front, method, front.origin(deadline), front.clock())
+        self.stream = ServerStream(front, method, front.origin(), front.clock())
         self.stream.open()
 
     def handle(
@@ -346,8 +326,12 @@ class Listening:
         return self.front.observer.codes
 
 
-def test_changes_are_told_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Listening(monkeypatch)
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> Listening:
+    return Listening(monkeypatch)
+
+
+def test_changes_are_told_one_after_another(stream: Listening) -> None:
     stream.wire.message(data("a"), stream.front.duty)
     for each in "abc":
         stream.tell(text(each))
@@ -372,10 +356,7 @@ def test_whoever_does_not_take_them_is_told_to_ask_again(monkeypatch: pytest.Mon
     assert stream.over(left=False) == [Code.RESOURCE_EXHAUSTED]
 
 
-def test_the_first_reason_to_end_is_the_one_that_is_told_and_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    stream = Listening(monkeypatch)
+def test_the_first_reason_to_end_is_the_one_that_is_told_and_counted(stream: Listening) -> None:
     stream.raises = Overloaded("not now")
     stream.wire.message(data("a"), stream.front.duty)
     stream.raises = None
@@ -386,15 +367,7 @@ def test_the_first_reason_to_end_is_the_one_that_is_told_and_counted(
     assert stream.stopped == 0
 
 
-def test_an_overdue_one_is_counted_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Listening(monkeypatch, deadline=101.0)
-    stream.wire.message(data("a"), stream.front.duty)
-    stream.front.clock.now = 101.0
-    assert stream.over(left=True) == [Code.DEADLINE_EXCEEDED]
-
-
-def test_one_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Listening(monkeypatch)
+def test_one_without_its_message(stream: Listening) -> None:
     stream.wire.message(None, stream.front.duty)
     ((code, words, _),) = stream.wire.ended
     assert (code, words) == (3, "expected one message, received none")

@@ -27,8 +27,12 @@ class Bench:
         return call
 
 
-def test_its_message_is_served_and_its_answer_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch)
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+def test_its_message_is_served_and_its_answer_leaves(bench: Bench) -> None:
     bench.front.clock.now += 5  # its message takes its time, which is not the server's
     bench.wire.message(data("a"), bench.front.duty)
     assert bench.front.duty.asked == [bench.call]
@@ -42,8 +46,7 @@ def test_its_message_is_served_and_its_answer_leaves(monkeypatch: pytest.MonkeyP
     assert len(bench.front.outbox) == 0
 
 
-def test_no_message_is_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch)
+def test_no_message_is_no_call(bench: Bench) -> None:
     bench.wire.message(None, bench.front.duty)
     ((code, words, _),) = bench.wire.ended
     assert (code, words) == (3, "expected one message, received none")
@@ -53,10 +56,7 @@ def test_no_message_is_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(bench.front.outbox) == len(bench.front.reading) == 0
 
 
-def test_whoever_leaves_before_the_message_has_come_counts_as_that(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench = Bench(monkeypatch)
+def test_whoever_leaves_before_the_message_has_come_counts_as_that(bench: Bench) -> None:
     bench.wire.message(None, bench.front.duty)
     assert len(bench.front.observer.open) == 1
     bench.wire.over(bench.front.duty, left=True)
@@ -64,16 +64,12 @@ def test_whoever_leaves_before_the_message_has_come_counts_as_that(
     assert bench.front.calls.in_flight == 0
 
 
-def test_a_failure_has_its_trailers(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch)
+def test_a_failure_has_its_trailers(bench: Bench) -> None:
     bench.call.fail(Failure(Code.UNAVAILABLE, "not now", "Overloaded"))
     assert bench.wire.ended == [(14, "not now", (("horngate-error", "Overloaded"),))]
 
 
-def test_one_that_was_refused_while_it_was_read_is_not_served_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench = Bench(monkeypatch)
+def test_one_that_was_refused_while_it_was_read_is_not_served_later(bench: Bench) -> None:
     bench.front.clock.now += 60
     bench.front.reading.expire()
     assert [code for code, _, _ in bench.wire.ended] == [4]
@@ -92,10 +88,7 @@ def test_so_many_messages_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     assert bench.wire.reads == 1
 
 
-def test_a_departure_gives_up_a_call_that_waits_and_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench = Bench(monkeypatch)
+def test_a_departure_gives_up_a_call_that_waits_and_no_other(bench: Bench) -> None:
     bench.wire.message(data("a"), bench.front.duty)
     departure = Departure(bench.front.calls, bench.call)
     departure.event(event(cancelled=False), bench.front.duty)
@@ -106,8 +99,7 @@ def test_a_departure_gives_up_a_call_that_waits_and_no_other(
     assert not bench.wire.sent
 
 
-def test_at_its_deadline_it_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch)
+def test_at_its_deadline_it_is_overdue(bench: Bench) -> None:
     bench.wire.message(data("a"), bench.front.duty)
     late = bench.another(deadline=101.0)
     bench.wire.message(data("b"), bench.front.duty)
@@ -116,8 +108,7 @@ def test_at_its_deadline_it_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.front.observer.codes == [Code.DEADLINE_EXCEEDED]
 
 
-def test_an_answer_that_is_not_taken_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch)
+def test_an_answer_that_is_not_taken_is_let_go(bench: Bench) -> None:
     bench.wire.message(data("a"), bench.front.duty)
     bench.front.tickets[0].succeed(text("b"))
     for _ in range(2):
