@@ -24,7 +24,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tests.serving import RunningServer
 
 Code = grpc.StatusCode
-Change = Callable[[Any], None]
+Change = Callable[[Any], object]
 
 
 @pytest.fixture(scope="module")
