@@ -219,6 +219,9 @@ class Issued(NamedTuple):
     def file(self, name: str) -> Path:
         return self.folder / name
 
+    def flags(self) -> tuple[str, ...]:
+        return ("--tls-cert", str(self.file("cert.pem")), "--tls-key", str(self.file("key.pem")))
+
     def server(self) -> None:
         """A new certificate in the server's files, put there as certbot does: by renaming."""
         leaf = self.ca.issue_cert("localhost", "127.0.0.1")
@@ -263,10 +266,9 @@ def shows_another(port: int, old: int) -> bool:
 def test_tls_on_both_ports_with_certificates_that_rotate(
     small_models: Served, issued: Issued
 ) -> None:
-    flags = ("--tls-cert", str(issued.file("cert.pem")), "--tls-key", str(issued.file("key.pem")))
     tls = Tls(ca=issued.file("ca.pem"))
     x = np.ones((1, 1), np.float32)
-    with RunningServer(small_models.repository, *flags, ready=False) as running:
+    with RunningServer(small_models.repository, *issued.flags(), ready=False) as running:
         address = f"localhost:{running.grpc_port}"
         with Client(address, tls=tls) as client:
             wait_until(client.health, "the server to be ready")
@@ -316,31 +318,28 @@ sys.stdin.read()
 def test_a_storm_of_handshakes_while_certificates_rotate(
     small_models: Served, issued: Issued
 ) -> None:
-    flags = ("--tls-cert", str(issued.file("cert.pem")), "--tls-key", str(issued.file("key.pem")))
-    running = RunningServer(small_models.repository, *flags, ready=False)
-    port = running.grpc_port
     x = np.ones((1, 1), np.float32)
-    try:
-        with Client(f"localhost:{port}", tls=Tls(ca=issued.file("ca.pem"))) as client:
-            wait_until(client.health, "the server to be ready")
-            storm = subprocess.Popen([sys.executable, "-c", STORM, str(port)], stdin=PIPE)
-            try:
-                for _ in range(3):
-                    another = partial(shows_another, port, serial(port))
-                    issued.server()
-                    wait_until(another, "the new certificate")
-                    for _ in range(100):
-                        client.predict("constant", {"x": x})
-            finally:
-                storm.kill()
-                storm.communicate()
-    finally:
-        assert running.stop() == 0
+    with (
+        RunningServer(small_models.repository, *issued.flags(), ready=False) as running,
+        Client(f"localhost:{running.grpc_port}", tls=Tls(ca=issued.file("ca.pem"))) as client,
+    ):
+        port = running.grpc_port
+        wait_until(client.health, "the server to be ready")
+        storm = subprocess.Popen([sys.executable, "-c", STORM, str(port)], stdin=PIPE)
+        try:
+            for _ in range(3):
+                another = partial(shows_another, port, serial(port))
+                issued.server()
+                wait_until(another, "the new certificate")
+                for _ in range(100):
+                    client.predict("constant", {"x": x})
+        finally:
+            storm.kill()
+            storm.communicate()
 
 
 def test_mutual_tls_asks_for_a_certificate(small_models: Served, issued: Issued) -> None:
-    files = {name: str(issued.file(f"{name}.pem")) for name in ("cert", "key", "ca")}
-    flags = ("--tls-cert", files["cert"], "--tls-key", files["key"], "--tls-client-ca", files["ca"])
+    flags = (*issued.flags(), "--tls-client-ca", str(issued.file("ca.pem")))
     x = np.ones((1, 1), np.float32)
     mine = Tls(issued.file("ca.pem"), issued.file("mine.pem"), issued.file("mine.key"))
     with RunningServer(small_models.repository, *flags, ready=False) as running:
