@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,29 @@ class Served(NamedTuple):
     keras_models: dict[str, keras.Model]
 
 
+class Said(NamedTuple):
+    """What a command ended with and wrote."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def horngate(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs ``horngate`` with these arguments, in this process."""
+    from horngate.cli.main import main  # noqa: PLC0415 - of few tests only
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        return Said(main([str(each) for each in arguments]), *capsys.readouterr())
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def small_models(tmp_path_factory: pytest.TempPathFactory) -> Served:
     """Published once; a test that changes a repository makes its own."""
@@ -34,6 +58,15 @@ def small_models(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
     repository = tmp_path_factory.mktemp("models")
     return Served(repository, publish_small_models(repository))
+
+
+@pytest.fixture(scope="session")
+def quick_models(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two of them, which are served without TensorFlow: a server is ready at once."""
+    repository = tmp_path_factory.mktemp("quick")
+    for name in ("constant", "two_inputs"):
+        shutil.copytree(small_models.repository / name, repository / name)
+    return repository
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +89,8 @@ def server(small_models: Served) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
-def sharing(small_models: Served) -> Iterator[RunningServer]:
-    """The same, with shared memory allowed."""
-    with RunningServer(
-        small_models.repository,
-        "--allow-shared-memory",
-        "--allow-control",
-    ) as running:
+def sharing(quick_models: Path) -> Iterator[RunningServer]:
+    """Serves ``quick_models``, with shared memory allowed."""
+    flags = ("--allow-shared-memory", "--allow-control")
+    with RunningServer(quick_models, *flags) as running:
         yield running

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from horngate.batching.scheduler import Scheduler
 from horngate.inference import Inference
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
@@ -21,8 +20,8 @@ from horngate.protocols.tfserving.examples import PREDICT
 from horngate.protocols.tfserving.regress import METHOD as REGRESS
 from horngate.store.rows import establish
 from horngate.tensors import Array, Arrays, DType, Shape, Signature, TensorSpec
-from tests.unit.batching.doubles import ManualClock, ManualExecutor, Recorder
-from tests.unit.lifecycle.house import House
+from tests.unit.batching.doubles import ManualClock, ManualExecutor
+from tests.unit.lifecycle.house import House, served
 
 Tensors = Mapping[str, tuple[DType, Shape]]
 
@@ -144,16 +143,7 @@ class _House(House):
         progress: Progress,
     ) -> ServedVersion:
         servable, executor = _Servable(MODELS[model]), _InlineExecutor()
-        clock = ManualClock()
-        alone = establish(servable, {}, {}, clock, seconds=1, largest=8)
-        scheduler = Scheduler(servable, settings.batching, executor, clock, Recorder(), alone=alone)
-        return ServedVersion(
-            model=model,
-            number=number,
-            folder=folder,
-            servable=servable,
-            settings=settings,
-            scheduler=scheduler,
-            executor=executor,
-            batching=settings.batching.decided(None),
+        alone = establish(servable, {}, {}, ManualClock(), seconds=1, largest=8)
+        return served(
+            model, number, folder, settings, servable=servable, executor=executor, alone=alone
         )

@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,6 @@ import pytest
 
 from horngate.client import Client
 from horngate.errors import HorngateError
-from tests.conftest import Served
 from tests.serving import RunningServer, wait_until
 
 CONFIGURATION: Final = """
@@ -54,13 +54,13 @@ def get_json(url: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def scraped(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+def scraped(quick_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     """A server of our own, so that every count is ours, and a Prometheus that asks it often."""
     command = shutil.which("prometheus")
     if command is None:
         pytest.skip("prometheus is not installed; it comes with Debian's package prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
-    with RunningServer(small_models.repository) as server:
+    with RunningServer(quick_models) as server:
         configuration = folder / "prometheus.yml"
         configuration.write_text(CONFIGURATION.format(port=server.http_port), encoding="utf-8")
         log = folder / "log"

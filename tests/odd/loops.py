@@ -92,11 +92,12 @@ def loops_on_a_value(place: Place) -> None:
 
 
 CASES: Final = [
-    Case("a function that calls itself", a_function_of_itself, refused("again")),
+    Case("a function that calls itself", a_function_of_itself,
+         refused("again", "which calls itself (cannot be followed)")),
     Case("two functions that call each other", two_functions_of_each_other,
          refused("which calls itself")),
     Case("functions that call each other a trillion times", functions_by_the_power_of_two,
-         refused("every call written out")),
+         refused("more than 2000000 nodes, with every call written out")),
     Case("a loop that is entered and never left", a_loop_without_an_end,
          Served((([1.0], [1.0]),))),
     Case("a model that loops on a value", loops_on_a_value,

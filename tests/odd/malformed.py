@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.odd.case import Case, Make, Place, Served, refused
 from tests.odd.graphs import Func, Given, Model, Shape
-from tests.odd.operations import PROGRAM
+from tests.odd.operations import MEMORY, PROGRAM
 
 STRING: Final = tf.string
 FLOAT: Final = tf.float32
@@ -163,16 +163,18 @@ def a_device_with_no_sense(place: Place) -> None:
 
 
 CASES: Final = [
-    Case("Empty without zeros, reached", uninitialised(init=False), refused("Empty")),
-    Case("Empty that leaves zeros to the default", uninitialised(), refused("Empty")),
+    Case("Empty without zeros, reached", uninitialised(init=False),
+         refused(f"Empty ({MEMORY})")),
+    Case("Empty that leaves zeros to the default", uninitialised(),
+         refused(f"Empty ({MEMORY})")),
     Case("Empty whose zeros the function's caller decides", function_gives_memory,
-         refused("Empty")),
+         refused(f"Empty ({MEMORY})")),
     Case("memory of a stack that is made side by side", parallel_concat_start,
          refused("_ParallelConcatStart")),
     Case("a graph in a text", a_graph_in_a_text, refused(f"DatasetFromGraph ({PROGRAM})")),
     Case("a module of XLA that calls into the process", exported_by_xla, refused("XlaCallModule")),
     Case("an unknown operation, which nothing leads to", unknown_operation,
-         refused("ReadsYourThoughts")),
+         refused("ReadsYourThoughts (TensorFlow does not know it here)")),
     Case("an operation of a library that is not here", unknown_operation_of_a_library,
          refused("TFText>Whitespace")),
     Case("an operation with an input too many", too_many_inputs, refused("y")),
@@ -181,7 +183,8 @@ CASES: Final = [
     Case("an attribute left out", attribute_left_out, refused("DstT")),
     Case("an attribute unheard of", attribute_unheard_of, Served((([1.0], [1.0]),))),
     Case("texts and numbers added", dtypes_that_do_not_meet, refused("text")),
-    Case("two nodes of one name", two_nodes_of_a_name, refused("two nodes of one name")),
+    Case("two nodes of one name", two_nodes_of_a_name,
+         refused("two nodes of one name (cannot be followed)")),
     Case("an input that is not there", an_input_that_is_not_there, refused("nobody")),
     Case("an output that its node does not have", an_output_too_far, refused("x")),
     Case("nodes in a circle", a_circle, refused("in a cycle")),

@@ -17,6 +17,7 @@ from horngate.cli.main import main
 from horngate.errors import ConfigError
 from horngate.store.goldens import read_goldens
 from horngate.store.manifest import read_provenance, verify_checksums
+from tests.conftest import Command
 
 RECIPES = (MNIST_CNN, MNIST_FUSION)
 CARD = f"# a card\n\n{BEGIN}\nold\n{END}\n"
@@ -139,17 +140,18 @@ def test_without_floors_nothing_is_trained(spots: Digits, tmp_path: Path) -> Non
 
 
 def test_below_its_floor_a_model_is_refused_with_the_figure_and_nothing_is_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, horngate: Command
 ) -> None:
     noise = data(tmp_path / "noise.npz", noise=True)
     folder = model_folder(tmp_path, "mnist_cnn", 0.965)
-    arguments = ["--models", str(tmp_path), "--data", str(noise), "--epochs", "1"]
-    assert main(["build", "mnist_cnn", *arguments]) == 1
+    arguments = ("--models", tmp_path, "--data", noise, "--epochs", 1)
+    status, _, err = horngate("build", "mnist_cnn", *arguments)
+    assert status == 1
     refusal = (
         r"horngate build: mnist_cnn: not published: accuracy is 0\.[01]\d{3} on .* "
         r"expected at least 0\.965"
     )
-    assert re.search(refusal, capsys.readouterr().err)
+    assert re.search(refusal, err)
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model.toml"]
     assert (folder / "README.md").read_text() == CARD
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from horngate.builder.publish import load_keras
-from horngate.cli.main import main
 from horngate.errors import PublishError
 from horngate.store.goldens import read_goldens
 from horngate.store.manifest import read_provenance
+from tests.conftest import Command, Said
 from tests.integration.builder.models import sequential
 
 
@@ -19,22 +20,31 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def publish(source: Path, models: Path, *more: str) -> int:
-    return main(["publish", str(source), "--name", "m", "--models", str(models), *more])
+Publish = Callable[..., Said]
+
+
+@pytest.fixture
+def publish(horngate: Command) -> Publish:
+    return lambda source, models, *more: horngate(
+        "publish", source, "--name", "m", "--models", models, *more
+    )
 
 
 def test_a_keras_file_is_published_and_it_is_said_where(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    saved: Path, tmp_path: Path, publish: Publish
 ) -> None:
-    assert publish(saved, tmp_path) == 0
-    assert f"m: version 1 published in {tmp_path / 'm' / '1'}\n" in capsys.readouterr().out
+    status, out, _ = publish(saved, tmp_path)
+    assert status == 0
+    assert f"m: version 1 published in {tmp_path / 'm' / '1'}\n" in out
     golden = read_goldens(tmp_path / "m" / "1")["serving_default"]
     assert (list(golden.inputs), list(golden.outputs)) == (["features"], ["scores"])
 
 
-def test_a_folder_is_published_as_a_saved_model(saved: Path, tmp_path: Path) -> None:
+def test_a_folder_is_published_as_a_saved_model(
+    saved: Path, tmp_path: Path, publish: Publish
+) -> None:
     load_keras(saved).export(str(tmp_path / "exported"), verbose=False)
-    assert publish(tmp_path / "exported", tmp_path, "--version", "3") == 0
+    assert publish(tmp_path / "exported", tmp_path, "--version", 3).status == 0
     assert read_provenance(tmp_path / "m" / "3")["source"] == "exported"
 
 
@@ -48,24 +58,23 @@ def test_a_folder_is_published_as_a_saved_model(saved: Path, tmp_path: Path) -> 
     ],
 )
 def test_what_is_no_model_is_refused_in_words(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, sentence: str
+    tmp_path: Path, publish: Publish, name: str, sentence: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     for text in ("text.keras", "text.txt"):
         (tmp_path / text).write_text("no model")
-    assert publish(tmp_path / name, tmp_path / "models") == 1
-    told = capsys.readouterr().err
+    status, _, told = publish(tmp_path / name, tmp_path / "models")
+    assert status == 1
     assert told.startswith("horngate publish: ")
     assert sentence in told
     assert not (tmp_path / "models").exists()
 
 
-def test_a_taken_version_is_refused(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert publish(saved, tmp_path, "--version", "2") == 0
-    assert publish(saved, tmp_path, "--version", "2") == 1
-    assert "version: expected a number above 0 that 'm' does not have" in capsys.readouterr().err
+def test_a_taken_version_is_refused(saved: Path, tmp_path: Path, publish: Publish) -> None:
+    assert publish(saved, tmp_path, "--version", 2).status == 0
+    status, _, err = publish(saved, tmp_path, "--version", 2)
+    assert status == 1
+    assert "version: expected a number above 0 that 'm' does not have" in err
 
 
 def test_a_file_that_is_no_keras_model_is_a_publish_error(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from horngate.builder.comparison import trial_inputs
 from horngate.builder.compile import ROWS, compile_version
 from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.builder.recipes import MNIST_CNN, MNIST_FUSION
-from horngate.cli.main import main
+from horngate.builder.samples import trial_inputs
 from horngate.errors import LoadError, PublishError
 from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime
@@ -38,6 +38,7 @@ from horngate.store.goldens import Golden
 from horngate.store.layout import STAGING_PREFIX
 from horngate.store.manifest import CHECKSUMS, FOLDER, verify_checksums
 from horngate.tensors import DEFAULT_SIGNATURE
+from tests.conftest import Command
 from tests.integration.builder.conftest import Kind
 from tests.integration.builder.models import sequential
 from tests.integration.runtimes.test_savedmodel import FLOATS, save
@@ -284,17 +285,11 @@ def models(uncompiled: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(models: Path, wanted: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    status = main(["compile", wanted, "--models", str(models)])
-    printed = capsys.readouterr()
-    return status, printed.out + printed.err
-
-
 @pytest.mark.parametrize(("wanted", "number"), [("m", 2), ("m:1", 1)])
 def test_the_command_compiles_the_newest_version_or_the_one_asked_for(
-    models: Path, capsys: pytest.CaptureFixture[str], wanted: str, number: int
+    models: Path, horngate: Command, wanted: str, number: int
 ) -> None:
-    status, said = told(models, wanted, capsys)
+    status, said, _ = horngate("compile", wanted, "--models", models)
     assert status == 0
     assert said.startswith(f"m: version {number} compiled to ONNX, largest difference ")
     for other in (1, 2):
@@ -303,15 +298,13 @@ def test_the_command_compiles_the_newest_version_or_the_one_asked_for(
     assert verify_checksums(models / "m" / str(number))
 
 
-def test_the_command_replaces_a_form_that_no_longer_fits(
-    models: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert told(models, "m", capsys)[0] == 0
+def test_the_command_replaces_a_form_that_no_longer_fits(models: Path, horngate: Command) -> None:
+    assert horngate("compile", "m", "--models", models).status == 0
     folder = models / "m" / "2"
     (folder / CHECKSUMS).unlink()
     (folder / form_name(DEFAULT_SIGNATURE)).write_bytes(b"damaged")
     assert "differs from its checksum" in (unusable(folder, _record(folder)) or "")
-    assert told(models, "m", capsys)[0] == 0
+    assert horngate("compile", "m", "--models", models).status == 0
     assert unusable(folder, _record(folder)) is None
 
 
@@ -321,11 +314,9 @@ def _record(folder: Path) -> CompiledRecord:
     return record
 
 
-def test_the_command_says_a_refusal_and_fails(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_says_a_refusal_and_fails(tmp_path: Path, horngate: Command) -> None:
     save(tmp_path / "m" / "1", serving_default=(lambda x: {"y": tf.signal.rfft(x)}, PICTURES))
-    status, said = told(tmp_path, "m", capsys)
+    status, said, _ = horngate("compile", "m", "--models", tmp_path)
     assert status == 1
     assert said.startswith(
         "m: version 1 not compiled: signature 'serving_default': ONNX Runtime takes no complex64 "
@@ -343,9 +334,9 @@ def test_the_command_says_a_refusal_and_fails(
     ],
 )
 def test_the_command_names_what_is_there(
-    models: Path, capsys: pytest.CaptureFixture[str], wanted: str, sentence: str
+    models: Path, horngate: Command, wanted: str, sentence: str
 ) -> None:
-    status, said = told(models, wanted, capsys)
+    status, _, said = horngate("compile", wanted, "--models", models)
     assert status == 1
     assert said.startswith("horngate compile: ")
     assert sentence in said
@@ -373,15 +364,13 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_publish_says_what_became_of_compiling(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_publish_says_what_became_of_compiling(tmp_path: Path, horngate: Command) -> None:
     sequential().save(tmp_path / "m.keras")
-    command = ["publish", str(tmp_path / "m.keras"), "--name", "m", "--models", str(tmp_path)]
-    assert main(command) == 0
-    assert "m: version 1 compiled to ONNX, largest difference " in capsys.readouterr().out
-    assert main([*command, "--no-compile"]) == 0
-    assert "compiled" not in capsys.readouterr().out
+    command = ("publish", tmp_path / "m.keras", "--name", "m", "--models", tmp_path)
+    status, out, _ = horngate(*command)
+    assert (status, "m: version 1 compiled to ONNX, largest difference " in out) == (0, True)
+    status, out, _ = horngate(*command, "--no-compile")
+    assert (status, "compiled" in out) == (0, False)
 
 
 def test_a_model_that_changes_while_it_is_compiled_has_no_form(

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from horngate.builder.publish import publish_saved_model
-from horngate.cli.main import main
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
 from horngate.store.manifest import Hashes, read_checksums, verify_checksums
 from horngate.store.rows import establish
 from horngate.store.rows_record import RECORD, read_rows
 from tests import mixing_models
-from tests.conftest import Served
+from tests.conftest import Command, Served
 from tests.integration.builder.conftest import Kind
 
 BATCHED = {"serving_default": ""}
@@ -93,7 +92,7 @@ def test_what_was_found_is_kept_for_each_engine_and_has_its_checksum(copied: Pat
     assert str(RECORD) in (read_checksums(copied) or {})
 
 
-def test_compiling_anew_finds_it_out_anew(copied: Path) -> None:
+def test_compiling_anew_finds_it_out_anew(copied: Path, horngate: Command) -> None:
     form = next((copied / "assets.extra/horngate/compiled").iterdir())
     damaged = form.read_bytes()[:-1]
     form.write_bytes(damaged)
@@ -101,18 +100,16 @@ def test_compiling_anew_finds_it_out_anew(copied: Path) -> None:
     assert recorded(copied, "tensorflow") == BATCHED
     form.write_bytes(damaged)
     (copied / "assets.extra/horngate/checksums.json").unlink()
-    assert main(["compile", "two_inputs", "--models", str(copied.parent.parent)]) == 0
+    assert horngate("compile", "two_inputs", "--models", copied.parent.parent).status == 0
     assert recorded(copied, "onnx") == BATCHED
 
 
-def test_it_is_said_of_a_model_that_is_published(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_is_said_of_a_model_that_is_published(tmp_path: Path, horngate: Command) -> None:
     mixing_models.export(tmp_path / "source", "sorted")
-    told = ["publish", str(tmp_path / "source"), "--name", "m", "--models", str(tmp_path / "out")]
-    assert main([*told, "--no-compile"]) == 0
+    told = ("publish", tmp_path / "source", "--name", "m", "--models", tmp_path / "out")
+    status, out, _ = horngate(*told, "--no-compile")
     line = "m: signature 'sorted' is not batched: a row's answer changes with the rows beside it"
-    assert line in capsys.readouterr().out
+    assert (status, line in out) == (0, True)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from horngate.cli.main import main
+from tests.conftest import Command
 from tests.integration.client.fake_server import FakeServer
 
 
@@ -23,11 +24,16 @@ def digit(tmp_path: Path) -> list[str]:
     ]
 
 
-def test_predict_draws_a_chart(
-    fake: FakeServer, digit: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["predict", "mnist_fusion", *digit, "--server", fake.address]) == 0
-    first, _, second, *bars = capsys.readouterr().out.splitlines()
+@pytest.fixture
+def ask(fake: FakeServer, horngate: Command) -> Command:
+    """A command about what the fake serves."""
+    return lambda command, *arguments: horngate(command, "--server", fake.address, *arguments)
+
+
+def test_predict_draws_a_chart(ask: Command, digit: list[str]) -> None:
+    status, out, _ = ask("predict", "mnist_fusion", *digit)
+    assert status == 0
+    first, _, second, *bars = out.splitlines()
     assert first == "mnist_fusion version 3, serving_default"
     assert second == "probabilities  float32[1, 10]"
     assert len(bars) == 10
@@ -35,12 +41,10 @@ def test_predict_draws_a_chart(
     assert "0.9000" in bars[4]
 
 
-def test_predict_for_machines(
-    fake: FakeServer, digit: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["predict", "mnist_fusion", *digit, "--server", fake.address, "--version", "3"]
-    assert main([*command, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+def test_predict_for_machines(ask: Command, digit: list[str]) -> None:
+    status, out, _ = ask("predict", "mnist_fusion", *digit, "--version", "3", "--json")
+    assert status == 0
+    document = json.loads(out)
     assert document["model"] == "mnist_fusion"
     assert document["version"] == 3
     assert document["signature"] == "serving_default"
@@ -56,23 +60,18 @@ def test_predict_for_machines(
         (["mnist_fusion", "--input", "image=@no.png"], "received no.png"),
     ],
 )
-def test_what_is_wrong_is_said_on_stderr(
-    fake: FakeServer,
-    arguments: list[str],
-    words: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["predict", *arguments, "--server", fake.address]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
+def test_what_is_wrong_is_said_on_stderr(ask: Command, arguments: list[str], words: str) -> None:
+    status, out, err = ask("predict", *arguments)
+    assert (status, out) == (1, "")
     assert err.startswith("horngate predict: ")
     assert words in err
 
 
-def test_no_server(fake: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_server(horngate: Command) -> None:
     for command in ("predict", "status"):
-        assert main([command, "m", "--server", "127.0.0.1:1"]) == 1
-        assert "expected a server at 127.0.0.1:1; start it" in capsys.readouterr().err
+        status, _, err = horngate(command, "m", "--server", "127.0.0.1:1")
+        assert status == 1
+        assert "expected a server at 127.0.0.1:1; start it" in err
 
 
 def test_a_timeout_is_a_number_of_seconds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,11 +80,10 @@ def test_a_timeout_is_a_number_of_seconds(capsys: pytest.CaptureFixture[str]) ->
     assert "expected a positive number of seconds, received 'soon'" in capsys.readouterr().err
 
 
-def test_status_shows_versions_and_how_to_call_them(
-    fake: FakeServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["status", "mnist_fusion", "--server", fake.address]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+def test_status_shows_versions_and_how_to_call_them(ask: Command) -> None:
+    status, out, _ = ask("status", "mnist_fusion")
+    assert status == 0
+    assert out.splitlines() == [
         "mnist_fusion",
         "  version 4  END: no SavedModel",
         "  version 3  AVAILABLE",
@@ -97,29 +95,22 @@ def test_status_shows_versions_and_how_to_call_them(
 
 
 def test_status_tells_the_engine_and_why_it_is_not_the_fastest(
-    fake: FakeServer, capsys: pytest.CaptureFixture[str]
+    fake: FakeServer, ask: Command
 ) -> None:
     fake.engine = ("onnx", "")
-    assert main(["status", "mnist_fusion", "--server", fake.address]) == 0
-    assert "  version 3  AVAILABLE  onnx" in capsys.readouterr().out.splitlines()
+    assert "  version 3  AVAILABLE  onnx" in ask("status", "mnist_fusion").out.splitlines()
     fake.engine = ("tensorflow", "not served by onnx: not compiled: it is random")
-    assert main(["status", "mnist_fusion", "--server", fake.address]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[2:4] == [
+    assert ask("status", "mnist_fusion").out.splitlines()[2:4] == [
         "  version 3  AVAILABLE  tensorflow",
         "    not on the fastest engine: not served by onnx: not compiled: it is random",
     ]
-    assert main(["status", "mnist_fusion", "--json", "--server", fake.address]) == 0
-    told = json.loads(capsys.readouterr().out)["models"][0]["versions"][1]
+    told = json.loads(ask("status", "mnist_fusion", "--json").out)["models"][0]["versions"][1]
     assert (told["engine"], told["engine_reason"]) == fake.engine
 
 
-def test_status_for_machines_and_with_a_model_that_is_not_there(
-    fake: FakeServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["status", "mnist_fusion", "gone", "--json", "--server", fake.address]) == 1
-    out, err = capsys.readouterr()
-    assert "gone at" in err
+def test_status_for_machines_and_with_a_model_that_is_not_there(ask: Command) -> None:
+    status, out, err = ask("status", "mnist_fusion", "gone", "--json")
+    assert (status, "gone at" in err) == (1, True)
     known, gone = json.loads(out)["models"]
     assert gone == {"model": "gone", "versions": []}
     assert [version["state"] for version in known["versions"]] == ["END", "AVAILABLE"]

@@ -43,16 +43,6 @@ def a_function_given_as_an_attribute(path: Path) -> Model:
     return model
 
 
-def another_implementation(path: Path) -> Model:
-    model = Model()
-    for run, device in ((writing(path), b"CPU"), (tf.identity, b"GPU")):
-        added = model.function(run)
-        added.attr["api_implements"].s = b"one"
-        added.attr["api_preferred_device"].s = device
-    model.call(added.signature.name)
-    return model
-
-
 def a_stream_given_as_an_attribute(path: Path) -> Model:
     model = Model()
     outer = model.calling("stream", "string")
@@ -68,22 +58,6 @@ def a_stream_given_as_an_attribute(path: Path) -> Model:
     return model
 
 
-def a_graph_within_a_tensor(path: Path) -> Model:
-    with tf.Graph().as_default() as inner:
-        answer = writing(path)(tf.constant(1.0))
-        tf.raw_ops.TensorDataset(components=[answer], output_shapes=[[]], name="dataset")
-    content = inner.as_graph_def()
-    result = content.node.add(name="result", op="_Retval", input=["dataset"])
-    result.attr["T"].type = types_pb2.DT_VARIANT
-
-    def run(x: Any) -> Any:
-        dataset = tf.raw_ops.DatasetFromGraph(graph_def=content.SerializeToString())
-        count = tf.raw_ops.DatasetCardinality(input_dataset=dataset)
-        return x + tf.cast(count, tf.float32)
-
-    return traced(run)
-
-
 def a_file_of_descriptors(path: Path) -> Model:
     def run(x: Any) -> Any:
         encoded = tf.raw_ops.EncodeProto(
@@ -96,41 +70,6 @@ def a_file_of_descriptors(path: Path) -> Model:
         return x + tf.cast(tf.strings.length(encoded), tf.float32)
 
     return traced(run)
-
-
-def an_abort(_: Path) -> Model:
-    def run(x: Any) -> Any:
-        with tf.control_dependencies([tf.raw_ops.Abort(exit_without_error=True)]):
-            return tf.identity(x)
-
-    return traced(run)
-
-
-def a_dataset(_: Path) -> Model:
-    def run(x: Any) -> Any:
-        dataset = tf.raw_ops.TensorDataset(components=[x], output_shapes=[[None]])
-        return x + tf.cast(tf.raw_ops.DatasetCardinality(input_dataset=dataset), tf.float32)
-
-    return traced(run)
-
-
-def variables_of_another(path: Path) -> Model:
-    with tf.Graph().as_default() as graph:
-        x = v1.placeholder(tf.float32, [None], name="x")
-        prefix = v1.placeholder_with_default("unused", [], name="prefix")
-        variable = v1.get_variable("w", initializer=tf.constant(0.0), use_resource=True)
-        (value,) = tf.raw_ops.RestoreV2(
-            prefix=str(path), tensor_names=["w"], shape_and_slices=[""], dtypes=[tf.float32]
-        )
-        assigned = tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
-        with tf.control_dependencies([assigned]):
-            tf.identity(prefix, name="restore")
-        tf.identity(x * variable, name="y")
-    model = Model(graph)
-    model.meta.saver_def.filename_tensor_name = "prefix:0"
-    model.meta.saver_def.save_tensor_name = "prefix:0"
-    model.meta.saver_def.restore_op_name = "restore"
-    return model
 
 
 def a_vocabulary_of_another(path: Path) -> Model:
@@ -160,13 +99,8 @@ def a_vocabulary_out_of_the_folder(path: Path) -> Model:
     [
         (a_gradient, "WriteFile (reads or writes files)"),
         (a_function_given_as_an_attribute, "WriteFile (reads or writes files)"),
-        (another_implementation, "WriteFile (reads or writes files)"),
         (a_stream_given_as_an_attribute, "PrintV2 (reads or writes files)"),
-        (a_graph_within_a_tensor, "DatasetFromGraph (runs a program that it carries or names)"),
         (a_file_of_descriptors, "EncodeProto (reads or writes files)"),
-        (an_abort, "Abort (ends the process)"),
-        (a_dataset, "TensorDataset (feeds a training, which serving has none of)"),
-        (variables_of_another, "RestoreV2 (reads or writes files)"),
         (a_vocabulary_of_another, "InitializeTableFromTextFileV2 (reads or writes files)"),
         (a_vocabulary_out_of_the_folder, "the asset '../../target' (reads or writes files)"),
     ],

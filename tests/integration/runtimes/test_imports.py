@@ -82,56 +82,6 @@ def debugs(path: Path) -> Model:
     return shaping(model, "debug")
 
 
-def reads_in_a_function(path: Path) -> Model:
-    model = plain()
-    model.function(lambda x: x + tf.strings.to_number(tf.io.read_file(str(path))))
-    return model
-
-
-def reads_in_another_graph_of_the_file(path: Path) -> Model:
-    model = plain()
-    model.file.meta_graphs.add().CopyFrom(reads(path).meta)
-    model.file.meta_graphs[1].meta_info_def.tags[:] = ["train"]
-    return model
-
-
-def names_its_own_restoring(path: Path) -> Model:
-    """A function of an operation's name is what TensorFlow calls for it."""
-    model = plain()
-    added = model.function(lambda x: tf.constant(str(path)))
-    added.signature.name = "Identity"
-    return model
-
-
-def twice(_: Path) -> Model:
-    model = plain()
-    model.graph.node.add(name="y", op="NoOp")
-    return model
-
-
-def calls_itself(_: Path) -> Model:
-    model = Model()
-    function = model.function(tf.identity)
-    name = function.signature.name
-    call = function.node_def.add(name="again", op="StatefulPartitionedCall", input=["x"])
-    call.attr["f"].func.name = name
-    model.call(name)
-    return model
-
-
-def doubles(_: Path) -> Model:
-    """Forty functions, each of which calls the next twice."""
-    model = Model()
-    for number in range(40):
-        function = model.graph.library.function.add()
-        function.signature.name = f"f{number}"
-        for turn in ("a", "b") if number < 39 else ():
-            call = function.node_def.add(name=turn, op="StatefulPartitionedCall")
-            call.attr["f"].func.name = f"f{number + 1}"
-    model.call("f0")
-    return model
-
-
 def calls_deeply(_: Path) -> Model:
     model = Model()
     for number in range(500):
@@ -229,19 +179,6 @@ def fills_from_what_is_not_given(path: Path) -> Model:
     return model
 
 
-def empty(_: Path) -> Model:
-    return traced(lambda x: x + tf.raw_ops.Empty(shape=tf.shape(x), dtype=tf.float32, init=False))
-
-
-def empty_as_a_caller_says(_: Path) -> Model:
-    model = Model()
-    outer = model.calling("given", "bool")
-    node = outer.node_def.add(name="made", op="Empty", input=["x"])
-    node.attr["init"].placeholder = "given"
-    model.call("outer").attr["f"].func.attr["given"].b = False
-    return model
-
-
 def transforms_in_no_mode(_: Path) -> Model:
     def run(x: Any) -> Any:
         return tf.raw_ops.ImageProjectiveTransformV3(
@@ -281,17 +218,6 @@ def carries_a_program(_: Path) -> Model:
     return model
 
 
-def merges_by_switches(path: Path) -> Model:
-    def run(x: Any) -> Any:
-        switch = tf.raw_ops.Switch(data=x, pred=tf.reduce_sum(x) > 0)
-        with tf.control_dependencies([switch.output_true]):
-            text = tf.io.read_file(str(path))
-        taken = switch.output_true + tf.cast(tf.strings.length(text), tf.float32)
-        return tf.raw_ops.Merge(inputs=[switch.output_false, taken]).output
-
-    return traced(run)
-
-
 def controls(path: Path) -> Model:
     model = plain()
     files = [constant(model, "path", str(path)), constant(model, "what", b"gotcha")]
@@ -312,35 +238,9 @@ def nests_functions(path: Path) -> Model:
     return model
 
 
-def no_operation(_: Path) -> Model:
-    model = plain()
-    model.graph.node.add(name="strange", op="readFile")
-    return model
-
-
 def two_initialisations(_: Path) -> Model:
     model = plain()
     model.meta.collection_def["saved_model_main_op"].node_list.value.extend(["x", "y"])
-    return model
-
-
-def queues(_: Path) -> Model:
-    return traced(
-        lambda x: (
-            x
-            + tf.raw_ops.QueueDequeueV2(
-                handle=tf.raw_ops.FIFOQueueV2(component_types=[tf.float32]),
-                component_types=[tf.float32],
-            )[0]
-        )
-    )
-
-
-def dials(_: Path) -> Model:
-    model = plain()
-    address = constant(model, "address", "127.0.0.1:1")
-    node = model.graph.node.add(name="client", op="RpcClient", input=[address, address])
-    node.attr["list_registered_methods"].b = True
     return model
 
 
@@ -376,13 +276,6 @@ def has_a_constant_that_is_a_number(path: Path) -> Model:
         (reads, "ReadFile (reads or writes files) in the graph, though nothing leads there"),
         (matches, "MatchingFiles (reads or writes files) in the graph"),
         (debugs, "DebugIdentity (reads or writes files) in the graph"),
-        (dials, "RpcClient (reaches the network) in the graph"),
-        (reads_in_a_function, "ReadFile (reads or writes files) in the function"),
-        (reads_in_another_graph_of_the_file, "ReadFile (reads or writes files) in the graph"),
-        (names_its_own_restoring, "a function called 'Identity' (stands for an operation)"),
-        (twice, "two nodes of one name (cannot be followed)"),
-        (calls_itself, "which calls itself (cannot be followed)"),
-        (doubles, "more than 2000000 nodes, with every call written out"),
         (calls_deeply, "more than 100 calls within each other"),
         (unpacks, "bytes that the file has not got"),
         (unpacks_as_a_caller_says, "bytes that the file has not got"),
@@ -391,18 +284,13 @@ def has_a_constant_that_is_a_number(path: Path) -> Model:
         (is_given_a_function_by_default, "WriteFile (reads or writes files) in the function"),
         (restores_for_callers, "RestoreV2 (reads or writes files) in signature 'theirs'"),
         (fills_from_what_is_not_given, "InitializeTableFromTextFileV2 (reads or writes files)"),
-        (empty, "Empty (gives memory that nobody has written)"),
-        (empty_as_a_caller_says, "Empty (gives memory that nobody has written)"),
         (transforms_in_no_mode, "ImageProjectiveTransformV3 (gives memory that nobody has"),
         (decomposes_without_vectors, "SelfAdjointEigV2 (gives memory that nobody has written)"),
         (changes_its_input, "InplaceAdd (changes a tensor where it stands)"),
         (gathers_callers, "BatchFunction (waits for other callers, or mixes them)"),
-        (queues, "FIFOQueueV2 (waits for other callers, or mixes them)"),
         (carries_a_program, "XlaCallModule (runs a program that it carries or names)"),
-        (merges_by_switches, "ReadFile (reads or writes files) in signature"),
         (controls, "WriteFile (reads or writes files) in signature"),
         (nests_functions, "WriteFile (reads or writes files) in signature"),
-        (no_operation, "readFile (TensorFlow does not know it here)"),
         (two_initialisations, "several initialisations (cannot be followed)"),
     ],
 )

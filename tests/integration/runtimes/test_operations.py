@@ -15,6 +15,7 @@ from horngate.errors import LoadError, PublishError
 from horngate.runtimes.contents import looked_at
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.store.manifest import Hashes
+from tests.integration.runtimes.hostile import writing
 from tests.integration.runtimes.saved import (
     Function,
     answered,
@@ -30,67 +31,18 @@ def reads(path: Path) -> Function:
     return lambda x: x + tf.cast(tf.strings.length(tf.io.read_file(str(path))), tf.float32)
 
 
-def writes(path: Path) -> Function:
-    def write(x: tf.Tensor) -> tf.Tensor:
-        with tf.control_dependencies([tf.io.write_file(str(path), "gotcha")]):
-            return tf.identity(x)
-
-    return write
-
-
-def within_a_branch(path: Path) -> Function:
-    inner = reads(path)
-    return lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: inner(x), lambda: x)
-
-
-def within_a_loop(path: Path) -> Function:
-    inner = reads(path)
-    return lambda x: tf.while_loop(lambda i, _: i < 1, lambda i, y: (i + 1, inner(y)), (0, x))[1]
-
-
-def prints(path: Path) -> Function:
-    def run(x: tf.Tensor) -> tf.Tensor:
-        tf.print(x, output_stream=f"file://{path}")
-        return x + 1
-
-    return run
-
-
-def runs_python(_: Path) -> Function:
-    def run(x: tf.Tensor) -> tf.Tensor:
-        y = tf.numpy_function(lambda value: value + 1, [x], tf.float32)
-        return tf.ensure_shape(y, [None])
-
-    return run
-
-
-def matches(path: Path) -> Function:
-    return lambda x: x + tf.cast(tf.size(tf.io.matching_files(str(path.parent / "*"))), tf.float32)
-
-
-@pytest.mark.parametrize(
-    ("make", "operation", "does"),
-    [
-        (reads, "ReadFile", "reads or writes files"),
-        (writes, "WriteFile", "reads or writes files"),
-        (matches, "MatchingFiles", "reads or writes files"),
-        (within_a_branch, "ReadFile", "reads or writes files"),
-        (within_a_loop, "ReadFile", "reads or writes files"),
-        (prints, "PrintV2", "reads or writes files"),
-        (runs_python, "PyFunc", "runs Python"),
-    ],
-)
+@pytest.mark.parametrize(("make", "operation"), [(reads, "ReadFile"), (writing, "WriteFile")])
 def test_what_reaches_beyond_is_refused_and_not_run(
-    tmp_path: Path, make: Callable[[Path], Function], operation: str, does: str
+    tmp_path: Path, make: Callable[[Path], Function], operation: str
 ) -> None:
     target = tmp_path / "target"
-    if operation not in {"WriteFile", "PrintV2"}:
+    if operation != "WriteFile":
         target.write_text("secret")
     before = sorted(each.name for each in tmp_path.iterdir())
     source = answering(tmp_path / "source", make(target))
     with pytest.raises(LoadError, match=operation) as refused:
         SavedModelRuntime().load(source)
-    assert does in str(refused.value)
+    assert "reads or writes files" in str(refused.value)
     assert "--trust-model-ops" in str(refused.value)
     with pytest.raises(PublishError, match=operation):
         publish_saved_model(source, tmp_path / "models", "m")

@@ -7,11 +7,11 @@ import gzip
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.clients import PREFACE, ask
-from tests.conftest import Served
 from tests.http2 import Http2, message
 from tests.serving import Held, RunningServer, wait_until
 
@@ -154,8 +154,8 @@ MESSAGES = {
 
 
 @pytest.fixture(scope="module")
-def running(small_models: Served) -> Iterator[RunningServer]:
-    with RunningServer(small_models.repository) as server:
+def running(quick_models: Path) -> Iterator[RunningServer]:
+    with RunningServer(quick_models) as server:
         ask(server)
         yield server
 

@@ -6,13 +6,13 @@ import contextlib
 import resource
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from tests.clients import PREFACE, SPARE_HANDLES, ask, close, connections
-from tests.conftest import Served
 from tests.serving import Held, RunningServer, wait_until
 
 MANY = 10_000
@@ -20,8 +20,8 @@ SPARE_THREADS = 8
 
 
 @pytest.fixture(scope="module")
-def running(small_models: Served) -> Iterator[RunningServer]:
-    with RunningServer(small_models.repository) as server:
+def running(quick_models: Path) -> Iterator[RunningServer]:
+    with RunningServer(quick_models) as server:
         for _ in range(3):
             ask(server)
         yield server

@@ -116,26 +116,26 @@ def called(server: RunningServer, metadata: dict[str, str], calls: int = 100) ->
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
-def test_no_header_makes_a_caller_another(small_models: Served, header: str) -> None:
-    with RunningServer(small_models.repository, "--client-rate", "0.01") as running:
+def test_no_header_makes_a_caller_another(quick_models: Path, header: str) -> None:
+    with RunningServer(quick_models, "--client-rate", "0.01") as running:
         value = "for=192.0.2.{}" if header == "Forwarded" else "192.0.2.{}"
         assert passed(running, {header: value}, 20) == 1
         assert called(running, {header.lower(): value}, 20) <= 1
 
 
-def test_behind_a_trusted_proxy_each_caller_has_its_rate(small_models: Served) -> None:
+def test_behind_a_trusted_proxy_each_caller_has_its_rate(quick_models: Path) -> None:
     flags = ("--client-rate", "0.01", "--trusted-proxies", "127.0.0.0/8")
-    with RunningServer(small_models.repository, *flags) as running:
+    with RunningServer(quick_models, *flags) as running:
         assert passed(running, {"X-Forwarded-For": "192.0.2.{}"}, 10) == 10
         assert passed(running, {"X-Forwarded-For": "203.0.113.{}, 198.51.100.7"}, 10) == 1
         assert called(running, {"x-forwarded-for": "192.0.3.{}"}, 10) == 10
         assert called(running, {"x-forwarded-for": "203.0.113.{}, 198.51.100.8"}, 10) == 1
 
 
-def test_an_empty_token_is_nobodys(small_models: Served, tmp_path: Path) -> None:
+def test_an_empty_token_is_nobodys(quick_models: Path, tmp_path: Path) -> None:
     digest = hashlib.sha256(b"").hexdigest()
     flags = tokens_file(tmp_path, f'[team]\nsha256 = "{digest}"\npredict = ["*"]\n')
-    ended = serve("--models", str(small_models.repository), *flags)
+    ended = serve("--models", str(quick_models), *flags)
     assert ended.returncode == 1
     assert "[team]: sha256: expected the digest of a token, received that of" in ended.stderr
 

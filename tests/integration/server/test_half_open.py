@@ -7,13 +7,13 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from horngate.client import Client
 from tests.clients import PREFACE
-from tests.conftest import Served
 from tests.serving import Held, RunningServer, wait_until
 
 SILENCE = 1.5
@@ -23,9 +23,9 @@ PING, ACK = 6, 1
 
 
 @pytest.fixture(scope="module")
-def running(small_models: Served) -> Iterator[RunningServer]:
+def running(quick_models: Path) -> Iterator[RunningServer]:
     with RunningServer(
-        small_models.repository,
+        quick_models,
         *("--keepalive-seconds", str(SILENCE)),
     ) as server:
         yield server

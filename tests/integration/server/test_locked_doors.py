@@ -32,7 +32,6 @@ from horngate.errors import (
 )
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
 from tests.clients import ask, streamed
-from tests.conftest import Served
 from tests.serving import RunningServer, tokens_file, wait_until
 
 TEAM = "the-token-of-the-team"
@@ -56,11 +55,9 @@ rate = 2
 
 
 @pytest.fixture(scope="module")
-def locked(
-    small_models: Served, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
+def locked(quick_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     flags = tokens_file(tmp_path_factory.mktemp("tokens"), TOKENS)
-    with RunningServer(small_models.repository, *flags, "--allow-shared-memory") as running:
+    with RunningServer(quick_models, *flags, "--allow-shared-memory") as running:
         yield running
 
 
@@ -169,9 +166,9 @@ def test_secrets_are_nowhere(locked: RunningServer) -> None:
         assert secret not in everything
 
 
-def test_tokens_are_read_again(small_models: Served, tmp_path: Path) -> None:
+def test_tokens_are_read_again(quick_models: Path, tmp_path: Path) -> None:
     flags = tokens_file(tmp_path, f'[team]\ntoken = "{TEAM}"\npredict = ["*"]\n')
-    with RunningServer(small_models.repository, *flags) as running:
+    with RunningServer(quick_models, *flags) as running:
         ask(running, token=TEAM)
         tokens_file(tmp_path, "[team]\ntoken = 12")
         _asks_until(running, TEAM, lambda: _line(running, "changed file not taken"))
@@ -264,11 +261,11 @@ def shows_another(port: int, old: int) -> bool:
 
 
 def test_tls_on_both_ports_with_certificates_that_rotate(
-    small_models: Served, issued: Issued
+    quick_models: Path, issued: Issued
 ) -> None:
     tls = Tls(ca=issued.file("ca.pem"))
     x = np.ones((1, 1), np.float32)
-    with RunningServer(small_models.repository, *issued.flags(), ready=False) as running:
+    with RunningServer(quick_models, *issued.flags(), ready=False) as running:
         address = f"localhost:{running.grpc_port}"
         with Client(address, tls=tls) as client:
             wait_until(client.health, "the server to be ready")
@@ -316,11 +313,11 @@ sys.stdin.read()
 
 
 def test_a_storm_of_handshakes_while_certificates_rotate(
-    small_models: Served, issued: Issued
+    quick_models: Path, issued: Issued
 ) -> None:
     x = np.ones((1, 1), np.float32)
     with (
-        RunningServer(small_models.repository, *issued.flags(), ready=False) as running,
+        RunningServer(quick_models, *issued.flags(), ready=False) as running,
         Client(f"localhost:{running.grpc_port}", tls=Tls(ca=issued.file("ca.pem"))) as client,
     ):
         port = running.grpc_port
@@ -338,11 +335,11 @@ def test_a_storm_of_handshakes_while_certificates_rotate(
             storm.communicate()
 
 
-def test_mutual_tls_asks_for_a_certificate(small_models: Served, issued: Issued) -> None:
+def test_mutual_tls_asks_for_a_certificate(quick_models: Path, issued: Issued) -> None:
     flags = (*issued.flags(), "--tls-client-ca", str(issued.file("ca.pem")))
     x = np.ones((1, 1), np.float32)
     mine = Tls(issued.file("ca.pem"), issued.file("mine.pem"), issued.file("mine.key"))
-    with RunningServer(small_models.repository, *flags, ready=False) as running:
+    with RunningServer(quick_models, *flags, ready=False) as running:
         address = f"localhost:{running.grpc_port}"
         with Client(address, tls=mine) as client:
             wait_until(client.health, "the server to be ready")

@@ -11,10 +11,10 @@ import pytest
 import tritonclient.grpc as triton
 
 from horngate.builder.publish import publish_saved_model
-from horngate.cli.main import main
 from horngate.client import Client
 from horngate.tensors import Array
 from tests import mixing_models
+from tests.conftest import Command
 from tests.serving import RunningServer
 
 PAIRS = 20
@@ -135,6 +135,6 @@ def test_metadata_claims_rows_only_where_they_are_independent(mixing: RunningSer
     assert "rows_reason" not in batched.parameters
 
 
-def test_status_says_why(mixing: RunningServer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "words", "--server", mixing.address]) == 0
-    assert "    not batched: signature 'words': output 'y' has shape" in capsys.readouterr().out
+def test_status_says_why(mixing: RunningServer, horngate: Command) -> None:
+    status, out, _ = horngate("status", "words", "--server", mixing.address)
+    assert (status, "    not batched: signature 'words': output 'y' has shape" in out) == (0, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -175,8 +176,8 @@ def test_a_large_request_of_many_rows_is_answered_whole(
     assert_same(answer, expected)
 
 
-def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(small_models: Served) -> None:
-    with RunningServer(small_models.repository, "--max-message-bytes", "100000") as running:
+def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(quick_models: Path) -> None:
+    with RunningServer(quick_models, "--max-message-bytes", "100000") as running:
         client = triton.InferenceServerClient(running.address)
         tensor = triton.InferInput("image", [1000, 4, 4, 10], "FP32")
         tensor.set_data_from_numpy(np.zeros((1000, 4, 4, 10), np.float32))

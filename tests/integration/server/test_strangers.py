@@ -34,18 +34,16 @@ MAY_GROW = 128
 
 
 @pytest.fixture(scope="module")
-def locked(
-    small_models: Served, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
+def locked(quick_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     flags = tokens_file(tmp_path_factory.mktemp("tokens"), TOKENS)
-    with RunningServer(small_models.repository, *flags) as running:
+    with RunningServer(quick_models, *flags) as running:
         yield running
 
 
-def test_messages_that_never_end_take_no_memory(small_models: Served, tmp_path: Path) -> None:
+def test_messages_that_never_end_take_no_memory(quick_models: Path, tmp_path: Path) -> None:
     data = message(MEGABYTES << 20)[:-1]
     with (
-        RunningServer(small_models.repository, *tokens_file(tmp_path, TOKENS)) as running,
+        RunningServer(quick_models, *tokens_file(tmp_path, TOKENS)) as running,
         contextlib.closing(Http2(running.grpc_port)) as client,
     ):
         held = Held(running)
@@ -171,7 +169,7 @@ def test_a_stream_that_anybody_opens_keeps_little(locked: RunningServer) -> None
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_session_does_not_outlive_the_authority_that_let_it_in(
-    small_models: Served, tmp_path: Path, version: ssl.TLSVersion
+    quick_models: Path, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     ca, clients, others = trustme.CA(), trustme.CA(), trustme.CA()
     files = {name: tmp_path / f"{name}.pem" for name in ("key", "cert", "clients")}
@@ -186,7 +184,7 @@ def test_a_session_does_not_outlive_the_authority_that_let_it_in(
     context.set_alpn_protocols(["h2", "http/1.1"])
     ca.configure_trust(context)
     clients.issue_cert("one@example.org").configure_cert(context)
-    with RunningServer(small_models.repository, *named, ready=False) as running:
+    with RunningServer(quick_models, *named, ready=False) as running:
         ports = [running.grpc_port]
         if version is ssl.TLSVersion.TLSv1_3:
             ports.append(running.http_port)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from horngate.cli.main import main
 from horngate.store.compiled import (
     CompiledRecord,
     CompiledSignature,
@@ -18,6 +18,7 @@ from horngate.store.cost import BatchCost, this_machine, write_cost
 from horngate.store.goldens import Golden, write_golden
 from horngate.store.manifest import Hashes, write_checksums, write_provenance
 from horngate.store.rows_record import write_rows
+from tests.conftest import Command
 from tests.unit.batching.doubles import DOUBLING
 
 
@@ -50,15 +51,16 @@ def compile_it(version: Path, refused: str = "") -> None:
     write_compiled(version, CompiledRecord(source, {"tf2onnx": "1.17.0"}, forms, refused))
 
 
-def inspect(version: Path, *flags: str) -> int:
-    return main(["inspect", "m", "--models", str(version.parent.parent), *flags])
+@pytest.fixture
+def inspect(version: Path, horngate: Command) -> Command:
+    return partial(horngate, "inspect", "--models", version.parent.parent, "m")
 
 
 def test_a_version_that_somebody_else_made_has_nothing_and_is_told_so(
-    version: Path, capsys: pytest.CaptureFixture[str]
+    version: Path, inspect: Command
 ) -> None:
-    assert inspect(version) == 0
-    out = capsys.readouterr().out
+    status, out, _ = inspect()
+    assert status == 0
     assert out.startswith("m version 2\n")
     assert "checksums         none recorded" in out
     assert "goldens           none recorded" in out
@@ -67,17 +69,16 @@ def test_a_version_that_somebody_else_made_has_nothing_and_is_told_so(
     assert "up to what a server measures on its machine" in out
 
 
-def test_everything_that_is_recorded_is_shown(
-    version: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_everything_that_is_recorded_is_shown(version: Path, inspect: Command) -> None:
     x = np.ones((1, 1), np.float32)
     write_golden(version, "serving_default", Golden({"x": x}, {"y": 2 * x}))
     write_provenance(version, {"keras": "3.15.1"})
     compile_it(version)
     write_checksums(version)
     write_cost(version, "onnx", BatchCost(((1, 1e-4), (2, 1.1e-4), (4, 4e-4)), 1, this_machine()))
-    assert inspect(version) == 0
-    lines = capsys.readouterr().out.splitlines()
+    status, out, _ = inspect()
+    assert status == 0
+    lines = out.splitlines()
     assert "  checksums         verified" in lines
     assert "  goldens           serving_default" in lines
     assert "  keras             3.15.1" in lines
@@ -92,72 +93,60 @@ def test_everything_that_is_recorded_is_shown(
     )
 
 
-def test_a_refused_model_says_why(version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_model_says_why(version: Path, inspect: Command) -> None:
     compile_it(version, refused="it is random")
-    assert inspect(version, "--json") == 0
-    compiled = json.loads(capsys.readouterr().out)["compiled"]
+    status, out, _ = inspect("--json")
+    assert status == 0
+    compiled = json.loads(out)["compiled"]
     assert not compiled["usable"]
     assert "not compiled: it is random" in compiled["state"]
 
 
-def test_a_form_of_another_model_is_told(version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_form_of_another_model_is_told(version: Path, inspect: Command) -> None:
     compile_it(version)
     (version / "saved_model.pb").write_bytes(b"another graph")
-    assert inspect(version) == 0
-    assert "saved_model.pb has changed since the model was compiled" in capsys.readouterr().out
+    status, out, _ = inspect()
+    assert status == 0
+    assert "saved_model.pb has changed since the model was compiled" in out
 
 
-def test_a_damaged_version_is_told_and_is_a_failure(
-    version: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_version_is_told_and_is_a_failure(version: Path, inspect: Command) -> None:
     write_checksums(version)
     (version / "saved_model.pb").write_bytes(b"damaged")
-    assert inspect(version) == 1
-    assert "saved_model.pb differs from its checksum" in capsys.readouterr().out
+    status, out, _ = inspect()
+    assert status == 1
+    assert "saved_model.pb differs from its checksum" in out
 
 
-def test_settings_have_the_last_word_on_the_batch(
-    version: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_settings_have_the_last_word_on_the_batch(version: Path, inspect: Command) -> None:
     settings = version.parent / "model.toml"
     settings.write_text("[batching]\nmax_batch_size = 8\n")
-    inspect(version)
-    assert "up to 8 rows, as model.toml says\n" in capsys.readouterr().out
+    assert "up to 8 rows, as model.toml says\n" in inspect().out
     settings.write_text("[batching]\nenabled = false\n")
-    inspect(version)
-    assert "batching is switched off" in capsys.readouterr().out
+    assert "batching is switched off" in inspect().out
 
 
 def test_a_version_that_is_not_there_is_an_error_with_those_that_are(
-    version: Path, capsys: pytest.CaptureFixture[str]
+    version: Path, horngate: Command
 ) -> None:
-    repository = str(version.parent.parent)
-    assert main(["inspect", "m:7", "--models", repository]) == 1
-    assert "it has the versions 2" in capsys.readouterr().err
-    assert main(["inspect", "n", "--models", repository]) == 1
-    assert "'n', which is not there" in capsys.readouterr().err
+    for wanted, words in (("m:7", "it has the versions 2"), ("n", "'n', which is not there")):
+        status, _, err = horngate("inspect", wanted, "--models", version.parent.parent)
+        assert (status, words in err) == (1, True), err
 
 
-def test_what_is_recorded_of_its_rows_is_told(
-    version: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_recorded_of_its_rows_is_told(version: Path, inspect: Command) -> None:
     write_rows(version, {"tensorflow": {"words": "it has one row for each word", "scores": ""}})
-    inspect(version)
-    told = capsys.readouterr().out
+    told = inspect().out
     assert told.endswith("  but not those to signature 'words': it has one row for each word\n")
     (version.parent / "model.toml").write_text("[batching]\ntrust_rows = true\n")
-    inspect(version)
-    assert "  but " not in capsys.readouterr().out
+    assert "  but " not in inspect().out
 
 
-def test_what_a_version_says_of_itself_moves_no_cursor(
-    version: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_version_says_of_itself_moves_no_cursor(version: Path, inspect: Command) -> None:
     """Whoever writes a version writes what an operator's terminal gets to see of it."""
     write_provenance(version, {"made\x1b[2J": "by\rme\nsignature  trusted"})
     compile_it(version, refused="no\x1b]0;title\x07")
-    inspect(version)
-    told = capsys.readouterr().out
+    told = inspect().out
     assert told.replace("\n", "").isprintable()
     assert "by\\x0dme\\x0asignature  trusted" in told
     assert "no\\x1b]0;title\\x07" in told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from horngate.batching.observer import Waiting
@@ -16,6 +16,7 @@ from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.source import Folders, Source
 from horngate.lifecycle.status import VersionStatus
 from horngate.lifecycle.tasks import Progress, Start
+from horngate.servable import Servable
 from tests.unit.batching.doubles import (
     DoublingServable,
     ManualClock,
@@ -65,6 +66,32 @@ def run_at_once(_: str, run: Callable[[], None]) -> None:
     run()
 
 
+def served(
+    model: str,
+    number: int,
+    folder: Path,
+    settings: ModelSettings,
+    *,
+    servable: Servable,
+    executor: ManualExecutor,
+    alone: Mapping[str, str] | None = None,
+) -> ServedVersion:
+    """A version whose runs a test begins."""
+    clock = ManualClock()
+    return ServedVersion(
+        model=model,
+        number=number,
+        folder=folder,
+        servable=servable,
+        settings=settings,
+        scheduler=Scheduler(
+            servable, settings.batching, executor, clock, Recorder(), alone=alone or {}
+        ),
+        executor=executor,
+        batching=settings.batching.decided(None),
+    )
+
+
 class House:
     """The parts, and short ways to write versions, look at the disk and ask what became of it."""
 
@@ -111,19 +138,7 @@ class House:
             raise LoadError("expected a good version")
         servable = self.servables[model, number] = DoublingServable()
         executor = self.executors[model, number] = ManualExecutor()
-        scheduler = Scheduler(
-            servable, settings.batching, executor, ManualClock(), Recorder(), alone={}
-        )
-        return ServedVersion(
-            model=model,
-            number=number,
-            folder=folder,
-            servable=servable,
-            settings=settings,
-            scheduler=scheduler,
-            executor=executor,
-            batching=settings.batching.decided(None),
-        )
+        return served(model, number, folder, settings, servable=servable, executor=executor)
 
     def read_settings(self, path: Path) -> ModelSettings:
         settings = self.settings.get(path.parent.name, ModelSettings())

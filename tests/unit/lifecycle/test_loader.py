@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from horngate.errors import LoadError
 from horngate.lifecycle.loader import Loader
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
-from horngate.lifecycle.status import VersionStatus
 from horngate.lifecycle.warm_up import Recorded
 from horngate.servable import Files, Servable
 from horngate.store.goldens import Golden, write_golden
@@ -27,6 +26,7 @@ from tests.unit.batching.doubles import (
     ManualExecutor,
     Recorder,
 )
+from tests.unit.lifecycle import house
 
 SETTINGS = ModelSettings(batching=BatchingOptions(max_batch_size=5))
 TRUSTED = ModelSettings(batching=BatchingOptions(max_batch_size=5, trust_rows=True))
@@ -54,13 +54,14 @@ class DoubleRuntime:
         return self.servable
 
 
-class Observer:
+class Observer(house.Observer):
+    """Keeps which versions were loaded. A loader tells of nothing else."""
+
     def __init__(self) -> None:
+        super().__init__()
+        self.untold = dict(vars(self))
         self.loaded: list[tuple[str, int, list[str]]] = []
         self.waiting: Callable[[], Waiting] = lambda: Waiting(-1, -1)
-
-    def version_changed(self, status: VersionStatus) -> None:
-        raise AssertionError("the loader does not tell of states")
 
     def version_loaded(
         self, model: str, version: int, signatures: Iterable[str], waiting: Callable[[], Waiting]
@@ -69,23 +70,9 @@ class Observer:
         self.waiting = waiting
         return Recorder()
 
-    def version_unloaded(self, model: str, version: int) -> None:
-        raise AssertionError("the loader unloads nothing")
-
-    def load_stuck(self, model: str, version: int, step: str, seconds: float) -> None:
-        raise AssertionError("the loader knows no time")
-
-    def load_came_back(self, model: str, version: int, seconds: float) -> None:
-        raise AssertionError("the loader knows no time")
-
-    def settings_refused(self, model: str, error: Exception) -> None:
-        raise AssertionError("the loader reads no settings")
-
-    def folder_unreadable(self, folder: Path, error: Exception) -> None:
-        raise AssertionError("the loader does not look for models")
-
-    def loop_failed(self, error: Exception) -> None:
-        raise AssertionError("the loader keeps nothing")
+    @property
+    def told_nothing_else(self) -> bool:
+        return not any(self.untold.values()) and self.unreadable == 0
 
 
 class Bench:
@@ -123,9 +110,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     (tmp_path / "double").touch()
-    return Bench(tmp_path, DoublingServable())
+    made = Bench(tmp_path, DoublingServable())
+    yield made
+    assert made.observer.told_nothing_else
 
 
 def golden(x: list[list[float]], y: list[list[float]]) -> Golden:

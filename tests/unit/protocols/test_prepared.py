@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horngate.access.gate import Gate
-from horngate.calls import Calls, Failure, InFlight, Who
+from horngate.calls import Calls, Failure
 from horngate.inference import Inference
 from horngate.protocols.layout import DATA, ID, KEY, Form, Layout, Unclear, holes
 from horngate.protocols.method import UnaryMethod
@@ -30,6 +30,7 @@ from horngate.telemetry.calls import CallFigures
 from horngate.tensors import Array
 from tests.fuzz.engine import make_inference
 from tests.unit.batching.doubles import ManualClock
+from tests.unit.fronts.calls import Caller
 from tests.unit.protocols.doubles import FakeFigures, FakeLogs
 
 SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
@@ -47,19 +48,6 @@ DTYPES: dict[str, Any] = {
 }
 
 Outcome = bytes | Failure
-
-
-class Told(InFlight):
-    __slots__ = ("outcome",)
-
-    def who(self) -> Who:
-        return Who("", "", [])
-
-    def reply(self, data: bytes) -> None:
-        self.outcome: Outcome = data
-
-    def fail(self, failure: Failure) -> None:
-        self.outcome = failure
 
 
 class Port:
@@ -90,10 +78,12 @@ class Port:
 
     def tell(self, kind: type, data: bytes) -> Outcome:
         method = self.methods[kind]
-        call = Told(method, 0.0, None)
+        call = Caller(method, 0.0)
         self.calls.serve(call, method.ask, data)
         assert not self.faults
-        return call.outcome
+        outcomes: list[Outcome] = [*call.replies, *call.failures]
+        assert len(outcomes) == 1
+        return outcomes[0]
 
     def prepared(self, kind: type) -> Prepared:
         found = self.methods[kind].prepared
