@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
+from typing import Any
 
+import grpc
 import numpy as np
+import pytest
 import tritonclient.grpc as triton
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from horngate.client import Client
+from horngate.protocols.pb.grpc.health.v1 import health_pb2
+from horngate.tensors import Array
 from tests.serving import RunningServer
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -37,19 +43,44 @@ def ask(
         return float(client.predict(model, {"x": x}, timeout=timeout)["y"].item())
 
 
+def refused(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
+    """The code and the words that a call of gRPC fails with."""
+    with pytest.raises(grpc.RpcError) as told:
+        call()
+    error: Any = told.value
+    return error.code(), error.details()
+
+
+def health(channel: grpc.Channel, rpc: str = "Check") -> Any:
+    """``Check`` or ``Watch`` of the standard health service."""
+    kind: Any = channel.unary_unary if rpc == "Check" else channel.unary_stream
+    request, reply = health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+    path = f"/grpc.health.v1.Health/{rpc}"
+    call = kind(path, request.SerializeToString, reply.FromString)
+    return lambda service="", **options: call(request(service=service), **options)
+
+
+def tensors(**arrays: Array) -> list[Any]:
+    """The arrays as Triton's client sends them, each under its name."""
+    made = []
+    for name, array in arrays.items():
+        tensor = triton.InferInput(name, array.shape, np_to_triton_dtype(array.dtype))
+        made.append(tensor.set_data_from_numpy(array))
+    return made
+
+
 def streamed(
     server: RunningServer, token: str | None, messages: int
 ) -> list[InferenceServerException | None]:
     """What the messages of one stream were told; None for an answer."""
-    asked = triton.InferInput("x", [1, 1], "FP32")
-    asked.set_data_from_numpy(np.ones((1, 1), np.float32))
+    asked = tensors(x=np.ones((1, 1), np.float32))
     errors: list[InferenceServerException | None] = []
     headers = None if token is None else {"authorization": f"Bearer {token}"}
     with triton.InferenceServerClient(server.address) as client:
         client.start_stream(lambda result, error: errors.append(error), headers=headers)
         for _ in range(messages):
             try:
-                client.async_stream_infer("constant", [asked])
+                client.async_stream_infer("constant", asked)
             except InferenceServerException:
                 break  # the stream was ended; the callback is told why
         client.stop_stream()

@@ -21,6 +21,7 @@ from tensorflow_serving.apis import (
 )
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from tests.clients import refused
 from tests.serving import RunningServer
 
 Code = grpc.StatusCode
@@ -53,13 +54,6 @@ def good_infer() -> Any:
     request.raw_input_contents.append(np.zeros(2, np.float32).tobytes())
     assert tensor.name
     return request
-
-
-def refused(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as caught:
-        call()
-    error: Any = caught.value
-    return error.code(), error.details()
 
 
 def call_raw(channel: grpc.Channel, path: str, data: bytes) -> object:

@@ -25,6 +25,7 @@ from tensorflow_serving.apis import (
 
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
 from horngate.tensors import Array
+from tests.clients import health, refused, tensors
 from tests.serving import RunningServer
 
 
@@ -61,12 +62,7 @@ def predict(channel: grpc.Channel, *, typed: bool = False, version: int | str | 
 
 
 def infer_inputs() -> list[Any]:
-    tensors = []
-    for name, array in (("image", IMAGE), ("context", CONTEXT)):
-        tensor = triton.InferInput(name, list(array.shape), "FP32")
-        tensor.set_data_from_numpy(array)
-        tensors.append(tensor)
-    return tensors
+    return tensors(image=IMAGE, context=CONTEXT)
 
 
 def test_both_protocols_and_every_form_of_a_tensor_give_one_answer(
@@ -140,12 +136,9 @@ def test_triton_reads_what_models_take_and_give(client: triton.InferenceServerCl
 def test_triton_gets_the_outputs_it_asks_for_and_its_id_back(
     client: triton.InferenceServerClient,
 ) -> None:
-    word = triton.InferInput("word", [1, 1], "BYTES")
-    word.set_data_from_numpy(np.array([[b"horn"]], object))
-    count = triton.InferInput("count", [1, 2], "INT32")
-    count.set_data_from_numpy(np.array([[3, 4]], np.int32))
+    fed = tensors(word=np.array([[b"horn"]], object), count=np.array([[3, 4]], np.int32))
     outputs = [triton.InferRequestedOutput("echo")]
-    result = client.infer("words", [word, count], outputs=outputs, request_id="seven")
+    result = client.infer("words", fed, outputs=outputs, request_id="seven")
     assert result.get_response().id == "seven"
     assert result.as_numpy("echo").tolist() == [[3, 4]]
     assert result.as_numpy("scores") is None
@@ -176,23 +169,13 @@ def test_triton_asynchronously(server: RunningServer) -> None:
     ],
 )
 def test_health_by_the_standard_service(channel: grpc.Channel, service: str, status: str) -> None:
-    check = channel.unary_unary(
-        "/grpc.health.v1.Health/Check",
-        health_pb2.HealthCheckRequest.SerializeToString,
-        health_pb2.HealthCheckResponse.FromString,
-    )
-    reply = check(health_pb2.HealthCheckRequest(service=service))
+    reply = health(channel)(service)
     assert health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status) == status
 
 
 def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> None:
-    check: Any = channel.unary_unary(
-        "/grpc.health.v1.Health/Check", health_pb2.HealthCheckRequest.SerializeToString
-    )
-    with pytest.raises(grpc.RpcError) as caught:
-        check(health_pb2.HealthCheckRequest(service="nobody"))
-    error: Any = caught.value
-    assert error.code() is grpc.StatusCode.NOT_FOUND
+    code, _ = refused(lambda: health(channel)("nobody"))
+    assert code is grpc.StatusCode.NOT_FOUND
 
 
 def test_reflection_describes_every_service_and_itself(channel: grpc.Channel) -> None:

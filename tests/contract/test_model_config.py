@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from tests.clients import refused
 from tests.conftest import Served
 from tests.serving import RunningServer, wait_until
 
@@ -81,12 +83,6 @@ def predict(channel: grpc.Channel, model: str, **spec: Any) -> Any:
     return prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
 
 
-def code_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as failed:
-        call()
-    return failed.value.code(), str(failed.value.details())
-
-
 def reload(channel: grpc.Channel, text: str) -> Any:
     request = model_management_pb2.ReloadConfigRequest()
     text_format.Parse(text, request.config)
@@ -107,13 +103,13 @@ def test_a_label_means_its_version_everywhere(channel: grpc.Channel) -> None:
         (only,) = models.GetModelStatus(status).model_version_status
         assert (only.version, only.state) == (version, 30)
     assert predict(channel, "first", label="2").model_spec.version.value == 2
-    code, message = code_of(lambda: predict(channel, "first", label="nobody"))
+    code, message = refused(lambda: predict(channel, "first", label="nobody"))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "Unrecognized servable version label: nobody" in message
 
 
 def test_a_label_waits_for_its_version(channel: grpc.Channel, folder: Path) -> None:
-    code, _ = code_of(lambda: predict(channel, "first", label="next"))
+    code, _ = refused(lambda: predict(channel, "first", label="next"))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     shutil.copytree(folder / "constant" / "1", folder / "constant" / "3")
 
@@ -142,7 +138,7 @@ def test_a_request_replaces_the_list(channel: grpc.Channel, folder: Path) -> Non
     )
     assert done.status.error_code == 0
     assert predict(channel, "other").model_spec.version.value == 2
-    code, message = code_of(lambda: predict(channel, "first"))
+    code, message = refused(lambda: predict(channel, "first"))
     assert code is grpc.StatusCode.NOT_FOUND
     assert "Servable not found for request: Latest(first)" in message
 
@@ -155,11 +151,11 @@ def test_a_list_that_cannot_be_used_changes_nothing(channel: grpc.Channel, folde
         "model_config_list { config { name: 'x' } }",
     ]
     for text in wrong:
-        code, _ = code_of(lambda text=text: reload(channel, text))
+        code, _ = refused(partial(reload, channel, text))
         assert code is grpc.StatusCode.INVALID_ARGUMENT
     empty = model_management_pb2.ReloadConfigRequest()
     stub = model_service_pb2_grpc.ModelServiceStub(channel)
-    code, message = code_of(lambda: stub.HandleReloadConfigRequest(empty))
+    code, message = refused(lambda: stub.HandleReloadConfigRequest(empty))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "missing" in message
     assert predict(channel, "first").model_spec.version.value == 2
@@ -167,7 +163,7 @@ def test_a_list_that_cannot_be_used_changes_nothing(channel: grpc.Channel, folde
 
 def test_a_label_on_a_version_that_is_not_loaded(channel: grpc.Channel, folder: Path) -> None:
     text = LIST.format(folder=folder).replace("'canary' value: 2", "'canary' value: 9")
-    code, message = code_of(lambda: reload(channel, text))
+    code, message = refused(lambda: reload(channel, text))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert "expected a live version" in message
     assert predict(channel, "first", label="canary").model_spec.version.value == 2, "where it was"
@@ -186,7 +182,7 @@ def test_a_folder_outside_of_the_roots_is_refused_unseen(
         f"{folder}/constant/../two_inputs",
     ):
         text = f"model_config_list {{ config {{ name: 'x' base_path: '{path}' }} }}"
-        code, message = code_of(lambda text=text: reload(channel, text))
+        code, message = refused(partial(reload, channel, text))
         assert code is grpc.StatusCode.INVALID_ARGUMENT
         told.add(message.replace(path, "…"))
     assert len(told) == 1
@@ -203,13 +199,13 @@ def test_roots_are_named_by_whoever_runs_the_server(folder: Path, file: Path) ->
         grpc.insecure_channel(running.address) as channel,
     ):
         assert reload(channel, config).status.error_code == 0
-        code, _ = code_of(lambda: reload(channel, config.replace(str(folder), "/")))
+        code, _ = refused(lambda: reload(channel, config.replace(str(folder), "/")))
         assert code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_model_that_does_not_load_is_told(channel: grpc.Channel, folder: Path) -> None:
     config = f"config {{ name: 'x' base_path: '{folder}/constant/none' }}"
-    code, message = code_of(lambda: reload(channel, f"model_config_list {{ {config} }}"))
+    code, message = refused(lambda: reload(channel, f"model_config_list {{ {config} }}"))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert "failed to load 'x'" in message
 
@@ -219,7 +215,7 @@ def test_requests_are_filled_up_to_an_allowed_size_and_cut_back(
 ) -> None:
     reply = predict(channel, "first", rows=3)
     assert tf.make_ndarray(reply.outputs["y"]).shape == (3, 1)
-    code, message = code_of(lambda: predict(channel, "first", rows=9))
+    code, message = refused(lambda: predict(channel, "first", rows=9))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "at most 8 rows in a request, received 9" in message
     assert listed.metric("horngate_batch_rows_sum", model="first") == 3
@@ -237,6 +233,6 @@ def test_one_model_by_its_name_and_base_path(folder: Path) -> None:
 
 def test_a_server_of_a_folder_takes_no_list(sharing: RunningServer) -> None:
     with grpc.insecure_channel(sharing.address) as channel:
-        code, message = code_of(lambda: reload(channel, "model_config_list {}"))
+        code, message = refused(lambda: reload(channel, "model_config_list {}"))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert "--model-config-file" in message

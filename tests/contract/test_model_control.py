@@ -14,6 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
+from tests.clients import tensors
 from tests.conftest import Served
 from tests.serving import RunningServer
 
@@ -46,12 +47,7 @@ def states(client: triton.InferenceServerClient) -> dict[str, str]:
 
 
 def two_inputs() -> list[Any]:
-    tensors = []
-    for name, shape in (("image", [1, 4, 4, 1]), ("context", [1, 3])):
-        tensor = triton.InferInput(name, shape, "FP32")
-        tensor.set_data_from_numpy(np.zeros(shape, np.float32))
-        tensors.append(tensor)
-    return tensors
+    return tensors(image=np.zeros((1, 4, 4, 1), np.float32), context=np.zeros((1, 3), np.float32))
 
 
 def test_models_are_loaded_and_unloaded_on_request(client: triton.InferenceServerClient) -> None:

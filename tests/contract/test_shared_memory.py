@@ -11,6 +11,7 @@ import tritonclient.grpc as triton
 import tritonclient.utils.shared_memory as shm
 from tritonclient.utils import InferenceServerException
 
+from tests.clients import tensors
 from tests.serving import RunningServer
 
 
@@ -120,14 +121,10 @@ def test_log_settings_change_the_log(client: triton.InferenceServerClient) -> No
 
 
 def test_classification(client: triton.InferenceServerClient) -> None:
-    tensors = []
-    for name, shape in (("image", [2, 4, 4, 1]), ("context", [2, 3])):
-        tensor = triton.InferInput(name, shape, "FP32")
-        tensor.set_data_from_numpy(np.ones(shape, np.float32))
-        tensors.append(tensor)
-    values = client.infer("two_inputs", tensors).as_numpy("probabilities")
+    fed = tensors(image=np.ones((2, 4, 4, 1), np.float32), context=np.ones((2, 3), np.float32))
+    values = client.infer("two_inputs", fed).as_numpy("probabilities")
     output = triton.InferRequestedOutput("probabilities", class_count=2)
-    classes = client.infer("two_inputs", tensors, outputs=[output]).as_numpy("probabilities")
+    classes = client.infer("two_inputs", fed, outputs=[output]).as_numpy("probabilities")
     assert classes.shape == (2, 2)
     for row, texts in enumerate(classes.tolist()):
         first = int(np.argmax(values[row]))

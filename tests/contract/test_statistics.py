@@ -10,6 +10,7 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
+from tests.clients import tensors
 from tests.conftest import Served
 from tests.serving import RunningServer, wait_until
 
@@ -20,21 +21,13 @@ def counted(small_models: Served) -> Iterator[RunningServer]:
         yield running
 
 
-def rows(count: int) -> list[Any]:
-    tensor = triton.InferInput("x", [count, 1], "FP32")
-    tensor.set_data_from_numpy(np.zeros((count, 1), np.float32))
-    return [tensor]
-
-
 def test_figures_are_those_of_what_was_asked(counted: RunningServer) -> None:
     with triton.InferenceServerClient(counted.address) as client:
         assert "statistics" in client.get_server_metadata().extensions
         for count in (1, 1, 5):
-            client.infer("constant", rows(count))
-        wrong = triton.InferInput("x", [1, 2], "FP32")
-        wrong.set_data_from_numpy(np.zeros((1, 2), np.float32))
+            client.infer("constant", tensors(x=np.zeros((count, 1), np.float32)))
         with pytest.raises(InferenceServerException):
-            client.infer("constant", [wrong])
+            client.infer("constant", tensors(x=np.zeros((1, 2), np.float32)))
 
         def statistics() -> Any:
             return client.get_inference_statistics("constant").model_stats[0]

@@ -14,6 +14,7 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from tests.clients import tensors
 from tests.serving import RunningServer, wait_until
 
 MANY = 3000
@@ -21,9 +22,7 @@ MANY = 3000
 
 
 def one_row(value: float) -> list[Any]:
-    tensor = triton.InferInput("x", [1, 1], "FP32")
-    tensor.set_data_from_numpy(np.array([[value]], np.float32))
-    return [tensor]
+    return tensors(x=np.array([[value]], np.float32))
 
 
 Answers = queue.Queue[tuple[Any, Any]]

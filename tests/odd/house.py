@@ -119,7 +119,7 @@ class House:
                 "--load-models=good,also_good",
                 "--poll-seconds=3600",
             ]
-            flags += [f"--tokens-file={self._tokens}", "--stuck-seconds=5", "--drain-seconds=2"]
+            flags += [f"--tokens-file={self._tokens}", "--stuck-seconds=3", "--drain-seconds=2"]
             if "load_seconds" in KEYS:
                 flags.append(f"--load-seconds={LOAD_SECONDS}")
             self._server = RunningServer(self.repository, *flags)

@@ -121,31 +121,3 @@ def test_what_is_not_known_to_be_equal_is_refused_with_the_reason(
     function, spec, reason = REFUSED[name]
     folder = save(tmp_path, serving_default=(lambda x: {"y": function(x)}, spec))
     assert reason in compile_version(folder).refused
-
-
-class Counter(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen = tf.Variable(0, dtype=tf.int64)
-
-    # TensorFlow ships no types.
-    @tf.function(  # type: ignore[untyped-decorator]
-        input_signature=[tf.TensorSpec([None], "float32", "x")]
-    )
-    def count(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
-        self.seen.assign_add(1)
-        return {"y": tf.where(self.seen > 399, x + 1, x)}
-
-
-def test_a_model_that_keeps_a_counter_is_not_compiled(tmp_path: Path) -> None:
-    counter = Counter()
-    tf.saved_model.save(counter, str(tmp_path), counter.count.get_concrete_function())
-    assert "AssignAddVariableOp" in compile_version(tmp_path).refused
-
-
-def test_a_generator_of_chance_is_not_compiled(tmp_path: Path) -> None:
-    folder = save(
-        tmp_path,
-        serving_default=(lambda x: {"y": x * 0 * tf.random.normal(tf.shape(x))}, FLOATS),
-    )
-    assert "RandomStandardNormal" in compile_version(folder).refused

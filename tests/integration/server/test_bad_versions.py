@@ -210,9 +210,9 @@ def test_a_version_that_is_copied_file_by_file(
             target.parent.mkdir(parents=True, exist_ok=True)
             content = path.read_bytes()
             target.write_bytes(content[: len(content) // 2])
-            time.sleep(0.15)
+            time.sleep(0.08)
             target.write_bytes(content)
-            time.sleep(0.25)
+            time.sleep(0.13)
         wait_until(lambda: ask(adder) == 2, "the whole version")
         # What became whole only after it went live is served as a whole version is.
         wait_until(

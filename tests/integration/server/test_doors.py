@@ -19,6 +19,7 @@ from keras import layers
 from horngate.builder.publish import publish_keras
 from horngate.client import Client
 from horngate.errors import HorngateError
+from tests.clients import tensors
 from tests.conftest import Served
 from tests.serving import RunningServer, serve, tokens_file
 
@@ -54,14 +55,13 @@ def test_a_reply_over_the_limit_is_refused_and_counted_as_that(wide: RunningServ
 
 def test_a_reply_over_the_limit_ends_no_stream(wide: RunningServer) -> None:
     before = exhausted(wide, "ModelStreamInfer"), len(wide.log)
-    asked = triton.InferInput("x", [1, 1], "FP32")
-    asked.set_data_from_numpy(np.ones((1, 1), np.float32))
+    asked = tensors(x=np.ones((1, 1), np.float32))
     told: list[Any] = []
     with triton.InferenceServerClient(wide.address) as client:
         client.start_stream(lambda result, error: told.append(error))
         for _ in range(50):
-            client.async_stream_infer("wide", [asked])
-            client.async_stream_infer("small", [asked])
+            client.async_stream_infer("wide", asked)
+            client.async_stream_infer("small", asked)
         client.stop_stream()
     assert len(told) == 100
     assert sum(error is None for error in told) == 50

@@ -22,7 +22,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from horngate.client import Client
 from horngate.errors import HorngateError, ShuttingDown
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
-from tests.clients import ask
+from tests.clients import ask, health
 from tests.conftest import Served
 from tests.serving import RunningServer, put, serve, wait_until
 
@@ -32,9 +32,9 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 @pytest.fixture
 def slow_repository(small_models: Served, tmp_path: Path) -> Path:
-    """A model whose requests wait three seconds for company before they run."""
+    """A model whose requests wait two seconds for company before they run."""
     put(small_models.repository / "constant" / "1", tmp_path / "adder" / "1")
-    (tmp_path / "adder" / "model.toml").write_text("[batching]\nmax_queue_delay = 3\n")
+    (tmp_path / "adder" / "model.toml").write_text("[batching]\nmax_queue_delay = 2\n")
     return tmp_path
 
 
@@ -65,31 +65,26 @@ def waiting(callers: ThreadPoolExecutor, server: RunningServer) -> Future[float]
 def test_a_signal_lets_running_requests_finish_and_turns_health_first(
     slow: RunningServer, callers: ThreadPoolExecutor, number: signal.Signals
 ) -> None:
-    health: list[int] = []
+    told: list[int] = []
     codes: list[grpc.StatusCode] = []
 
     def watch() -> None:
         with grpc.insecure_channel(slow.address) as channel:
-            call = channel.unary_stream(
-                "/grpc.health.v1.Health/Watch",
-                health_pb2.HealthCheckRequest.SerializeToString,
-                health_pb2.HealthCheckResponse.FromString,
-            )
             try:
-                for reply in call(health_pb2.HealthCheckRequest()):
-                    health.append(reply.status)  # noqa: PERF401 - one by one, as they come
+                for reply in health(channel, "Watch")():
+                    told.append(reply.status)  # noqa: PERF401 - one by one, as they come
             except grpc.RpcError as error:
                 codes.append(error.code())
 
     watching = callers.submit(watch)
-    wait_until(lambda: bool(health), "the first word of the watch")
+    wait_until(lambda: bool(told), "the first word of the watch")
     asked = [callers.submit(ask, slow, "adder") for _ in range(4)]
     wait_until(lambda: queued(slow) == 4, "the queue")
     began = time.monotonic()
     assert slow.stop(number) == 0
     watching.result()
     assert [each.result() for each in asked] == [2.0] * 4
-    assert health == [SERVING, NOT_SERVING]
+    assert told == [SERVING, NOT_SERVING]
     assert codes == [grpc.StatusCode.UNAVAILABLE]
     assert time.monotonic() - began < 15, "an open watch must not hold the drain"
     assert [line["event"] for line in slow.log][-1] == "stopped"

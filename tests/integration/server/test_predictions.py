@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from horngate.client import Client
 from horngate.errors import ModelNotFound, VersionNotFound
 from horngate.tensors import Array
+from tests.clients import tensors
 from tests.conftest import Served
 from tests.serving import RunningServer
 from tests.small_models import _EveryDType
@@ -46,12 +47,7 @@ def by_triton(server: RunningServer) -> Ask:
     client = triton.InferenceServerClient(server.address)
 
     def ask(fed: dict[str, Array]) -> Array:
-        tensors = []
-        for name, array in fed.items():
-            tensor = triton.InferInput(name, list(array.shape), "FP32")
-            tensor.set_data_from_numpy(array)
-            tensors.append(tensor)
-        result: Any = client.infer("two_inputs", tensors)
+        result: Any = client.infer("two_inputs", tensors(**fed))
         answer: Array = result.as_numpy("probabilities")
         return answer
 
@@ -179,9 +175,7 @@ def test_a_large_request_of_many_rows_is_answered_whole(
 def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(quick_models: Path) -> None:
     with RunningServer(quick_models, "--max-message-bytes", "100000") as running:
         client = triton.InferenceServerClient(running.address)
-        tensor = triton.InferInput("image", [1000, 4, 4, 10], "FP32")
-        tensor.set_data_from_numpy(np.zeros((1000, 4, 4, 10), np.float32))
         with pytest.raises(triton.InferenceServerException) as caught:
-            client.infer("two_inputs", [tensor])
+            client.infer("two_inputs", tensors(image=np.zeros((1000, 4, 4, 10), np.float32)))
         assert caught.value.status() == str(grpc.StatusCode.RESOURCE_EXHAUSTED)
         assert len(by_triton(running)(inputs(2, 1))) == 2
