@@ -179,30 +179,43 @@ def test_predict(channel: grpc.Channel, case: str) -> None:
     assert (found, said in message) == (code, True), message
 
 
-def test_model_status(channel: grpc.Channel) -> None:
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ([], INVALID, "Missing ModelSpec"),
+        ([named("nobody")], MISSING, "Could not find any versions of model nobody"),
+        ([named("nobody"), version(7)], MISSING, "Could not find version 7 of model nobody"),
+        ([named("constant"), version(7)], MISSING, "Could not find version 7 of model constant"),
+    ],
+)
+def test_model_status(
+    channel: grpc.Channel, changes: list[Change], code: grpc.StatusCode, said: str
+) -> None:
     stub = model_service_pb2_grpc.ModelServiceStub(channel)
     request = get_model_status_pb2.GetModelStatusRequest()
-    request.model_spec.name = "nobody"
-    code, message = refused(lambda: stub.GetModelStatus(request))
-    assert code is Code.NOT_FOUND
-    assert message.startswith("Could not find any versions of model nobody")
-    request.model_spec.name = "constant"
-    request.model_spec.version.value = 7
-    code, message = refused(lambda: stub.GetModelStatus(request))
-    assert code is Code.NOT_FOUND
-    assert message.startswith("Could not find version 7 of model constant")
+    for change in changes:
+        change(request)
+    found, message = refused(lambda: stub.GetModelStatus(request))
+    assert (found, message.startswith(said)) == (code, True), message
 
 
-def test_model_metadata(channel: grpc.Channel) -> None:
+@pytest.mark.parametrize(
+    ("model", "fields", "code", "said"),
+    [
+        ("constant", [], INVALID, "GetModelMetadataRequest must specify at least one metadata_fi"),
+        ("constant", ["x"], INVALID, "Metadata field x is not supported"),
+        ("constant", ["signature_def", "x"], INVALID, "Metadata field x is not supported"),
+        ("nobody", ["signature_def"], MISSING, ANOTHER + "Latest(nobody)"),
+    ],
+)
+def test_model_metadata(
+    channel: grpc.Channel, model: str, fields: list[str], code: grpc.StatusCode, said: str
+) -> None:
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    request = get_model_metadata_pb2.GetModelMetadataRequest()
-    request.model_spec.name = "constant"
-    code, message = refused(lambda: stub.GetModelMetadata(request))
-    assert code is Code.INVALID_ARGUMENT
-    assert "must specify at least one metadata_field" in message
-    request.metadata_field.append("x")
-    code, message = refused(lambda: stub.GetModelMetadata(request))
-    assert (code, "Metadata field x is not supported" in message) == (Code.INVALID_ARGUMENT, True)
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
+    request.model_spec.name = model
+    found, message = refused(lambda: stub.GetModelMetadata(request))
+    assert (found, message.startswith(said)) == (code, True), message
 
 
 def given(field: str, value: object) -> Change:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from horngate.answer import Answer, Ticket
 from horngate.batching.admission import admit, check_outputs
 from horngate.errors import (
+    HorngateError,
     LabelNotFound,
     ModelNotFound,
     RequestError,
@@ -18,6 +21,7 @@ from horngate.errors import (
 from horngate.inference import Call, Inference, ModelDescription
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.figures import Durations, VersionFigures
+from horngate.protocols.method import Method, UnaryMethod
 from horngate.tensors import Array, DType, Request, Response, Signature, TensorSpec
 from horngate.versions import VersionRef, parse_version
 
@@ -67,6 +71,20 @@ class FakeLogs:
 
 def new_call() -> Call:
     return Call(0.0)
+
+
+def called(methods: Sequence[Method], name: str, request: Message) -> Any:
+    """What a front does: the message, or how the call ends instead."""
+    method = next(each for each in methods if each.name == name)
+    assert isinstance(method, UnaryMethod)
+    assert type(request) is method.request
+    try:
+        answer = method.handler(request, new_call())
+        reply = answer.result() if isinstance(answer, Answer) else answer
+    except HorngateError as error:
+        return method.status(error)
+    assert type(reply) is method.response
+    return reply
 
 
 def good_inputs() -> dict[str, Array]:

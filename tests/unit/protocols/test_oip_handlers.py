@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
-from horngate.answer import Answer
 from horngate.errors import (
     Cancelled,
     Code,
     EngineFailed,
     Expired,
-    HorngateError,
     InvalidRequest,
     ModelNotReady,
     Overloaded,
@@ -36,25 +34,14 @@ from tests.unit.protocols.doubles import (
     FakeEngine,
     FakeFigures,
     FakeLogs,
+    called,
     good_inputs,
     new_call,
 )
 
 
 def call(inference: FakeEngine, name: str, request: Message) -> Any:
-    """What a front does: the message, or how the call ends instead."""
-    method = next(
-        each for each in methods(inference, FakeFigures(), FakeLogs()) if each.name == name
-    )
-    assert isinstance(method, UnaryMethod)
-    assert type(request) is method.request
-    try:
-        answer = method.handler(request, new_call())
-        reply = answer.result() if isinstance(answer, Answer) else answer
-    except HorngateError as error:
-        return method.status(error)
-    assert type(reply) is method.response
-    return reply
+    return called(methods(inference, FakeFigures(), FakeLogs()), name, request)
 
 
 def infer_request() -> pb.ModelInferRequest:
