@@ -12,7 +12,8 @@ answers agree.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -101,6 +102,7 @@ SCALES: Final = {"tiny": 1e-30, "small": 1e-4, "large": 1e4, "huge": 1e12, "vast
 EDGES: Final = (*SCALES, "halves", "ties", "not finite")
 """What ``edge_inputs`` makes: floats of a size, ties, and what is not finite in one row; integers
 near the ends of their dtypes, past 2^24, 2^31 and 2^53, below zero, and Unix times."""
+_ANY: Final[Mapping[str, int]] = MappingProxyType({})
 STRANGE_WORDS: Final = (*WORDS, "größe".encode(), b"no vocabulary has this")
 
 
@@ -134,20 +136,23 @@ def trial_inputs(
     }
 
 
-def edge_inputs(signature: Signature, *, rows: int, edge: str) -> dict[str, Array]:
+def edge_inputs(
+    signature: Signature, *, rows: int, edge: str, largest: Mapping[str, int] = _ANY
+) -> dict[str, Array]:
     """Inputs at an edge of what their dtypes hold, ``rows`` rows where there is a batch.
 
     Args:
         signature: whose inputs.
         rows: of a batched input.
         edge: one of ``EDGES``; the same inputs for the same one.
+        largest: no integer input of these names is further from zero than that.
     """
     number = EDGES.index(edge)
     inputs: dict[str, Array] = {}
     for name, spec in sorted(signature.inputs.items()):
         rng, shape = _rng(name, number, strange=True), _shape(spec, rows)
         if spec.dtype.numpy.kind in "iu":
-            inputs[name] = _edge_integers(spec.dtype, edge, shape, rng)
+            inputs[name] = _edge_integers(spec.dtype, edge, shape, rng, largest.get(name))
         elif spec.dtype.numpy.kind in "fV":
             inputs[name] = _edge_floats(spec.dtype, edge, shape, rng)
         else:
@@ -185,7 +190,9 @@ def _edge_floats(dtype: DType, edge: str, shape: list[int], rng: np.random.Gener
         return np.asarray(values).astype(dtype.numpy)
 
 
-def _edge_integers(dtype: DType, edge: str, shape: list[int], rng: np.random.Generator) -> Array:
+def _edge_integers(
+    dtype: DType, edge: str, shape: list[int], rng: np.random.Generator, most: int | None
+) -> Array:
     info = np.iinfo(dtype.numpy)
     pools = {
         "tiny": range(-1, 2),
@@ -198,6 +205,8 @@ def _edge_integers(dtype: DType, edge: str, shape: list[int], rng: np.random.Gen
         "not finite": range(100, 130),
     }
     held = [each for each in pools[edge] if info.min <= each <= info.max] or [info.max, info.min]
+    if most is not None:
+        held = [min(max(each, -most), most) for each in held]
     return np.asarray(rng.choice(np.array(held, dtype.numpy), shape)).astype(dtype.numpy)
 
 

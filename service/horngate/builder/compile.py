@@ -14,6 +14,7 @@ from tensorflow.python.saved_model import loader_impl
 from horngate.builder import convert
 from horngate.builder.comparison import EDGES, edge_inputs, mismatch, moved, trial_inputs
 from horngate.builder.equal_operations import made_with
+from horngate.builder.lengths import largest_integers
 from horngate.builder.staging import staging_folder
 from horngate.builder.states import kept
 from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError, in_full
@@ -183,8 +184,10 @@ def _trials(tensorflow: Servable, signature: Signature, golden: Golden | None) -
                 f"again, so that nothing can be compared: {wrong}"
             )
         trials.append(_Trial(inputs, answers))
+    usual = next((trial.inputs for trial in trials if trial.answers is not None), {})
+    largest = largest_integers(tensorflow, signature, usual)
     for rows in EDGE_ROWS if signature.batched else EDGE_ROWS[:1]:
-        trials += (_edge(tensorflow, signature, edge, rows) for edge in EDGES)
+        trials += (_edge(tensorflow, signature, edge, rows, largest) for edge in EDGES)
     if all(trial.answers is None for trial in trials):
         raise PublishError(
             f"signature {signature.name!r}: TensorFlow refuses every input that was tried, so that "
@@ -206,9 +209,11 @@ def _finite(trial: _Trial) -> _Trial | None:
     return None if any(not size < LARGEST_FINITE for size in sizes) else trial
 
 
-def _edge(tensorflow: Servable, signature: Signature, edge: str, rows: int) -> _Trial:
+def _edge(
+    tensorflow: Servable, signature: Signature, edge: str, rows: int, largest: Mapping[str, int]
+) -> _Trial:
     """TensorFlow's answers at an edge, and to almost the same: moved a little, each row alone."""
-    inputs = edge_inputs(signature, rows=rows, edge=edge)
+    inputs = edge_inputs(signature, rows=rows, edge=edge, largest=largest)
     others: list[dict[str, Array]] = []
     try:
         answers = tensorflow.run(signature.name, inputs)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from horngate.builder.comparison import made_up_inputs
 from horngate.builder.publish import Published, publish_keras
-from horngate.builder.samples import made_up_inputs
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 from tests.integration.builder.models import CASES

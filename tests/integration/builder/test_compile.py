@@ -22,7 +22,6 @@ from horngate.builder.comparison import trial_inputs
 from horngate.builder.compile import ROWS, compile_version
 from horngate.builder.publish import publish_keras, publish_saved_model
 from horngate.builder.recipes import MNIST_CNN, MNIST_FUSION
-from horngate.builder.samples import trial_inputs
 from horngate.errors import LoadError, PublishError
 from horngate.runtimes.onnx import OnnxRuntime
 from horngate.runtimes.savedmodel import SavedModelRuntime

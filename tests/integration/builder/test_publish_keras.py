@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from horngate.builder.comparison import made_up_inputs
 from horngate.builder.publish import Published, publish_keras
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.store.goldens import Golden, read_goldens
