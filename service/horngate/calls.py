@@ -70,7 +70,7 @@ class InFlight(Call):
     def __init__(self, method: Served, started: float, deadline: float | None) -> None:
         super().__init__(started, deadline)
         self.method = method
-        self.answer: Answer[Message] | Answer[bytes] | None = None
+        self.answer: Answer[Any] | None = None
 
     def who(self) -> Who:
         """Whom it comes from; asked where the gate is closed.

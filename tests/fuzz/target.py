@@ -9,22 +9,20 @@ a ``HorngateError`` that the method tells with a known code in a bounded text. A
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
 import tempfile
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
-
-from starlette.requests import Request
-from starlette.routing import Match, Route
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer
 from horngate.calls import Calls, Failure, InFlight
 from horngate.errors import Code, HorngateError
-from horngate.fronts.http.bodies import compressed, read_body
+from horngate.fronts.http.bodies import Body, coding_of, compressed, uncompressed
+from horngate.fronts.http.routes import NotServed, Routes
 from horngate.inference import Call
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, failed
@@ -78,7 +76,7 @@ class Table(NamedTuple):
     """Every gRPC method by its path, and every REST route."""
 
     methods: Mapping[str, Method]
-    routes: list[tuple[Route, HttpMethod]]
+    routes: Routes[HttpMethod]
 
 
 @functools.cache
@@ -95,7 +93,7 @@ def table() -> Table:
     rest = [*tfserving_routes(inference), *oip_routes(grpc)]
     return Table(
         {method.path: method for method in grpc},
-        [(Route(each.route, _never, methods=[each.verb]), each) for each in rest],
+        Routes((each.route, each.verb, each) for each in rest),
     )
 
 
@@ -137,11 +135,9 @@ def feed(path: str, data: bytes) -> Outcome | None:
         if path in table().methods:
             return _call(table().methods[path], data)
         for verb in ("POST", "GET"):
-            scope: dict[str, Any] = {"type": "http", "method": verb, "path": path, "headers": []}
-            for route, method in table().routes:
-                match, child = route.matches(scope)
-                if match is Match.FULL:
-                    return _request(method, child["path_params"], data)
+            with contextlib.suppress(NotServed):
+                method, places = table().routes.find(verb, path)
+                return _request(method, places, data)
     except Finding:
         raise
     except Exception as error:
@@ -236,29 +232,28 @@ def _calls() -> Calls:
 
 
 def _request(method: HttpMethod, places: Mapping[str, str], data: bytes) -> Outcome:
-    headers, body = split_http(data)
-    chunks = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receive() -> Any:
-        return next(chunks)
-
-    request = Request({"type": "http", "method": method.verb, "headers": headers}, receive)
+    fields, body = split_http(data)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(fields)}
     try:
-        whole = _at_once(read_body(request, MAX_BODY, lambda _: None, work=_here))
-        reply = _result(method.handler(HttpRequest(places, request.headers, whole), Call(100.0)))
-        _reply(request, reply)
+        coming = Body(MAX_BODY, lambda _: None)
+        coming.take(body)
+        whole, coding = coming.whole(), coding_of(headers)
+        if coding:
+            whole = uncompressed(whole, coding, MAX_BODY, lambda _: None)
+        reply = _result(method.handler(HttpRequest(places, headers, whole), Call(100.0)))
+        _reply(headers, reply)
     except HorngateError as error:
         told = method.status(error)
         reply = failed(*told)
-        _reply(request, reply)
+        _reply(headers, reply)
         if len(reply.body) > 6 * MAX_REPLY_HEADER:
             raise Finding(f"{method.path}: an error of {len(reply.body)} bytes") from error
         return _told(method, told.code, told.message[:100])
     return Outcome(Code.OK)
 
 
-def _reply(request: Request, reply: HttpReply) -> None:
-    compressed(request, reply)
+def _reply(headers: Mapping[str, str], reply: HttpReply) -> None:
+    compressed(headers, reply)
     if not 200 <= reply.status < 600 or reply.status == 500:
         raise Finding(f"answered with {reply.status}")
 
@@ -288,23 +283,3 @@ def _written(data: bytes) -> None:
 
 def _result(answer: T | Answer[T]) -> T:
     return answer.result() if isinstance(answer, Answer) else answer
-
-
-async def _here(function: Callable[..., Any], *args: Any) -> Any:
-    return function(*args)
-
-
-def _at_once(awaitable: Awaitable[T]) -> T:
-    """The result of what waits for nothing."""
-    steps: Iterator[Any] = iter(awaitable.__await__())
-    try:
-        next(steps)
-    except StopIteration as done:
-        value: T = done.value
-        return value
-    raise asyncio.InvalidStateError("expected a body that is there already")
-
-
-async def _never(request: Request) -> Any:
-    """Only matched against."""
-    raise NotImplementedError(request)

@@ -64,10 +64,6 @@ def configure(level: LogLevel, log_format: LogFormat, stream: TextIO | None = No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # A line a request is not wanted, uvicorn's own start and stop lines repeat ours, and its
-    # warnings are one for each malformed request: whoever sends those must not fill the disk.
-    for name in ("uvicorn", "uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).setLevel("ERROR")
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_doing)
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import zlib
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
-from typing import Any, Final
-
-from starlette.requests import Request
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from horngate.errors import Code, InvalidRequest, RequestError
 from horngate.protocols.http import HttpReply
@@ -26,10 +22,6 @@ STEP: Final = 1024 * 1024
 Hold = Callable[[int], None]
 """Told of bytes that are held until the call ends: ``Call.hold``."""
 
-Work = Callable[..., Awaitable[Any]]
-"""Runs a function with arguments elsewhere than on the loop."""
-
-_DIGITS: Final = 19
 _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": 0}
 
 
@@ -45,72 +37,84 @@ class TooSlow(RequestError):
     code = Code.DEADLINE_EXCEEDED
 
 
-async def read_body(
-    request: Request, limit: int, hold: Hold, *, seconds: float | None = None, work: Work
-) -> bytes:
-    """The whole body, uncompressed.
+class Body:
+    """A body as it comes, of at most ``limit`` bytes; ``hold`` is told of each ``STEP`` of them."""
 
-    Args:
-        request: whose body it is.
-        limit: the most bytes, compressed or not.
-        hold: told of the bytes that come, ``STEP`` by ``STEP``, and of those that they expand to
-            as they do.
-        seconds: how long it may take to come.
-        work: runs what takes its time.
+    def __init__(self, limit: int, hold: Hold) -> None:
+        self._limit = limit
+        self._hold = hold
+        self._first = b""
+        self._more = bytearray()  # and no list: parts of a byte would take many times their size
+        self._size = self._held = 0
 
-    Raises:
-        RequestError: what ``hold`` raises.
-        TooSlow: it was not there after ``seconds``.
-        TooLarge: it has more than ``limit`` bytes; the rest is not read.
-        InvalidRequest: it is compressed in another way than it says, or than is known here.
-    """
-    announced = request.headers.get("content-length", "")
-    # Python reads no number of thousands of digits.
-    if announced.isdecimal() and (len(announced) > _DIGITS or int(announced) > limit):
-        raise _too_large(limit)
-    try:
-        async with nullcontext() if seconds is None else asyncio.timeout(seconds):
-            body = await _received(request, limit, hold)
-    except TimeoutError:
-        raise TooSlow(
-            f"expected the whole body within {seconds:g} s; send it faster, or in parts"
-        ) from None
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    return body if coding == "identity" else await work(_uncompressed, body, coding, limit, hold)
+    def announced(self, size: int) -> None:
+        """So many bytes will come.
+
+        Raises:
+            TooLarge: they are more than the limit.
+        """
+        if size > self._limit:
+            raise too_large(self._limit)
+
+    def take(self, part: bytes) -> None:
+        """Some of it.
+
+        Raises:
+            TooLarge: it has more than the limit.
+            RequestError: what ``hold`` raises.
+        """
+        if self._size:
+            self._more += part
+        else:
+            self._first = part
+        self._size += len(part)
+        self.announced(self._size)
+        if self._size - self._held >= STEP:
+            self._count()
+
+    def whole(self) -> bytes:
+        """All of it, once.
+
+        Raises:
+            RequestError: what ``hold`` raises.
+        """
+        self._count()
+        return self._first + self._more if self._more else self._first
+
+    def _count(self) -> None:
+        self._hold(self._size - self._held)
+        self._held = self._size
 
 
-async def _received(request: Request, limit: int, hold: Hold) -> bytes:
-    parts: list[bytes] = []
-    size = held = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
-        if size - held >= STEP:
-            hold(size - held)
-            held = size
-    hold(size - held)
-    return b"".join(parts)
+def coding_of(headers: Mapping[str, str]) -> str:
+    """How a body is compressed; "" where it is not."""
+    coding = headers.get("content-encoding", "").strip().lower()
+    return "" if coding == "identity" else coding
 
 
-def compressed(request: Request, reply: HttpReply) -> tuple[bytes, dict[str, str]]:
+def compressed(headers: Mapping[str, str], reply: HttpReply) -> tuple[bytes, Mapping[str, str]]:
     """The reply's body and headers, compressed if the caller takes that and it is worth it."""
-    headers = dict(reply.headers)
     if len(reply.body) < WORTH:
-        return reply.body, headers
+        return reply.body, reply.headers
     accepted = {
         part.partition(";")[0].strip().lower()
-        for part in request.headers.get("accept-encoding", "").split(",")
+        for part in headers.get("accept-encoding", "").split(",")
     }
     if "gzip" in accepted:
-        return gzip.compress(reply.body, LEVEL), headers | {"Content-Encoding": "gzip"}
+        return gzip.compress(reply.body, LEVEL), {**reply.headers, "Content-Encoding": "gzip"}
     if "deflate" in accepted:
-        return zlib.compress(reply.body, LEVEL), headers | {"Content-Encoding": "deflate"}
-    return reply.body, headers
+        return zlib.compress(reply.body, LEVEL), {**reply.headers, "Content-Encoding": "deflate"}
+    return reply.body, reply.headers
 
 
-def _uncompressed(body: bytes, coding: str, limit: int, hold: Hold) -> bytes:
+def uncompressed(body: bytes, coding: str, limit: int, hold: Hold) -> bytes:
+    """``body``, which is compressed by ``coding``, as it was.
+
+    Raises:
+        RequestError: what ``hold`` raises, which is told of the bytes as they come.
+        TooLarge: they are more than ``limit``; the rest is not made.
+        InvalidRequest: it is compressed in another way than it says, or than is known here.
+    """
     if coding not in _WINDOW:
         raise InvalidRequest(
             f"expected a Content-Encoding of gzip, deflate or identity, received {coding[:40]!r}"
@@ -133,13 +137,14 @@ def _uncompressed(body: bytes, coding: str, limit: int, hold: Hold) -> bytes:
             f"expected a body in {coding}, received other bytes: {error}"
         ) from None
     if size > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     if not reader.eof:
         raise InvalidRequest(f"expected a whole body in {coding}, received a part of one")
     return b"".join(parts)
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
+    """The refusal of a body beyond ``limit``."""
     return TooLarge(
         f"expected a body of at most {limit} bytes, received more; send fewer rows, or raise "
         "max_message_bytes"

@@ -7,57 +7,37 @@ answers at once, so the loop is woken for the first of them and the loop, once a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
-
-from horngate.answer import Answer
-
-Watch = Callable[[asyncio.Future[None]], None]
-"""Given what is waited on, which it fails if the caller leaves first; called on the loop."""
-
-
-def _unwatched(_: asyncio.Future[None]) -> None:
-    """Nobody can leave."""
-
-
-UNWATCHED: Final[Watch] = _unwatched
 
 
 class Waker:
-    """Bound to one event loop, which alone awaits; answers may complete on any thread."""
+    """Bound to one event loop; any thread may call."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._arrived: deque[asyncio.Future[None]] = deque()
+        self._due: deque[Callable[[], None]] = deque()
         self._woken = False
 
-    async def wait(self, answer: Answer[Any], watch: Watch = UNWATCHED) -> None:
-        """Return when ``answer`` is done. Cancelling the wait cancels the answer.
+    def call(self, function: Callable[[], None]) -> None:
+        """Have the loop call ``function`` after those before it; never once the loop is closed."""
+        self._due.append(function)
+        self._wake()
 
-        Raises:
-            Exception: what ``watch`` failed the wait with; the answer is cancelled.
-        """
-        future: asyncio.Future[None] = self._loop.create_future()
-        watch(future)
-        answer.on_done(lambda: self._wake(future))
-        try:
-            await future
-        except BaseException:
-            answer.cancel()
-            raise
-
-    def _wake(self, future: asyncio.Future[None]) -> None:
-        self._arrived.append(future)
+    def _wake(self) -> None:
         # Two threads may both find it asleep: one wake-up too many, never one too few, because the
         # loop resets the flag before it looks.
         if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._open)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._call_all)
 
-    def _open(self) -> None:
+    def _call_all(self) -> None:
         self._woken = False
-        while self._arrived:
-            future = self._arrived.popleft()
-            if not future.done():
-                future.set_result(None)
+        try:
+            while self._due:
+                self._due.popleft()()
+        finally:
+            if self._due:  # one raised, which is for the loop to tell; the others are not to suffer
+                self._wake()

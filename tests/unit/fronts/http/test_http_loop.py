@@ -18,7 +18,7 @@ from horngate.answer import Answer, Together
 from horngate.batching.work import Work
 from horngate.calls import Calls
 from horngate.errors import HorngateError
-from horngate.fronts.http import bodies
+from horngate.fronts.http import front
 from horngate.fronts.http.front import LARGE, LARGE_ANSWER, HttpFront
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
@@ -52,9 +52,8 @@ class Bench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.threads: dict[str, list[str]] = {}
-        for name in ("_uncompressed", "compressed"):
+        for name in ("uncompressed", "compressed"):
             self._watch(monkeypatch, name)
-        monkeypatch.setattr("horngate.fronts.http.front.compressed", bodies.compressed)
         method = HttpMethod(
             protocol="p", name="Ask", verb="POST", route="/ask", handler=self._ask, status=told
         )
@@ -77,13 +76,13 @@ class Bench:
             return len(reply.read())
 
     def _watch(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        function = getattr(bodies, name)
+        function = getattr(front, name)
 
         def watched(*args: Any) -> Any:
             self._seen(name)
             return function(*args)
 
-        monkeypatch.setattr(bodies, name, watched)
+        monkeypatch.setattr(front, name, watched)
 
     def _ask(self, request: HttpRequest, _call: Call) -> Answer[HttpReply]:
         size = int(request.body.strip())
@@ -117,7 +116,7 @@ def test_a_small_one_costs_no_hop(bench: Bench) -> None:
 
 def test_a_body_is_uncompressed_beside_the_loop(bench: Bench) -> None:
     assert bench.post(gzip.compress(b"7"), **{"Content-Encoding": "gzip"}) == 7
-    assert LOOP not in bench.threads["_uncompressed"]
+    assert LOOP not in bench.threads["uncompressed"]
 
 
 def test_a_drain_does_not_wait_for_bodies_that_are_still_to_come(

@@ -2,95 +2,83 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from horngate.answer import Ticket
-from horngate.errors import Cancelled
 from horngate.fronts.http.waker import Waker
 
 
-def test_answers_of_many_threads_all_arrive() -> None:
-    tickets: list[Ticket[int]] = [Ticket() for _ in range(500)]
+def test_what_many_threads_ask_for_is_all_called_on_the_loop() -> None:
+    called: list[threading.Thread] = []
 
-    def complete(share: list[Ticket[int]]) -> None:
-        for number, ticket in enumerate(share):
-            ticket.succeed(number)
+    async def wait_for_all() -> None:
+        loop = asyncio.get_running_loop()
+        waker, done = Waker(loop), asyncio.Event()
 
-    async def wait_for_all() -> int:
-        waker = Waker(asyncio.get_running_loop())
-        waits = [asyncio.create_task(waker.wait(ticket)) for ticket in tickets]
-        await asyncio.sleep(0)  # every wait is registered before anything completes
-        threads = [threading.Thread(target=complete, args=(tickets[n::5],)) for n in range(5)]
+        def call() -> None:
+            called.append(threading.current_thread())
+            if len(called) == 500:
+                done.set()
+
+        def ask() -> None:
+            for _ in range(100):
+                waker.call(call)
+
+        threads = [threading.Thread(target=ask) for _ in range(5)]
         for thread in threads:
             thread.start()
-        await asyncio.wait_for(asyncio.gather(*waits), 10)
+        await asyncio.wait_for(done.wait(), 10)
         for thread in threads:
             thread.join()
-        return sum(ticket.result() for ticket in tickets)
 
-    assert asyncio.run(wait_for_all()) == 5 * sum(range(100))
-
-
-def test_an_answer_that_is_there_already_is_not_waited_for() -> None:
-    async def wait() -> None:
-        ticket: Ticket[int] = Ticket()
-        ticket.succeed(1)
-        await asyncio.wait_for(Waker(asyncio.get_running_loop()).wait(ticket), 5)
-
-    asyncio.run(wait())
+    asyncio.run(wait_for_all())
+    assert called == [threading.current_thread()] * 500
 
 
 def test_one_ring_wakes_the_loop_for_a_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    rings: list[object] = []
+    rings: list[Callable[..., object]] = []
 
     async def wait() -> None:
         loop = asyncio.get_running_loop()
-        waker = Waker(loop)
-        tickets: list[Ticket[int]] = [Ticket() for _ in range(50)]
-        waits = [asyncio.create_task(waker.wait(ticket)) for ticket in tickets]
-        await asyncio.sleep(0)
+        waker, done = Waker(loop), asyncio.Event()
         ring = loop.call_soon_threadsafe
 
-        def counted(*given: Any, **named: Any) -> asyncio.Handle:
-            rings.append(given)
-            return ring(*given, **named)
+        def counted(function: Callable[..., object], *given: Any, **named: Any) -> asyncio.Handle:
+            rings.append(function)
+            return ring(function, *given, **named)
 
         monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
-        for ticket in tickets:
-            ticket.succeed(1)
-        await asyncio.gather(*waits)
+        for _ in range(50):
+            waker.call(lambda: None)
+        waker.call(done.set)
+        await asyncio.wait_for(done.wait(), 10)
 
     asyncio.run(wait())
     assert len(rings) == 1
 
 
-def test_cancelling_the_wait_cancels_the_answer() -> None:
-    ticket: Ticket[int] = Ticket()
+def test_one_that_raises_keeps_no_other_from_its_call() -> None:
+    told: list[BaseException | None] = []
 
-    async def give_up() -> None:
-        wait = asyncio.create_task(Waker(asyncio.get_running_loop()).wait(ticket))
-        await asyncio.sleep(0)
-        wait.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await wait
+    async def wait() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context.get("exception")))
+        waker, done = Waker(loop), asyncio.Event()
 
-    asyncio.run(give_up())
-    with pytest.raises(Cancelled):
-        ticket.result()
+        def fail() -> None:
+            raise KeyError("a defect")
+
+        waker.call(fail)
+        waker.call(done.set)
+        await asyncio.wait_for(done.wait(), 10)
+
+    asyncio.run(wait())
+    assert [type(error) for error in told] == [KeyError]
 
 
-def test_a_wait_that_its_watch_fails_cancels_the_answer() -> None:
-    ticket: Ticket[int] = Ticket()
-
-    def leave(waits: asyncio.Future[None]) -> None:
-        waits.set_exception(Cancelled("the caller left"))
-
-    async def left() -> None:
-        with pytest.raises(Cancelled, match="left"):
-            await Waker(asyncio.get_running_loop()).wait(ticket, leave)
-
-    asyncio.run(left())
-    with pytest.raises(Cancelled):
-        ticket.result()
+def test_a_loop_that_is_closed_calls_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    Waker(loop).call(lambda: pytest.fail("called"))

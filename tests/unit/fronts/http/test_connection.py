@@ -12,8 +12,7 @@ import pytest
 from horngate.access.gate import Gate
 from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
-from horngate.fronts.http import front as http
-from horngate.fronts.http import patience
+from horngate.fronts.http import connection
 from horngate.fronts.http.front import HttpFront, Page, Reply
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
@@ -62,10 +61,9 @@ def faults() -> list[Exception]:
 def port(
     monkeypatch: pytest.MonkeyPatch, observer: Observer, faults: list[Exception]
 ) -> Iterator[int]:
-    monkeypatch.setattr(patience, "LINGER_SECONDS", SHORT)
-    monkeypatch.setattr(patience, "BODY_SECONDS", SHORT)
-    monkeypatch.setattr(http, "BODY_SECONDS", SHORT)
-    monkeypatch.setattr(patience, "REPLY_SECONDS", SHORT)
+    monkeypatch.setattr(connection, "LINGER_SECONDS", SHORT)
+    monkeypatch.setattr(connection, "BODY_SECONDS", SHORT)
+    monkeypatch.setattr(connection, "REPLY_SECONDS", SHORT)
     server = HttpFront(
         [
             Page("/", lambda: Reply(200, "text/plain", b"a page")),
@@ -185,7 +183,7 @@ def test_a_bad_chunk_ends_the_call_that_waits_for_it(port: int, observer: Observ
     [
         b"POST /say HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST /say HTTP/1.1\r\ntransfer-ENCODING:chunked\r\nHost: x\r\n\r\n",
-        b"POST /say HTTP/1.1\nTransfer-Encoding: chunked\nHost: x\n\n",
+        POST + b"x" * 1000 + b"POST /say HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: x\r\n\r\n",
     ],
 )
 @pytest.mark.parametrize("first", [0, 50])
@@ -193,25 +191,27 @@ def test_a_body_of_tiny_chunks_leaves_others_their_turn(
     monkeypatch: pytest.MonkeyPatch, port: int, head: bytes, first: int
 ) -> None:
     order: list[str] = []
-    handle = patience.PatientProtocol.handle_events
+    feed = connection.Connection._feed
 
-    def watched(connection: patience.PatientProtocol) -> None:
-        order.append("read")
-        connection.loop.call_soon(order.append, "others")
-        handle(connection)
+    def watched(one: connection.Connection) -> bool:
+        sliced = feed(one)
+        if sliced:
+            order.append("read")
+            one._loop.call_soon(order.append, "others")
+        return sliced
 
-    monkeypatch.setattr(patience.PatientProtocol, "handle_events", watched)
+    monkeypatch.setattr(connection.Connection, "_feed", watched)
     came = threading.Event()
-    received = patience.PatientProtocol.data_received
+    received = connection.Connection.data_received
 
-    def arrived(connection: patience.PatientProtocol, data: bytes) -> None:
-        received(connection, data)
+    def arrived(one: connection.Connection, data: bytes) -> None:
+        received(one, data)
         came.set()
 
-    monkeypatch.setattr(patience.PatientProtocol, "data_received", arrived)
+    monkeypatch.setattr(connection.Connection, "data_received", arrived)
     flood = head + b"1\r\nx\r\n" * 1500 + b"0\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
-        if first:  # the headers in two parts, of which the second does not say chunks
+        if first:  # the headers in two parts
             one.sendall(flood[:first])
             assert came.wait(30)
         one.sendall(flood[first:])
@@ -220,26 +220,26 @@ def test_a_body_of_tiny_chunks_leaves_others_their_turn(
             more = one.recv(65_536)
             assert more, reply
             reply += more
-    assert order.count("read") >= (len(flood) - first) // patience.SLICE
+    assert order.count("read") >= 6 * 1500 // connection.SLICE
     assert "read read" not in " ".join(order), "a slice, and then it is others' turn"
 
 
 def test_a_request_whose_headers_say_no_chunks_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
-    parts: list[int] = []
-    read = patience.PatientProtocol._read
+    parts: list[bool] = []
+    feed = connection.Connection._feed
 
-    def watched(connection: patience.PatientProtocol, data: bytes) -> None:
-        parts.append(len(data))
-        read(connection, data)
+    def watched(one: connection.Connection) -> bool:
+        parts.append(feed(one))
+        return parts[-1]
 
-    monkeypatch.setattr(patience.PatientProtocol, "_read", watched)
+    monkeypatch.setattr(connection.Connection, "_feed", watched)
     request = POST + b"x" * 1000
     with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
         one.sendall(request)
         assert one.recv(65_536).startswith(b"HTTP/1.1 200 ")
-    assert parts == [len(request)]
+    assert parts == [False, False], "its headers, and its body"
 
 
 def test_a_pipelined_request_is_answered_after_the_first(port: int) -> None:
