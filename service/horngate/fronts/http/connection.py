@@ -38,7 +38,7 @@ SLICE: Final = 1024
 """Bytes of a body in chunks that are read at a time. A chunk of one byte costs as much as a long
 one, and what came at once would otherwise keep all others waiting for seconds."""
 
-KEPT: Final = 4096
+KEPT: Final = 1024
 """Bytes of headers up to which a connection keeps the last: callers send the same again and again,
 and what was read once needs no reading."""
 
@@ -116,7 +116,9 @@ class Connection(asyncio.Protocol):
         self._missing = 0
         self._fed = 0
         self._tail = b""
+        # The headers that came last, and whether they came again, which the parser does not know.
         self._kept: tuple[bytes, Head] | None = None
+        self._known = False
         # What came and was not read, and what was read and had no turn yet.
         self._left = b""
         self._read: deque[Head | bytes | bool | None] = deque()
@@ -242,7 +244,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._fed = 0
-        self._inside = None
+        self._inside, self._known = None, False
         self._read.append(_END)
 
     # Reading what came, in its order.
@@ -341,9 +343,9 @@ class Connection(asyncio.Protocol):
     def _feed(self) -> bool:
         """Have a part of what came read: headers, a body, or a slice of chunks; whether a slice."""
         left, inside, first = self._left, self._inside, not self._fed
+        if (inside is None or self._known) and self._again(left):
+            return False
         if inside is None:
-            if first and self._again(left):
-                return False
             found = (self._tail + left).find(_HEAD_END)
             size = found + len(_HEAD_END) - len(self._tail) if found >= 0 else len(left)
         else:
@@ -369,15 +371,20 @@ class Connection(asyncio.Protocol):
         return inside is not None and inside.length is None
 
     def _again(self, left: bytes) -> bool:
-        """Take a whole request whose headers are those of the last, byte for byte."""
-        if self._kept is None or not left.startswith(self._kept[0]):
+        """Take headers that are those of the last request, byte for byte, and then its body."""
+        if self._known:
+            size = self._missing
+            self._left = left[size:]
+            self.on_body(left[:size])
+        elif self._kept is None or self._fed or not left.startswith(self._kept[0]):
             return False
-        raw, head = self._kept
-        begin, end = len(raw), len(raw) + (head.length or 0)
-        if len(left) < end:
-            return False
-        self._left = left[end:]
-        self._read += (head, left[begin:end], _END)
+        else:
+            raw, head = self._kept
+            self._left = left[len(raw) :]
+            self._read.append(head)
+            self._inside, self._missing, self._known = head, head.length or 0, True
+        if not self._missing:
+            self.on_message_complete()
         return True
 
     def _stay(self) -> None:

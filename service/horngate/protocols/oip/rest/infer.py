@@ -20,6 +20,7 @@ from horngate.protocols.json import (
     written_bytes,
 )
 from horngate.protocols.method import UnaryMethod
+from horngate.protocols.oip.rest.heads import REPLY_HEADER_LENGTH, Heads
 from horngate.protocols.oip.rest.values import (
     read_list,
     read_object,
@@ -45,18 +46,27 @@ _REGION: Final = "shared_memory_region"
 _DTYPES: Final = {name: dtype for dtype, name in DATATYPES.items()}
 
 
-def infer(method: UnaryMethod, request: HttpRequest, call: Call) -> Answer[HttpReply]:
-    """As ModelInfer, whose handler is called.
+def infer(method: UnaryMethod, heads: Heads, request: HttpRequest, call: Call) -> Answer[HttpReply]:
+    """As ModelInfer, whose handler is called, or what it has prepared for a head that is known.
 
     Raises:
         InvalidRequest: the body.
         RequestError: what ModelInfer raises.
     """
     body, binary = _split(request)
+    places = request.places
+    key = (places["model"], places.get("version", ""), body, len(binary))
+    known = heads.find(key) if binary else None
+    if known is not None:
+        asked = cast("Answer[Any]", method.ask(known.message(binary), call))
+        return asked.then(partial(known.reply, call))
     with call.room(parsed_bytes(body)):
         message, wanted, all_binary = _read(request.places, body, binary)
         reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
-    return reply.then(partial(_reply, wanted, all_binary, request.most_bytes, call))
+    write = partial(_reply, wanted, all_binary, request.most_bytes)
+    if binary:
+        heads.learn(key, message, write)
+    return reply.then(partial(write, call))
 
 
 def _read(
@@ -215,7 +225,7 @@ def _reply(
     return HttpReply(
         b"".join([header, *binary]),
         content_type=OCTETS,
-        headers={"Inference-Header-Content-Length": str(len(header))},
+        headers={REPLY_HEADER_LENGTH: str(len(header))},
     )
 
 

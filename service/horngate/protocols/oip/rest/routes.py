@@ -33,6 +33,7 @@ from horngate.protocols.oip.rest.control import (
     trace_request,
     unload_request,
 )
+from horngate.protocols.oip.rest.heads import Heads
 from horngate.protocols.oip.rest.infer import infer
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 
@@ -72,6 +73,7 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
     add(pb.ServerLiveRequest, "GET", "/v2/health/live", _live)
     add(pb.ServerReadyRequest, "GET", "/v2/health/ready", _ready)
     add(pb.ModelStatisticsRequest, "GET", "/v2/models/stats", _plain)
+    heads = Heads()
     for place in ("", "/versions/{version}"):
         model = f"/v2/models/{{model}}{place}"
         add(pb.ModelMetadataRequest, "GET", model, _plain)
@@ -79,7 +81,7 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
         add(pb.ModelConfigRequest, "GET", f"{model}/config", _config)
         add(pb.ModelStatisticsRequest, "GET", f"{model}/stats", _plain)
         predicting = taking[pb.ModelInferRequest]
-        route("POST", f"{model}/infer", predicting, partial(infer, predicting))
+        route("POST", f"{model}/infer", predicting, partial(infer, predicting, heads))
     loaded = "/v2/repository/models/{model}"
     add(pb.RepositoryIndexRequest, "POST", "/v2/repository/index", index_reply, index_request)
     add(pb.RepositoryModelLoadRequest, "POST", f"{loaded}/load", nothing, load_request)
