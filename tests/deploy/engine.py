@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import pytest
 
-from tests.deploy.files import ROOT
+from tests.deploy.files import COMPOSE_FILE, ROOT
 
 VARIABLE: Final = "CONTAINER_ENGINE"
 BUILD_SECONDS: Final = 1500.0
 """The first build fetches TensorFlow; later ones find their layers."""
+
+HEALTHY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,18 @@ class Engine:
             seconds=BUILD_SECONDS,
         )  # fmt: skip
 
-    def run_compose(self, *arguments: str, seconds: float = 300) -> str:
-        """Standard output; a failure raises with all that was said."""
-        return self._run(*self.compose, "-p", self.project, *arguments, seconds=seconds)
+    def run_compose(self, *arguments: str, beside: str = "", seconds: float = 300) -> str:
+        """Standard output; a failure raises with all that was said.
+
+        ``beside`` is a compose file that is laid over docker-compose.yml.
+        """
+        files: list[str] = []
+        if beside:
+            # Docker's reads what its variable names only where no file is named.
+            files += [] if self.runtime == "podman" else ["-f", COMPOSE_FILE.name]
+            files += ["-f", beside]
+        command = (*self.compose, *files, "-p", self.project, *arguments)
+        return self._run(*command, seconds=seconds)
 
     def container(self, service: str) -> str:
         """The id of the service's container, running or ended."""
@@ -59,6 +71,19 @@ class Engine:
     def inspect(self, service: str, template: str) -> str:
         """One fact about a container, by a Go template."""
         return self.run_runtime("inspect", "--format", template, self.container(service))
+
+    def check_health(self, service: str) -> None:
+        """Fail where the service's health check does."""
+        container = self.container(service)
+        if self.runtime == "podman":
+            # podman runs health checks from systemd timers, which a container host may lack.
+            assert self.run_runtime("healthcheck", "run", container) == ""
+            return
+        health = ("inspect", "--format", "{{.State.Health.Status}}", container)
+        ends = time.monotonic() + HEALTHY_SECONDS
+        while (said := self.run_runtime(*health)) != "healthy" and time.monotonic() < ends:
+            time.sleep(0.5)
+        assert said == "healthy"
 
     def logs(self, service: str) -> str:
         """What the container wrote, both streams."""

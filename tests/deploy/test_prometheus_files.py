@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
+import pytest
 import yaml
 
 from horngate.telemetry.metrics import Metrics
@@ -19,9 +20,10 @@ def promtool(*arguments: str) -> str:
     return run.stdout + run.stderr
 
 
-def test_promtool_accepts_the_configuration_and_the_rules() -> None:
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus.tls.yml"])
+def test_promtool_accepts_the_configuration_and_the_rules(name: str) -> None:
     # The rules as well: the configuration names them.
-    assert "rules found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+    assert "rules found" in promtool("check", "config", str(PROMETHEUS / name))
 
 
 def test_the_alerts_fire_when_they_must_and_only_then() -> None:

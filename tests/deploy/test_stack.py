@@ -132,13 +132,7 @@ def test_the_server_image_holds_no_tool_to_build_or_fetch_with(stack: Stack, com
 
 
 def test_the_health_check_holds(stack: Stack) -> None:
-    if stack.engine.runtime == "podman":
-        # podman runs health checks from systemd timers, which a container host may lack.
-        command = ["healthcheck", "run"]
-        assert stack.engine.run_runtime(*command, stack.engine.container("server")) == ""
-    else:
-        health = "{{.State.Health.Status}}"
-        wait_until("healthy", 60, lambda: stack.engine.inspect("server", health) == "healthy")
+    stack.engine.check_health("server")
 
 
 def ask_until_refused(stack: Stack, answered: threading.Semaphore) -> Code:
