@@ -94,20 +94,6 @@ def compile_version(folder: Path, *, trust_operations: bool = False) -> Compiled
     return record
 
 
-@contextlib.contextmanager
-def _sealed(files: manifest.Hashes, trust_operations: bool) -> Iterator[Path]:
-    """The SavedModel as the converter may have it: it runs more of it than serving does.
-
-    Raises:
-        PublishError: what that runs reaches beyond the model.
-    """
-    try:
-        with sealed(files, trust_operations=trust_operations) as source:
-            yield source
-    except LoadError as error:
-        raise PublishError(str(error), detail=error.detail) from error
-
-
 def _in_one_line(text: str) -> str:
     words = " ".join(text.split())
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
@@ -120,11 +106,21 @@ def _compile(
     goldens: Mapping[str, Golden],
     trust_operations: bool,
 ) -> dict[str, CompiledSignature]:
+    """The signatures' forms, written into ``staging``.
+
+    Raises:
+        LoadError: TensorFlow cannot load the version.
+        PublishError: one of them cannot be compiled, or answers otherwise.
+    """
     forms: dict[str, CompiledSignature] = {}
     tensorflow = SavedModelRuntime(trust_operations=trust_operations).load(folder, files=files)
-    stack = contextlib.ExitStack()
-    try:
-        source = stack.enter_context(_sealed(files, trust_operations))
+    with contextlib.ExitStack() as stack:
+        stack.callback(tensorflow.close)
+        try:
+            # As the converter may have it, which runs more of it than serving does.
+            source = stack.enter_context(sealed(files, trust_operations=trust_operations))
+        except LoadError as error:
+            raise PublishError(str(error), detail=error.detail) from error
         meta_graph = _meta_graph(source)
         for name, signature in tensorflow.signatures.items():
             _check_dtypes(signature)
@@ -140,9 +136,6 @@ def _compile(
             if form.apart:
                 trials = [each for trial in trials if (each := _finite(trial)) is not None]
             forms[name] = _held(staging, form.content, signature, trials)
-    finally:
-        stack.close()
-        tensorflow.close()
     return forms
 
 

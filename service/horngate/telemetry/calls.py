@@ -14,7 +14,7 @@ from horngate.budget import Budget
 from horngate.errors import Code
 from horngate.inference import Call
 from horngate.lifecycle.served import Subject
-from horngate.protocols.figures import Durations
+from horngate.protocols.figures import NONE, Durations
 from horngate.protocols.method import Observed
 from horngate.telemetry.samples import Samples, Totals, histogram
 
@@ -163,35 +163,32 @@ def _subject_labels(subject: Subject | None) -> tuple[str, str, str]:
     return (subject.model, str(subject.version), subject.signature)
 
 
+def plus(durations: Durations, number: int, seconds: float) -> Durations:
+    """``durations`` and ``number`` more that took ``seconds`` together."""
+    return Durations(durations.number + number, durations.seconds + seconds)
+
+
 class RunFigures:
-    """Thread-safe."""
+    """Thread-safe.
+
+    ``shared`` are the requests that were answered; a run counts whole for each of them. ``last`` is
+    when one was told of, in seconds of the wall's clock.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._numbers: dict[int, int] = {}
-        self._seconds: dict[int, float] = {}
-        self._requests = 0
-        self._request_seconds = 0.0
+        self._batches: dict[int, Durations] = {}
+        self.shared = NONE
         self.last = 0.0
 
     def add(self, rows: int, requests: int, seconds: float) -> None:
         """One run of ``rows`` rows that answered ``requests`` requests in ``seconds``."""
         with self._lock:
-            self._numbers[rows] = self._numbers.get(rows, 0) + 1
-            self._seconds[rows] = self._seconds.get(rows, 0.0) + seconds
-            self._requests += requests
-            self._request_seconds += requests * seconds
+            self._batches[rows] = plus(self._batches.get(rows, NONE), 1, seconds)
+            self.shared = plus(self.shared, requests, requests * seconds)
             self.last = time.time()
 
     def batches(self) -> dict[int, Durations]:
         """The runs by their rows."""
         with self._lock:
-            return {
-                rows: Durations(number, self._seconds[rows])
-                for rows, number in self._numbers.items()
-            }
-
-    def shared(self) -> Durations:
-        """The requests that were answered; a run counts whole for each of them."""
-        with self._lock:
-            return Durations(self._requests, self._request_seconds)
+            return dict(self._batches)

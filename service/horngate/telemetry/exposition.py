@@ -11,7 +11,7 @@ from typing import Final
 
 from horngate.errors import Code
 from horngate.protocols.figures import NONE, Durations, Figures, VersionFigures
-from horngate.telemetry.calls import CallFigures
+from horngate.telemetry.calls import CallFigures, plus
 from horngate.telemetry.metrics import Metrics
 from horngate.telemetry.samples import Totals
 
@@ -65,7 +65,7 @@ def triton_exposition(figures: Figures, versions: Versions) -> str:
     for name, kind, about, value in (
         ("nv_inference_request_success", "counter", "Requests answered.", _success),
         ("nv_inference_count", "counter", "Rows that ran.", lambda each: each.rows),
-        ("nv_inference_exec_count", "counter", "RunFigures of the model.", lambda each: each.runs),
+        ("nv_inference_exec_count", "counter", "Runs of the model.", lambda each: each.runs),
         (
             "nv_inference_pending_request_count",
             "gauge",
@@ -185,10 +185,10 @@ class Statistics:
             if subject is None or subject[:2] != (model, version) or not method.predicts:
                 continue
             if code is Code.OK:
-                success = _plus(success, totals.number, totals.sum)
+                success = plus(success, totals.number, totals.sum)
             else:
                 before = failure.get(code.name, NONE)
-                failure[code.name] = _plus(before, totals.number, totals.sum)
+                failure[code.name] = plus(before, totals.number, totals.sum)
         # Told for as many requests as were answered: one that has run and whose reply has not left
         # is in some of these and not yet in others, and clients insist on equal numbers.
         decoding, queued, running = (
@@ -196,7 +196,7 @@ class Statistics:
             for each in (
                 self._metrics.calls.decoding(model, version),
                 bound.queued(),
-                bound.runs.shared(),
+                bound.runs.shared,
             )
         )
         left = success.seconds - decoding.seconds - queued.seconds - running.seconds
@@ -220,7 +220,3 @@ def _told_for(number: int, durations: Durations) -> Durations:
     if not durations.number:
         return Durations(number)
     return Durations(number, durations.seconds / durations.number * number)
-
-
-def _plus(durations: Durations, count: int, seconds: float) -> Durations:
-    return Durations(durations.number + count, durations.seconds + seconds)

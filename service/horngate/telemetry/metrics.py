@@ -123,20 +123,17 @@ class Metrics:
         """Bind the figures of a version that is about to go live."""
         names = tuple(signatures)
         with self._lock:
-            return self._bind(model, version, names)
-
-    def _bind(self, model: str, version: int, names: tuple[str, ...]) -> VersionMetrics:
-        if (model, version) in self._unloaded:
-            self._unloaded.remove((model, version))
-        for path in self._predicting:
-            for name in names:
-                self.calls.bind(Subject(model, version, name), path)
-        before = self._versions.get((model, version))
-        # The same version under other settings goes on counting.
-        runs = RunFigures() if before is None else before.runs
-        bound = VersionMetrics(self, model, str(version), names, runs)
-        self._versions[model, version] = bound
-        return bound
+            if (model, version) in self._unloaded:
+                self._unloaded.remove((model, version))
+            for path in self._predicting:
+                for name in names:
+                    self.calls.bind(Subject(model, version, name), path)
+            before = self._versions.get((model, version))
+            # The same version under other settings goes on counting.
+            runs = RunFigures() if before is None else before.runs
+            bound = VersionMetrics(self, model, str(version), names, runs)
+            self._versions[model, version] = bound
+            return bound
 
     def version(self, model: str, version: int) -> VersionMetrics | None:
         """The figures of a version, None where none was loaded under that number."""
