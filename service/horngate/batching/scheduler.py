@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Final
 
 from horngate.batching.batch import Growth, RowsDiffer, cut, holding, join
 from horngate.batching.executor import Burst, Executor
@@ -29,6 +30,12 @@ from horngate.errors import (
 )
 from horngate.servable import Clock, Servable
 from horngate.tensors import Arrays, Signature
+
+_REFUSALS: Final = {
+    Overloaded: Refusal.QUEUE_FULL,
+    Expired: Refusal.TOO_SHORT,
+    EngineStuck: Refusal.STUCK,
+}
 
 
 class SchedulerClosed(ShuttingDown):
@@ -157,14 +164,8 @@ class Scheduler:
         work.on_cancel = self._leave
         try:
             idle = self._enqueue(work, now)
-        except Overloaded:
-            self._observer.refused(Refusal.QUEUE_FULL, 1)
-            raise
-        except Expired:
-            self._observer.refused(Refusal.TOO_SHORT, 1)
-            raise
-        except EngineStuck:
-            self._observer.refused(Refusal.STUCK, 1)
+        except (Overloaded, Expired, EngineStuck) as error:
+            self._observer.refused(_REFUSALS[type(error)], 1)
             raise
         if idle:
             self._executor.wake(burst)

@@ -19,9 +19,9 @@ from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from horngate.errors import LoadError, in_full
+from horngate.private import private_folder
 from horngate.runtimes.scan import assets, scan
 from horngate.sizes import SAVED_MODEL
-from horngate.store.files import private_folder
 
 if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef

@@ -21,11 +21,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from horngate.errors import LoadError
-from horngate.private import private_folder
 from horngate.reading import FILE_FLAGS, Take, hand_over, kind
 from horngate.sizes import VERSION_FILE
-
-__all__ = ["Entry", "VersionFiles", "private_folder", "walk"]
 
 MOST_ENTRIES: Final = 10_000
 """Files and folders of a version, all told."""
@@ -87,18 +84,7 @@ class VersionFiles:
         Raises:
             LoadError: something else is there under its name.
         """
-        return self._look(name) is not None
-
-    def size(self, name: str) -> int:
-        """Its bytes.
-
-        Raises:
-            LoadError: it is not there, or no regular file.
-        """
-        found = self._look(name)
-        if found is None:
-            raise _missing(name)
-        return found
+        return self._is_there(name)
 
     def read(self, name: str, limit: int) -> bytes:
         """Its content.
@@ -148,24 +134,23 @@ class VersionFiles:
             os.close(handle)
         return digest.hexdigest()
 
-    def _look(self, name: str) -> int | None:
-        """Its bytes; None where nothing is there."""
+    def _is_there(self, name: str) -> bool:
         parts = _parts(name)
         with self._entered(name, parts[:-1]) as folder:
             if folder is None:
-                return None
+                return False
             try:
                 status = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
             except (FileNotFoundError, NotADirectoryError):
-                return None
+                return False
             except OSError as error:
                 raise _unreadable(name, error) from error
             _hold_regular(name, status.st_mode)
-            return status.st_size
+            return True
 
     def _read(self, name: str, limit: int, take: Take) -> None:
         """Hand its content to ``take``, a part at a time; each part is used up after that."""
-        if self._look(name) is None:
+        if not self._is_there(name):
             raise _missing(name)
         parts = _parts(name)
         with self._entered(name, parts[:-1]) as folder:

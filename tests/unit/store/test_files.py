@@ -78,7 +78,6 @@ def test_what_is_no_regular_file_is_refused_by_its_name(
     uses: list[Callable[[], object]] = [
         held.names,
         lambda: held.exists(name),
-        lambda: held.size(name),
         lambda: held.read(name, 100),
         lambda: held.sha256(name),
         lambda: held.copy(name, version.parent / "copy"),
@@ -140,7 +139,6 @@ def test_a_file_is_read_hashed_and_copied_as_it_is(version: Path, tmp_path: Path
     (version / "empty").write_bytes(b"")
     held = VersionFiles(version)
     digest = hashlib.sha256(content).hexdigest()
-    assert held.size("big") == len(content)
     assert held.read("big", len(content)) == content
     assert held.sha256("big") == digest
     assert held.copy("big", tmp_path / "copy") == digest
@@ -197,15 +195,15 @@ def test_a_file_that_shrinks_while_it_is_read_is_told(
 def test_a_file_swapped_for_a_fifo_between_look_and_open_holds_nobody(
     version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = VersionFiles._look
+    look = VersionFiles._is_there
 
-    def swap(self: VersionFiles, name: str) -> int | None:
+    def swap(self: VersionFiles, name: str) -> bool:
         found = look(self, name)
         (version / name).unlink()
         os.mkfifo(version / name)
         return found
 
-    monkeypatch.setattr(VersionFiles, "_look", swap)
+    monkeypatch.setattr(VersionFiles, "_is_there", swap)
     with pytest.raises(LoadError, match=r"received a FIFO"):
         VersionFiles(version).read("saved_model.pb", 100)
 
