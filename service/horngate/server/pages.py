@@ -12,6 +12,7 @@ from horngate.config.serving_files import MONITORING_PATH
 from horngate.errors import RequestError
 from horngate.fronts.http.front import Page, Reply
 from horngate.inference import Call, Inference
+from horngate.lifecycle.loop import LOOK_SECONDS
 from horngate.lifecycle.status import State, UnderWay
 from horngate.telemetry.exposition import Exposition
 from horngate.telemetry.metrics import CONTENT_TYPE
@@ -24,10 +25,6 @@ STYLE = (
     "th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd;"
     "vertical-align:top}code{background:#f3f3f3;padding:.1rem .3rem}.bad{color:#a40000}"
 )
-
-
-SCAN_SECONDS = 10.0
-"""A look at the models folder that takes longer is told of."""
 
 
 def pages(
@@ -102,7 +99,7 @@ def _held_up(under_way: UnderWay, caller: Caller | None) -> str:
         for model, version in under_way.stuck
         if caller is None or caller.may_ask(model)
     ]
-    if under_way.scan_seconds > SCAN_SECONDS:
+    if under_way.scan_seconds > LOOK_SECONDS:
         told.append(
             f"the models folder has not answered for {under_way.scan_seconds:.0f} s; what is live "
             "stays live"

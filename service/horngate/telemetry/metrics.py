@@ -229,34 +229,27 @@ class _StateCollector(Collector):
         self._statuses, self._queues, self._under_way = statuses, queues, under_way
 
     def collect(self) -> Iterator[Metric]:
-        version = ("model", "version")
-        state = GaugeMetricFamily(
-            "horngate_version_state",
-            "1 for the state that a version is in.",
-            labels=(*version, "state"),
+        state = _by_version(
+            "horngate_version_state", "1 for the state that a version is in.", "state"
         )
-        load_seconds = GaugeMetricFamily(
+        load_seconds = _by_version(
             "horngate_version_load_seconds",
             "How long loading, checking and warming a version took.",
-            labels=version,
         )
-        engine = GaugeMetricFamily(
-            "horngate_version_engine",
-            "1 for the engine that runs a version.",
-            labels=(*version, "engine"),
+        engine = _by_version(
+            "horngate_version_engine", "1 for the engine that runs a version.", "engine"
         )
-        fallback = GaugeMetricFamily(
+        fallback = _by_version(
             "horngate_version_fallback",
             "1 where an engine of earlier choice could not be used; the log and `horngate status` "
             "say why.",
-            labels=version,
         )
-        unbatched = GaugeMetricFamily(
+        unbatched = _by_version(
             "horngate_version_unbatched",
             "1 where requests that could share a run by their shapes run one by one; the log and "
             "`horngate status` say why.",
-            labels=version,
         )
+        queue_rows = _by_version("horngate_queue_rows", "Rows that wait for a batch.")
         loads = GaugeMetricFamily(
             "horngate_loads_stuck",
             "Threads that do not come back from loading or closing a version.",
@@ -276,9 +269,6 @@ class _StateCollector(Collector):
                 unbatched.add_metric(names, float(bool(status.rows_reason)))
         for model, count in stuck_loads.items():
             loads.add_metric((model,), count)
-        queue_rows = GaugeMetricFamily(
-            "horngate_queue_rows", "Rows that wait for a batch.", labels=version
-        )
         for model, number, rows in self._queues():
             queue_rows.add_metric((model, str(number)), rows)
         yield from (state, load_seconds, engine, fallback, unbatched, loads, queue_rows)
@@ -287,3 +277,7 @@ class _StateCollector(Collector):
             "How long the look at the models folder that is under way has taken; 0 for none.",
             value=scan,
         )
+
+
+def _by_version(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_text, labels=("model", "version", *labels))
