@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from horngate.cli.quiet import quiet_tensorflow
@@ -34,25 +35,18 @@ def run(options: argparse.Namespace) -> int:
     quiet_tensorflow()
     from horngate.builder import publish  # noqa: PLC0415 - takes seconds
 
-    compiled = not options.no_compile
-    if source.is_dir():
-        published = publish.publish_saved_model(
-            source,
-            options.models,
-            options.name,
-            version=options.version,
-            compiled=compiled,
-            trust_operations=options.trust_model_ops,
-        )
-    else:
-        published = publish.publish_keras(
-            publish.load_keras(source),
-            options.models,
-            options.name,
-            version=options.version,
-            compiled=compiled,
-            trust_operations=options.trust_model_ops,
-        )
+    put = (
+        partial(publish.publish_saved_model, source)
+        if source.is_dir()
+        else partial(publish.publish_keras, publish.load_keras(source))
+    )
+    published = put(
+        options.models,
+        options.name,
+        version=options.version,
+        compiled=not options.no_compile,
+        trust_operations=options.trust_model_ops,
+    )
     print(f"{published.model}: version {published.version} published in {published.folder}")
     if published.compiled is not None:
         print(printable(f"{published.model}: version {published.version} {published.compiled}"))
