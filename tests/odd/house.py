@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import socket
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -197,17 +197,8 @@ class House:
 
     def ask_together(self, model: str, asked: list[Asked], signature: str) -> list[Asked]:
         """Several callers at the same time, each as often as needed for some to share a run."""
-        answers: list[Asked] = [{} for _ in asked]
-
-        def one(number: int) -> None:
-            answers[number] = self.ask(model, asked[number], signature)
-
-        threads = [threading.Thread(target=one, args=(number,)) for number in range(len(asked))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return answers
+        with ThreadPoolExecutor(len(asked)) as callers:
+            return list(callers.map(lambda one: self.ask(model, one, signature), asked))
 
     def _get(self, path: str, token: str = OPERATOR) -> Reply:
         return self._http("GET", path, token)

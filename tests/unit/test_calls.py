@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -163,11 +164,9 @@ def test_a_call_ends_once_whichever_threads_end_it() -> None:
         barrier.wait(10)
         bench.calls.end_all()
 
-    threads = [threading.Thread(target=each) for each in (answer, cancel, end)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    with ThreadPoolExecutor(3) as threads:
+        for each in [threads.submit(each) for each in (answer, cancel, end)]:
+            each.result(30)
     assert len(bench.observer.ended) == len(calls)
     assert not bench.observer.open
     for call in calls:

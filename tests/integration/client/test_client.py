@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -245,11 +246,8 @@ def test_many_threads_share_one_client(fake: FakeServer) -> None:
                 if not np.array_equal(answer["probabilities"], context):
                     wrong.append(number)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(8) as callers:
+            list(callers.map(work, range(8)))
     assert wrong == []
     assert fake.calls.count("Predict") == 160
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from horngate.client import Client
-from horngate.errors import ModelNotFound, VersionNotFound
+from horngate.errors import InvalidRequest, ModelNotFound, VersionNotFound
 from horngate.tensors import Array
 from tests.clients import tensors
 from tests.conftest import Served
@@ -63,22 +63,15 @@ def test_any_mix_of_concurrent_requests_is_answered_as_keras_would(
 ) -> None:
     asks = (by_tfserving(server), by_triton(server))
     fed = [inputs(rows, seed + index) for index, rows in enumerate(sizes)]
-    answers: list[Array | None] = [None] * len(fed)
-
-    def ask(index: int) -> None:
-        answers[index] = asks[index % 2](fed[index])
-
-    threads = [threading.Thread(target=ask, args=(index,)) for index in range(len(fed))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(fed)) as callers:
+        answers = [
+            callers.submit(asks[index % 2], request).result for index, request in enumerate(fed)
+        ]
     whole = [np.concatenate([request[name] for request in fed]) for name in ("image", "context")]
     expected = small_models.keras_models["two_inputs"].predict(whole, verbose=0)
     ends = np.cumsum(sizes)
     for answer, start, end in zip(answers, ends - sizes, ends, strict=True):
-        assert answer is not None
-        assert_same(answer, expected[start:end])
+        assert_same(answer(), expected[start:end])
 
 
 def test_strings_integers_and_several_outputs(server: RunningServer, small_models: Served) -> None:
@@ -133,23 +126,15 @@ def test_a_value_that_the_model_refuses_fails_its_own_request_alone(
     server: RunningServer,
 ) -> None:
     client = Client(server.address)
-    outcomes: dict[int, str] = {}
 
-    def ask(index: int) -> None:
+    def ask(index: int) -> Any:
         count = np.array([[1, 99 if index == 5 else 2]], np.int32)  # 99 is past the embedding's end
-        try:
-            client.predict("words", {"word": np.array([["horn"]]), "count": count})
-            outcomes[index] = "answered"
-        except Exception as error:  # noqa: BLE001 - what became of it is the result
-            outcomes[index] = type(error).__name__
+        return client.predict("words", {"word": np.array([["horn"]]), "count": count})
 
-    threads = [threading.Thread(target=ask, args=(index,)) for index in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert outcomes.pop(5) == "InvalidRequest"
-    assert set(outcomes.values()) == {"answered"}
+    with ThreadPoolExecutor(12) as callers:
+        errors = [callers.submit(ask, index).exception for index in range(12)]
+    assert isinstance(errors.pop(5)(), InvalidRequest)
+    assert not any(error() for error in errors)
 
 
 def test_the_client_learns_which_error_it_was(server: RunningServer) -> None:

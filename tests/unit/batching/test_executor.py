@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -38,10 +39,7 @@ def test_every_request_of_many_threads_is_answered(make: Callable[[], Executor])
             if not arrived.wait(10) or work.result()["y"].item() != 2 * value:
                 wrong.append(value)
 
-    threads = [threading.Thread(target=ask, args=(1000 * index,)) for index in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(ask, range(0, 8000, 1000)))
     executor.stop()
     assert wrong == []

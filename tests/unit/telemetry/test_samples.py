@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,11 +60,9 @@ def test_no_observation_of_many_threads_is_lost() -> None:
 
     looking = threading.Thread(target=look)
     looking.start()
-    threads = [threading.Thread(target=observe) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as observers:
+        for each in [observers.submit(observe) for _ in range(4)]:
+            each.result()
     stop.set()
     looking.join()
     assert samples.totals().number == 80_000
