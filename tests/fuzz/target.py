@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer
-from horngate.calls import Calls, Failure, InFlight
+from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
 from horngate.fronts.http.bodies import Body, coding_of, compressed, uncompressed
 from horngate.fronts.http.routes import NotServed, Routes
@@ -40,6 +40,7 @@ from horngate.protocols.tfserving.methods import methods as tfserving_methods
 from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
 from tests.fuzz.engine import make_inference
 from tests.unit.batching.doubles import ManualClock
+from tests.unit.fronts.calls import Caller, Observer
 from tests.unit.protocols.doubles import FakeFigures, FakeLogs
 
 CORPUS: Final = Path(__file__).parent / "corpus"
@@ -166,10 +167,10 @@ def measured(path: str, data: bytes) -> Outcome | None:
 
 
 def _call(method: Method, data: bytes) -> Outcome:
-    call, calls = _Caller(method), _calls()
+    call, calls = Caller(method, 100.0), _calls()
     if isinstance(method, UnaryMethod):
         calls.serve(call, method.ask, data)
-        return call.outcome()
+        return _outcome(call)
     try:
         request = parsed(method, data)
         if isinstance(method, DuplexMethod):
@@ -177,58 +178,33 @@ def _call(method: Method, data: bytes) -> Outcome:
         method.handler(request, call, lambda reply: _written(reply.SerializeToString()))()
     except HorngateError as error:
         call.fail(calls.failure(method, error))
-        return call.outcome()
+        return _outcome(call)
     return Outcome(Code.OK)
 
 
-def _message(method: DuplexMethod, request: Any, call: _Caller, calls: Calls) -> Outcome:
+def _message(method: DuplexMethod, request: Any, call: Caller, calls: Calls) -> Outcome:
     """One message of a stream: an error is an answer there."""
     calls.serve(call, method.handler, request)
-    if call.failure is not None:
-        told = Status(call.failure.code, call.failure.message)
+    if call.failures:
+        told = Status(call.told.code, call.told.message)
         _written(method.failed(request, told).SerializeToString())
-    return call.outcome()
+    return _outcome(call)
 
 
-class _Caller(InFlight):
-    """Keeps how its call ended."""
-
-    def __init__(self, method: Method) -> None:
-        super().__init__(method, 100.0, None)
-        self.replied = False
-        self.failure: Failure | None = None
-
-    def reply(self, data: bytes) -> None:
-        _written(data)
-        self.replied = True
-
-    def fail(self, failure: Failure) -> None:
-        self.failure = failure
-
-    def outcome(self) -> Outcome:
-        """Of a call that must have ended by now."""
-        if self.failure is not None:
-            return _told(self.method, self.failure.code, self.failure.message)
-        if not self.replied:
-            raise Finding(f"{self.method.path}: neither answered nor refused")
-        return Outcome(Code.OK)
-
-
-class _Unwatched:
-    """A ``CallObserver`` that looks away."""
-
-    def started(self, method: Observed, call: Call) -> None:
-        pass
-
-    def finished(self, method: Observed, call: Call, code: Code, seconds: float) -> None:
-        pass
+def _outcome(call: Caller) -> Outcome:
+    """Of a call that must have ended by now."""
+    if call.failures:
+        return _told(call.method, call.told.code, call.told.message)
+    if not call.replies:
+        raise Finding(f"{call.method.path}: neither answered nor refused")
+    return Outcome(Code.OK)
 
 
 def _calls() -> Calls:
     """The calls of a port whose gate is open, new for each: a finding leaves its call behind."""
     clock = ManualClock()
     gate = Gate(clock)
-    return Calls(gate, _Unwatched(), _unforeseen, clock, most_in_flight=1, most_bytes=2**31 - 1)
+    return Calls(gate, Observer(), _unforeseen, clock, most_in_flight=1, most_bytes=2**31 - 1)
 
 
 def _request(method: HttpMethod, places: Mapping[str, str], data: bytes) -> Outcome:

@@ -30,20 +30,16 @@ def test_a_batch_is_filled_up_to_the_next_allowed_size_and_nobody_sees_it() -> N
     assert second.result()["y"].tolist() == [[4], [6]]
 
 
-def test_a_single_request_is_filled_up_as_well() -> None:
-    bench = Bench(BatchingOptions(allowed_batch_sizes=(4,)))
-    work = bench.submit([1], [2], [3])
+@pytest.mark.parametrize(("sizes", "values", "filled"), [((4,), (1, 2, 3), 4), ((1, 2), (1, 2), 2)])
+def test_a_single_request_is_filled_up_as_well_unless_its_size_is_allowed(
+    sizes: tuple[int, ...], values: tuple[int, ...], filled: int
+) -> None:
+    bench = Bench(BatchingOptions(allowed_batch_sizes=sizes))
+    work = bench.submit(*([value] for value in values))
     bench.executor.run_all()
-    assert bench.servable.calls == [(4, 1)]
-    assert work.result()["y"].tolist() == [[2], [4], [6]]
-
-
-def test_an_allowed_size_is_not_filled_up() -> None:
-    bench = Bench(BatchingOptions(allowed_batch_sizes=(1, 2)))
-    work = bench.submit([1], [2])
-    bench.executor.run_all()
-    assert bench.servable.calls == [(2, 1)]
-    assert work.result()["y"].tolist() == [[2], [4]]
+    assert bench.servable.calls == [(filled, 1)]
+    assert work.result()["y"].tolist() == [[2 * value] for value in values]
+    assert [rows for _, rows, _, _ in bench.observer.batches] == [len(values)], "asked for"
 
 
 def test_a_signature_without_a_batch_dimension_is_left_alone() -> None:
@@ -52,13 +48,6 @@ def test_a_signature_without_a_batch_dimension_is_left_alone() -> None:
     bench.executor.run_all()
     assert bench.servable.calls == [(3,)]
     assert work.result()["y"].tolist() == [2, 2, 2]
-
-
-def test_the_figures_count_rows_that_were_asked_for() -> None:
-    bench = Bench(BatchingOptions(allowed_batch_sizes=(8,)))
-    bench.submit([1], [2], [3])
-    bench.executor.run_all()
-    assert [rows for _, rows, _, _ in bench.observer.batches] == [3]
 
 
 def test_rows_of_different_shapes_share_a_batch_where_that_is_asked_for() -> None:
