@@ -89,33 +89,31 @@ def value(written: bytes) -> str:
     return str(StringValue.FromString(written).value)
 
 
+def parts(name: str, *, public: bool) -> dict[str, Any]:
+    """What a method of these tests has, whatever its kind."""
+    return {
+        "protocol": "p",
+        "service": "test.Service",
+        "name": name,
+        "request": StringValue,
+        "response": StringValue,
+        "status": told,
+        "open": public,
+    }
+
+
 Handler = Callable[[StringValue, Call], Message | Answer[Message]]
 
 
 def unary(handler: Handler, *, name: str = "Ask", public: bool = False) -> UnaryMethod:
-    return UnaryMethod(
-        protocol="p",
-        service="test.Service",
-        name=name,
-        request=StringValue,
-        response=StringValue,
-        status=told,
-        handler=handler,
-        open=public,
-    )
+    return UnaryMethod(**parts(name, public=public), handler=handler)
 
 
 def duplex(handler: Handler, *, name: str = "Both", public: bool = False) -> DuplexMethod:
     return DuplexMethod(
-        protocol="p",
-        service="test.Service",
-        name=name,
-        request=StringValue,
-        response=StringValue,
-        status=told,
+        **parts(name, public=public),
         handler=handler,
         failed=lambda request, status: text(f"{status.code.name} {request.value}"),
-        open=public,
     )
 
 
@@ -125,16 +123,7 @@ def listening(
     name: str = "Watch",
     public: bool = False,
 ) -> StreamMethod:
-    return StreamMethod(
-        protocol="p",
-        service="test.Service",
-        name=name,
-        request=StringValue,
-        response=StringValue,
-        status=told,
-        handler=handler,
-        open=public,
-    )
+    return StreamMethod(**parts(name, public=public), handler=handler)
 
 
 class Bench:
