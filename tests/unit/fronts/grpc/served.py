@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
@@ -19,7 +19,7 @@ SECONDS = 20
 
 
 class Served:
-    """Serves until it is closed."""
+    """Serves until its block ends."""
 
     def __init__(
         self,
@@ -70,6 +70,9 @@ class Served:
         self.front.drain(SECONDS)
         self.stop()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.channel.close()
         self.stop()

@@ -82,7 +82,7 @@ def handlers() -> Handlers:
 
 @pytest.fixture
 def served(handlers: Handlers) -> Iterator[Served]:
-    made = Served(
+    with Served(
         [
             unary(handlers.echo, name="Echo"),
             unary(handlers.later, name="Later"),
@@ -95,10 +95,9 @@ def served(handlers: Handlers) -> Iterator[Served]:
             duplex(handlers.later, name="BothLater"),
             listening(handlers.watch, name="Watch"),
         ]
-    )
-    yield made
-    handlers.go_on.set()
-    made.close()
+    ) as made:
+        yield made
+        handlers.go_on.set()
     assert not made.observer.open, "each call that began has ended"
 
 
@@ -317,9 +316,8 @@ def test_strangers_that_keep_their_message_give_way(
         "duplex": duplex(handlers.echo, name="Open", public=True),
         "listening": listening(handlers.watch, name="Open", public=True),
     }
-    served = Served([methods[kind]])
     sends = [Sending() for _ in range(2)]
-    try:
+    with Served([methods[kind]]) as served:
         first = served.stream("Open")(iter(sends[0]), timeout=SECONDS)
         wait_until(lambda: bool(served.front.reading._strangers), "the first to come in")
         second = served.stream("Open")(iter(sends[1]), timeout=SECONDS)
@@ -334,19 +332,16 @@ def test_strangers_that_keep_their_message_give_way(
         assert not served.faults
         if kind == "listening":
             assert served.observer.codes[0] is Code.RESOURCE_EXHAUSTED
-    finally:
         for send in sends:
             send.half_close()
-        served.close()
 
 
 def test_calls_and_streams_beyond_the_limit_are_refused_and_counted(handlers: Handlers) -> None:
-    served = Served(
+    with Served(
         [unary(handlers.later, name="Later"), duplex(handlers.later, name="Both")],
         PortOptions(max_in_flight=2),
         most_in_flight=2,
-    )
-    try:
+    ) as served:
         waiting = [served.ask("Later").future(data(each), timeout=SECONDS) for each in "ab"]
         wait_until(lambda: len(handlers.tickets) == 2, "the calls to come in")
         error: Any = error_of(lambda: served.ask("Later")(data("c"), timeout=SECONDS))
@@ -365,13 +360,11 @@ def test_calls_and_streams_beyond_the_limit_are_refused_and_counted(handlers: Ha
         for send in sends:
             send.half_close()
         assert [list(each) for each in streams] == [[], []]
-    finally:
-        served.close()
 
 
 def test_strangers_are_refused_before_their_message_is_read(handlers: Handlers) -> None:
     tokens = Tokens({digest("the-token-of-the-team"): Known("team", predict=("*",))})
-    served = Served(
+    with Served(
         [
             unary(handlers.echo, name="Echo"),
             duplex(handlers.echo, name="Both"),
@@ -379,8 +372,7 @@ def test_strangers_are_refused_before_their_message_is_read(handlers: Handlers) 
             unary(handlers.echo, name="Open", public=True),
         ],
         gate=Gate(ManualClock(), tokens=lambda: tokens),
-    )
-    try:
+    ) as served:
         known = [("authorization", "Bearer the-token-of-the-team")]
         for kind, name in (
             (served.stream, "Echo"),
@@ -396,8 +388,6 @@ def test_strangers_are_refused_before_their_message_is_read(handlers: Handlers) 
         assert value(served.ask("Open")(data("a"), timeout=SECONDS)) == "a!"
         both = served.stream("Both")(map(data, "a"), metadata=known, timeout=SECONDS)
         assert [value(each) for each in both] == ["a!"]
-    finally:
-        served.close()
     assert not served.observer.open
 
 
