@@ -113,6 +113,10 @@ class Http2:
         if kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & END_STREAM):
             self.ended.add(number)
 
+    def write(self, data: bytes) -> None:
+        """Send frames as they are."""
+        self._socket.sendall(data)
+
     def wait(self, number: int, seconds: float = 10) -> None:
         """Return once the server has ended the call."""
         self._socket.settimeout(seconds)
@@ -174,7 +178,12 @@ def block(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 def message(size: int) -> bytes:
     """A gRPC message of so many zeros, with its head."""
-    return b"\0" + struct.pack(">I", size) + bytes(size)
+    return framed(bytes(size))
+
+
+def framed(data: bytes) -> bytes:
+    """``data`` as a gRPC message, with its head."""
+    return b"\0" + struct.pack(">I", len(data)) + data
 
 
 def literal(text: bytes) -> bytes:
