@@ -10,7 +10,7 @@ from horngate import __version__
 from horngate.access.caller import Caller
 from horngate.config.serving_files import MONITORING_PATH
 from horngate.errors import RequestError
-from horngate.fronts.http.front import Page, Reply
+from horngate.fronts.http.page import Page, Reply
 from horngate.inference import Call, Inference
 from horngate.lifecycle.loop import LOOK_SECONDS
 from horngate.lifecycle.status import State, UnderWay

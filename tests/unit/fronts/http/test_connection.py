@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -12,8 +13,9 @@ import pytest
 from horngate.access.gate import Gate
 from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
-from horngate.fronts.http import connection
-from horngate.fronts.http.front import HttpFront, Page, Reply
+from horngate.fronts.http import connection, reader
+from horngate.fronts.http.front import HttpFront
+from horngate.fronts.http.page import Page, Reply
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
@@ -191,16 +193,16 @@ def test_a_body_of_tiny_chunks_leaves_others_their_turn(
     monkeypatch: pytest.MonkeyPatch, port: int, head: bytes, first: int
 ) -> None:
     order: list[str] = []
-    feed = connection.Connection._feed
+    feed = reader.Reader.feed
 
-    def watched(one: connection.Connection) -> bool:
+    def watched(one: reader.Reader) -> bool:
         sliced = feed(one)
         if sliced:
             order.append("read")
-            one._loop.call_soon(order.append, "others")
+            asyncio.get_running_loop().call_soon(order.append, "others")
         return sliced
 
-    monkeypatch.setattr(connection.Connection, "_feed", watched)
+    monkeypatch.setattr(reader.Reader, "feed", watched)
     came = threading.Event()
     received = connection.Connection.data_received
 
@@ -220,7 +222,7 @@ def test_a_body_of_tiny_chunks_leaves_others_their_turn(
             more = one.recv(65_536)
             assert more, reply
             reply += more
-    assert order.count("read") >= 6 * 1500 // connection.SLICE
+    assert order.count("read") >= 6 * 1500 // reader.SLICE
     assert "read read" not in " ".join(order), "a slice, and then it is others' turn"
 
 
@@ -228,13 +230,13 @@ def test_a_request_whose_headers_say_no_chunks_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
     parts: list[bool] = []
-    feed = connection.Connection._feed
+    feed = reader.Reader.feed
 
-    def watched(one: connection.Connection) -> bool:
+    def watched(one: reader.Reader) -> bool:
         parts.append(feed(one))
         return parts[-1]
 
-    monkeypatch.setattr(connection.Connection, "_feed", watched)
+    monkeypatch.setattr(reader.Reader, "feed", watched)
     request = POST + b"x" * 1000
     with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
         one.sendall(request)

@@ -18,8 +18,9 @@ from horngate.answer import Answer, Together
 from horngate.batching.work import Work
 from horngate.calls import Calls
 from horngate.errors import HorngateError
-from horngate.fronts.http import front
-from horngate.fronts.http.front import LARGE, LARGE_ANSWER, HttpFront
+from horngate.fronts.http import call
+from horngate.fronts.http.call import LARGE, LARGE_ANSWER
+from horngate.fronts.http.front import HttpFront
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
@@ -76,13 +77,13 @@ class Bench:
             return len(reply.read())
 
     def _watch(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        function = getattr(front, name)
+        function = getattr(call, name)
 
         def watched(*args: Any) -> Any:
             self._seen(name)
             return function(*args)
 
-        monkeypatch.setattr(front, name, watched)
+        monkeypatch.setattr(call, name, watched)
 
     def _ask(self, request: HttpRequest, _call: Call) -> Answer[HttpReply]:
         size = int(request.body.strip())

@@ -13,7 +13,8 @@ import pytest
 from horngate.access.gate import Gate
 from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
-from horngate.fronts.http.front import HttpFront, Page, Reply
+from horngate.fronts.http.front import HttpFront
+from horngate.fronts.http.page import Page, Reply
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
