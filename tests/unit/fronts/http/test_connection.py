@@ -255,3 +255,23 @@ def test_a_pipelined_request_is_answered_after_the_first(port: int) -> None:
             said += more
     assert said.count(b"HTTP/1.1 200 ") == 2
     assert b"\r\n\r\na" in said
+
+
+def test_a_connection_without_a_further_request_ends(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setattr(connection, "IDLE_SECONDS", SHORT)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        one.sendall(POST + b"y" * 1000)
+        said = b""
+        while more := one.recv(65_536):
+            said += more
+    assert said.endswith(b"y" * 1000)
+
+
+def test_and_one_whose_headers_do_not_end(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    monkeypatch.setattr(connection, "HEADER_SECONDS", SHORT)
+    assert trickled(port, b"POST /say HTTP/1.1\r\nHost: ") == b""
+    whole = POST + b"y" * 1000
+    said = trickled(port, whole + b"POST /say HTTP/1.1\r\nHost: ")
+    assert said.count(b"HTTP/1.1 ") == 1, "of a further request neither"

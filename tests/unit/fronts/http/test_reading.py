@@ -15,6 +15,7 @@ from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.http.page import Page, Reply
+from horngate.fronts.http.reader import KEPT, SLICE, Head, Reader
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
@@ -323,3 +324,52 @@ def test_a_request_behind_a_body_of_chunks_is_read_in_slices_too(port: int) -> N
         b"x" * 3000,
         b"a page",
     ]
+
+
+def heads(reader: Reader) -> int:
+    return sum(isinstance(each, Head) for each in reader.read)
+
+
+def test_of_many_requests_at_once_one_is_read_at_a_time() -> None:
+    """However many come in one read of the socket, each would take a hundred times its bytes."""
+    reader = Reader(HEADERS)
+    reader.left = (GET + b"\r\n") * 5000
+    reader.feed()
+    assert heads(reader) == 1
+    assert len(reader.left) == (len(GET) + 2) * 4999
+    reader.read.clear()
+    reader.feed()  # the same headers again
+    assert heads(reader) == 1
+
+
+def test_and_behind_chunks_no_more_than_a_slice_has() -> None:
+    reader = Reader(HEADERS)
+    reader.left = CHUNKS + b"0\r\n\r\n" + (GET + b"\r\n") * 5000
+    assert not reader.feed()
+    assert reader.feed(), "a slice"
+    assert 1 < heads(reader) <= 1 + SLICE // len(GET)
+
+
+@pytest.mark.parametrize("first", [GET + b"\r\n", POST + b"Content-Length: 3\r\n\r\nabc", SMUGGLED])
+def test_headers_that_came_before_mean_the_same_in_any_parts(first: bytes) -> None:
+    """Read from their bytes or known by them."""
+    told = []
+    for size in (1, 5, len(first), 3 * len(first)):
+        reader, parts = Reader(HEADERS), []
+        for at in range(0, 3 * len(first), size):
+            reader.left += (first * 3)[at : at + size]
+            while reader.left:
+                reader.feed()
+            parts += reader.read
+            reader.read.clear()
+        body = b"".join(each for each in parts if isinstance(each, bytes))
+        told.append(([each for each in parts if not isinstance(each, bytes)], body))
+    assert told == [told[0]] * 4
+
+
+def test_long_headers_are_not_kept() -> None:
+    reader = Reader(64 * 1024)
+    reader.left = GET + b"a: " + b"b" * KEPT + b"\r\n\r\n"
+    reader.feed()
+    assert heads(reader) == 1
+    assert reader._kept is None
