@@ -15,12 +15,12 @@ from functools import partial
 
 from horngate.access.caller import Caller
 from horngate.answer import Answer
-from horngate.batching.admission import admit, check_outputs
+from horngate.batching.admission import Admitted, admit, check_outputs
 from horngate.batching.executor import Burst
 from horngate.batching.scheduler import SchedulerClosed
 from horngate.batching.work import Work, deadline_passed
 from horngate.budget import UNCOUNTED, Budget, Share
-from horngate.errors import PermissionDenied, RequestError, ShuttingDown
+from horngate.errors import InvalidRequest, PermissionDenied, RequestError, ShuttingDown
 from horngate.lifecycle.control import Control
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import Handle, Subject, find_signature
@@ -238,11 +238,16 @@ class Inference:
         """
         while True:
             handle = self.open(request.model, request.version, request.signature, call)
-            rows = admitted(handle, request)
+            defaults = handle.signature.defaults
+            if defaults:
+                request = request._replace(inputs={**defaults, **request.inputs})
+            rows, misfit = admitted(handle, request)
             # A version that was retired between look-up and submission has been replaced before
             # that: look again. One that was asked for by number is not found then.
             with contextlib.suppress(SchedulerClosed):
-                work = submit(handle, request.inputs, rows, request.priority, call)
+                work = submit(
+                    handle, request.inputs, rows, request.priority, call, misfit=misfit
+                )
                 return work.then(partial(respond, handle, request.outputs))
 
     def describe(self, model: str, version: VersionRef, call: Call) -> ModelDescription:
@@ -332,8 +337,8 @@ class Inference:
             listener()
 
 
-def admitted(handle: Handle, request: Request) -> int:
-    """The rows of a ``request`` that is right: what it asks for is there, and its inputs fit.
+def admitted(handle: Handle, request: Request) -> Admitted:
+    """What a ``request`` counts for that is right: what it asks for is there, its inputs may run.
 
     Raises:
         InvalidOutputName: as ``check_outputs``.
@@ -346,10 +351,20 @@ def admitted(handle: Handle, request: Request) -> int:
         request.inputs,
         max_rows=version.max_request_rows,
         max_bytes=version.max_tensor_bytes,
+        alone=handle.signature.name in version.alone,
+        any_shape=version.any_shape,
     )
 
 
-def submit(handle: Handle, inputs: Arrays, rows: int, priority: int, call: Call) -> Work:
+def submit(
+    handle: Handle,
+    inputs: Arrays,
+    rows: int,
+    priority: int,
+    call: Call,
+    *,
+    misfit: InvalidRequest | None = None,
+) -> Work:
     """Queue what was admitted, once there is room for it.
 
     Raises:
@@ -359,16 +374,24 @@ def submit(handle: Handle, inputs: Arrays, rows: int, priority: int, call: Call)
         RequestError: as ``Scheduler.submit``.
     """
     version, signature = handle.version, handle.signature
-    fixed = signature.row_bytes
+    alone = misfit is not None or signature.name in version.alone
+    fixed = None if alone else signature.row_bytes
     size = tensor_bytes(inputs) if fixed is None else rows * fixed
     if size > UNCOUNTED:
         call.hold_tensors(size)
-    if version.batching.allowed_batch_sizes and signature.batched:
+    if version.batching.allowed_batch_sizes and signature.batched and not alone:
         filled = version.batching.filled(rows)
         if filled > rows:  # run alone, it is copied into so many rows
             call.hold(size // rows * filled)
     work = version.scheduler.submit(
-        signature, inputs, rows, call.deadline, priority, share=call.share, burst=call.burst
+        signature,
+        inputs,
+        rows,
+        call.deadline,
+        priority,
+        share=call.share,
+        burst=call.burst,
+        misfit=misfit,
     )
     call.submitted = work.enqueued
     return work

@@ -52,6 +52,13 @@ class Servable(Protocol):
         """The engine's name as logs and metrics show it, for example ``tensorflow``."""
 
     @property
+    def any_shape(self) -> bool:
+        """Whether arrays of other shapes than a signature's may be run, for the engine to refuse.
+
+        They are run alone.
+        """
+
+    @property
     def signatures(self) -> Mapping[str, Signature]:
         """What can be called, by signature name. Fixed for the servable's life."""
 
@@ -60,8 +67,8 @@ class Servable(Protocol):
 
         Args:
             signature: a key of ``signatures``.
-            inputs: exactly the signature's inputs, each of its dtype and a shape it accepts;
-                the caller has checked them. Never written to.
+            inputs: exactly the signature's inputs, each of its dtype and, but for ``any_shape``,
+                of a shape that it accepts; the caller has checked them. Never written to.
 
         Raises:
             Exception: whatever the engine raises; the scheduler makes it ``EngineFailed``.

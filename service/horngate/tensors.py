@@ -78,17 +78,23 @@ class DType(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One named input or output: its dtype and its shape, ``None`` where any size goes."""
+    """One named input or output: its dtype and its shape, ``None`` where any size goes.
+
+    ``unknown_rank`` says that even the number of dimensions is open; ``shape`` is () then.
+    ``tensor`` is what a graph calls it, "" where that is not known.
+    """
 
     name: str
     dtype: DType
     shape: Shape
+    unknown_rank: bool = False
+    tensor: str = field(default="", compare=False)
     row: tuple[int, ...] | None = field(init=False, repr=False, compare=False)
-    """The shape of one row; None where a dimension after the first is free."""
+    """The shape of one row; None where a dimension after the first is free, or all are."""
 
     def __post_init__(self) -> None:
         sizes = [size for size in self.shape[1:] if size is not None]
-        fixed = len(sizes) == len(self.shape[1:])
+        fixed = len(sizes) == len(self.shape[1:]) and not self.unknown_rank
         object.__setattr__(self, "row", tuple(sizes) if fixed else None)
 
     @property
@@ -101,13 +107,20 @@ class TensorSpec:
         if self.row is not None and len(shape) == len(self.shape) > 0:
             first = self.shape[0]
             return shape[1:] == self.row and (first is None or first == shape[0])
-        return len(shape) == len(self.shape) and all(
+        return self.unknown_rank or (
+            len(shape) == len(self.shape) and self.begins_with(shape)
+        )
+
+    def begins_with(self, shape: tuple[int, ...]) -> bool:
+        """Whether the first dimensions are those of ``shape``, the others left out."""
+        return len(shape) <= len(self.shape) and all(
             expected is None or expected == size
-            for expected, size in zip(self.shape, shape, strict=True)
+            for expected, size in zip(self.shape, shape, strict=False)
         )
 
     def __str__(self) -> str:
-        return f"{self.dtype.value}{format_shape(self.shape)}"
+        shape = "[any shape]" if self.unknown_rank else format_shape(self.shape)
+        return f"{self.dtype.value}{shape}"
 
 
 @dataclass(frozen=True)
@@ -115,13 +128,15 @@ class Signature:
     """One way to call a model: named inputs and outputs, each with dtype and shape.
 
     ``batched`` says whether rows of several requests may share one call: every input and
-    every output has a free first dimension.
+    every output has a free first dimension. ``defaults`` are what inputs are where a request leaves
+    them out.
     """
 
     name: str
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     method: str = "tensorflow/serving/predict"
+    defaults: Arrays = field(default_factory=dict, compare=False)
 
     @cached_property
     def batched(self) -> bool:

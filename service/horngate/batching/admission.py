@@ -8,17 +8,43 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from horngate.errors import InvalidInput, InvalidOutputName, InvalidRequest, TooManyRows
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 
-def admit(
-    signature: Signature, inputs: Arrays, *, max_rows: int, max_bytes: int = sys.maxsize
-) -> int:
-    """Check names, dtypes, shapes and row counts; return the number of rows.
+class Admitted(NamedTuple):
+    """What passed: how many rows it counts for, and what is wrong with its shapes, if anything.
 
-    A signature without a batch dimension counts as one row.
+    A ``misfit`` is run alone, and told where the engine refuses it.
+    """
+
+    rows: int
+    misfit: InvalidRequest | None = None
+
+
+def admit(
+    signature: Signature,
+    inputs: Arrays,
+    *,
+    max_rows: int,
+    max_bytes: int = sys.maxsize,
+    alone: bool = False,
+    any_shape: bool = False,
+) -> Admitted:
+    """Check names, dtypes, shapes and row counts.
+
+    A signature without a batch dimension, or one that runs ``alone``, counts as one row.
+
+    Args:
+        signature: what is asked.
+        inputs: by name.
+        max_rows: of a request whose rows may share a batch.
+        max_bytes: of an input.
+        alone: whether requests of the signature never share a batch.
+        any_shape: whether the engine is asked about shapes that the signature does not have. It is
+            where no input can spread another over more than the signature lets it.
 
     Raises:
         InvalidInput: a name, a dtype or a shape does not fit, or an array takes more than
@@ -28,6 +54,7 @@ def admit(
     """
     if inputs.keys() != signature.inputs.keys():
         raise _wrong_names(signature, inputs)
+    misfit: InvalidRequest | None = None
     for name, spec in signature.inputs.items():
         array = inputs[name]
         if array.dtype != spec.dtype.numpy:
@@ -36,11 +63,23 @@ def admit(
                 f"{_dtype_name(array)}; send it as {spec.dtype.value}",
                 name=name,
             )
-        if not spec.accepts_shape(array.shape):
-            raise _wrong_shape(spec, array)
+        if misfit is None and not spec.accepts_shape(array.shape):
+            misfit = _wrong_shape(spec, array)
+            if not any_shape or not _tried(signature, inputs):
+                raise misfit
         if array.nbytes > max_bytes:
             raise _too_large(spec, array, max_bytes)
-    return _rows(signature, inputs, max_rows) if signature.batched else 1
+    if misfit is not None or alone or not signature.batched:
+        return Admitted(1, misfit)
+    rows = _rows(signature, inputs, max_rows)
+    if rows:
+        return Admitted(rows)
+    none = InvalidRequest(
+        "expected at least 1 row, received 0; leave an empty request unsent"
+    )
+    if not any_shape:
+        raise none
+    return Admitted(1, none)
 
 
 def check_outputs(signature: Signature, wanted: Iterable[str]) -> None:
@@ -74,14 +113,26 @@ def _rows(signature: Signature, inputs: Arrays, max_rows: int) -> int:
                 "inputs disagree on the number of rows: expected the same first dimension in "
                 f"all, received {counts}"
             )
-    if rows == 0:
-        raise InvalidRequest("expected at least 1 row, received 0; leave an empty request unsent")
     if rows > max_rows:
         raise TooManyRows(
             f"expected at most {max_rows} rows in a request, received {rows}; send several "
             "requests, or raise limits.max_request_rows in the model's model.toml"
         )
     return int(rows)
+
+
+def _tried(signature: Signature, inputs: Arrays) -> bool:
+    """Whether the engine is asked about these shapes, some of which are not the signature's.
+
+    Of several inputs only where all leave out as many dimensions at their ends: one column beside
+    one row would come to a table of any size.
+    """
+    if len(inputs) == 1:
+        return True
+    left_out = {len(spec.shape) - inputs[name].ndim for name, spec in signature.inputs.items()}
+    return len(left_out) == 1 and all(
+        spec.begins_with(inputs[name].shape) for name, spec in signature.inputs.items()
+    )
 
 
 def _wrong_names(signature: Signature, inputs: Arrays) -> InvalidInput:

@@ -23,6 +23,7 @@ from horngate.errors import (
     EngineFailed,
     EngineStuck,
     Expired,
+    InvalidRequest,
     Overloaded,
     RequestError,
     ShuttingDown,
@@ -130,6 +131,7 @@ class Scheduler:
         *,
         share: Share | None = None,
         burst: Burst | None = None,
+        misfit: InvalidRequest | None = None,
     ) -> Work:
         """Queue one admitted request.
 
@@ -141,6 +143,7 @@ class Scheduler:
             priority: 1 goes first, where the options have ``priority_levels``; 0 is none.
             share: what the call holds of the server's budget, if anything.
             burst: what the call came with, where its thread runs batches.
+            misfit: what is told of the inputs' shapes where the engine refuses them; run alone.
 
         Raises:
             Overloaded: the queue is full.
@@ -152,11 +155,18 @@ class Scheduler:
         if deadline is not None and deadline <= now:
             self._observer.refused(Refusal.EXPIRED, 1)
             raise _expired()
-        alone = not (
-            self._options.enabled and signature.batched and signature.name not in self._alone
-        )
+        alone = misfit is not None or not (self._options.enabled and self._batched(signature))
         padded = self._options.pad_variable_length_inputs
-        work = Work(signature, inputs, rows, deadline, alone=alone, padded=padded, share=share)
+        work = Work(
+            signature,
+            inputs,
+            rows,
+            deadline,
+            alone=alone,
+            padded=padded,
+            share=share,
+            misfit=misfit,
+        )
         work.enqueued = now
         levels = self._options.priority_levels
         if levels:
@@ -262,7 +272,7 @@ class Scheduler:
         signature = batch[0].signature
         rows = sum(work.rows for work in batch)
         try:
-            missing = self._missing(signature, rows)
+            missing = 0 if batch[0].misfit is not None else self._missing(signature, rows)
             if _counted(batch):
                 with holding(batch, rows + missing):
                     outputs = self._servable.run(signature.name, join(batch, missing))
@@ -328,7 +338,12 @@ class Scheduler:
             half = len(batch) // 2
             self._again([batch[:half], batch[half:]])
             return
-        batch[0].fail(error if isinstance(error, RequestError) else _engine_failed(error))
+        failed = error if isinstance(error, RequestError) else _engine_failed(error)
+        misfit = batch[0].misfit
+        if misfit is not None and isinstance(failed, InvalidRequest | EngineFailed):
+            misfit.detail = failed.detail
+            failed = misfit
+        batch[0].fail(failed)
 
     def _tell_if_drained(self) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from horngate.answer import Ticket
 from horngate.budget import Share
-from horngate.errors import Cancelled
+from horngate.errors import Cancelled, InvalidRequest
 from horngate.tensors import Array, Arrays, Signature, tensor_bytes
 
 LaneKey: TypeAlias = tuple[object, ...]
@@ -30,7 +30,8 @@ class Work(Ticket[dict[str, Array]]):
     ``inputs`` have passed ``admission``. ``key`` is the signature's name and, unless rows of
     different shapes are ``padded``, those non-batch shapes that it leaves open; work that has to
     run ``alone`` has a key that nothing shares. Work of a lower ``level`` runs first.
-    ``share`` is what its call holds for its inputs, None where that is next to nothing.
+    ``share`` is what its call holds for its inputs, None where that is next to nothing. A
+    ``misfit`` is what its shapes are told of where the engine refuses them.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Work(Ticket[dict[str, Array]]):
         "inputs",
         "key",
         "level",
+        "misfit",
         "on_cancel",
         "rows",
         "share",
@@ -56,8 +58,10 @@ class Work(Ticket[dict[str, Array]]):
         alone: bool,
         padded: bool = False,
         share: Share | None = None,
+        misfit: InvalidRequest | None = None,
     ) -> None:
         super().__init__()
+        self.misfit = misfit
         self.share = share
         self.signature = signature
         self.inputs = inputs

@@ -152,6 +152,8 @@ def _outputs(before: Mapping[str, TensorSpec], after: Mapping[str, TensorSpec]) 
 
 def _takes(wide: TensorSpec, narrow: TensorSpec) -> bool:
     """Whether every shape of ``narrow`` is one of ``wide``."""
+    if wide.unknown_rank or narrow.unknown_rank:
+        return wide.unknown_rank
     return len(wide.shape) == len(narrow.shape) and all(
         size is None or size == other for size, other in zip(wide.shape, narrow.shape, strict=True)
     )

@@ -58,7 +58,8 @@ class Handle:
 class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
 
-    ``max_request_rows`` is what one request may carry, ``max_tensor_bytes`` what an input may.
+    ``max_request_rows`` is what one request may carry, ``max_tensor_bytes`` what an input may,
+    ``any_shape`` is the servable's.
     ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
     engine of earlier choice serves it, "" where none would be, and ``engine_detail`` what is for
     operators alone of that. ``subjects`` are whom calls are
@@ -98,6 +99,7 @@ class ServedVersion:
         self.engine_detail = engine_detail
         self.subject = Subject(model, number, "")
         self.subjects = {name: Subject(model, number, name) for name in servable.signatures}
+        self.any_shape = servable.any_shape
         self._servable = servable
         self._executor = executor
         self._handles = {

@@ -81,8 +81,10 @@ def _replay(
 ) -> None:
     signature = servable.signatures[request.signature]
     try:
-        rows = admit(signature, request.inputs, max_rows=2**31)
-        if signature.name in alone:
+        rows, misfit = admit(
+            signature, request.inputs, max_rows=2**31, any_shape=servable.any_shape
+        )
+        if signature.name in alone or misfit is not None:
             servable.run(signature.name, request.inputs)
             return
         sizes = options.allowed_batch_sizes if signature.batched else ()

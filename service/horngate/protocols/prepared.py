@@ -197,8 +197,10 @@ class Prepared:
         changing = sorted([*identity, *tensors.values()], key=lambda hole: hole.begin)
         try:
             handle = self._inference.open(request.model, request.version, request.signature, call)
-            rows = admitted(handle, request)
+            rows, misfit = admitted(handle, request)
         except RequestError:  # the handler found another signature, or what is live has changed
+            return None
+        if misfit is not None:  # what becomes of it is the engine's to say
             return None
         return _Kind(
             Layout(data, changing),

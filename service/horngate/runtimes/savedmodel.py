@@ -59,7 +59,7 @@ class SavedModelRuntime:
         try:
             with contents.private_copy(files, meta_graph) as copy:
                 _fill(session, meta_graph, copy)
-            return SavedModelServable(session, meta_graph.signature_def)
+            return SavedModelServable(session, meta_graph)
         except LoadError:
             session.close()
             raise
@@ -103,25 +103,25 @@ class SavedModelServable:
     """A SavedModel in a session. ``run`` is thread-safe, as ``Session.run`` is."""
 
     engine = NAME
+    any_shape = True  # what a graph takes, its kernels say: a signature tells what it was made for
 
-    def __init__(
-        self, session: tf.compat.v1.Session, definitions: Mapping[str, SignatureDef]
-    ) -> None:
+    def __init__(self, session: tf.compat.v1.Session, meta_graph: MetaGraphDef) -> None:
         self._session = session
+        places = {node.name: place for place, node in enumerate(meta_graph.graph_def.node)}
         self._signatures: dict[str, Signature] = {}
         self._functions: dict[str, RunFunction] = {}
         refused: list[str] = []
-        for name, definition in definitions.items():
+        for name, definition in sorted(meta_graph.signature_def.items()):
             if not definition.outputs or name.startswith("__"):
                 continue  # bookkeeping, such as __saved_model_init_op
             try:
-                signature = _signature(name, definition)
+                signature = _signature(name, definition, places)
                 _hold_dtypes(session.graph, signature, definition)
                 self._signatures[name] = signature
             except LoadError as error:
                 refused.append(str(error))
                 continue
-            self._functions[name] = _function(session, definition)
+            self._functions[name] = _function(session, signature)
         if not self._signatures:
             raise LoadError(
                 "expected a signature that can be served, received "
@@ -170,22 +170,37 @@ def _array(result: Any) -> Array:
     return np.array(result, object) if isinstance(result, bytes) else np.array(result)
 
 
-def _function(session: tf.compat.v1.Session, definition: SignatureDef) -> RunFunction:
+def _function(session: tf.compat.v1.Session, signature: Signature) -> RunFunction:
     options = config_pb2.CallableOptions()
-    options.feed.extend(info.name for info in definition.inputs.values())
-    options.fetch.extend(info.name for info in definition.outputs.values())
+    options.feed.extend(spec.tensor for spec in signature.inputs.values())
+    options.fetch.extend(spec.tensor for spec in signature.outputs.values())
     # The public make_callable goes through feed dictionaries and costs half as much again.
     function: RunFunction = session._make_callable_from_options(options)  # noqa: SLF001 - as above
     return function
 
 
-def _signature(name: str, definition: SignatureDef) -> Signature:
+def _signature(
+    name: str, definition: SignatureDef, places: Mapping[str, int]
+) -> Signature:
     return Signature(
         name,
-        inputs={key: _spec(name, key, info) for key, info in definition.inputs.items()},
-        outputs={key: _spec(name, key, info) for key, info in definition.outputs.items()},
+        inputs=_specs(name, definition.inputs, places),
+        outputs=_specs(name, definition.outputs, places),
         method=definition.method_name,
+        defaults={key: tf.make_ndarray(value) for key, value in definition.defaults.items()},
     )
+
+
+def _specs(
+    signature: str, infos: Mapping[str, TensorInfo], places: Mapping[str, int]
+) -> dict[str, TensorSpec]:
+    """In the order of the graph, by ``places`` of its nodes: a file's maps have none."""
+
+    def place(key: str) -> tuple[int, int, str]:
+        node, _, output = infos[key].name.partition(":")
+        return places.get(node, 0), int(output) if output.isdigit() else 0, key
+
+    return {key: _spec(signature, key, infos[key]) for key in sorted(infos, key=place)}
 
 
 def _hold_dtypes(graph: tf.Graph, signature: Signature, definition: SignatureDef) -> None:
@@ -221,15 +236,14 @@ def _spec(signature: str, name: str, info: TensorInfo) -> TensorSpec:
     where = f"signature {signature!r}, tensor {name!r}"
     if info.WhichOneof("encoding") != "name":
         raise LoadError(f"{where}: expected a dense tensor, received a sparse or composite one")
-    if info.tensor_shape.unknown_rank:
-        raise LoadError(f"{where}: expected a known number of dimensions, received an unknown one")
     dtype = _DTYPES.get(info.dtype)
     if dtype is None:
         raise LoadError(
             f"{where}: expected a dtype that can be served, received {tf.as_dtype(info.dtype).name}"
         )
     shape = tuple(None if dim.size < 0 else int(dim.size) for dim in info.tensor_shape.dim)
-    return TensorSpec(name, dtype, shape)
+    unknown_rank = info.tensor_shape.unknown_rank or not info.HasField("tensor_shape")
+    return TensorSpec(name, dtype, shape, unknown_rank, info.name)
 
 
 def _reason(error: tf.errors.OpError) -> str:

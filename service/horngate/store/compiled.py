@@ -248,7 +248,8 @@ def _document(form: CompiledSignature) -> dict[str, Any]:
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "dtype": spec.dtype.value, "shape": list(spec.shape)}
+    told = {"name": spec.name, "dtype": spec.dtype.value, "shape": list(spec.shape)}
+    return told | ({"tensor": spec.tensor} if spec.tensor else {})
 
 
 def _read_signature(name: str, entry: Mapping[str, Any]) -> CompiledSignature:
@@ -277,6 +278,7 @@ def _read_tensors(entries: list[Mapping[str, Any]]) -> dict[str, TensorSpec]:
             str(entry["name"]),
             DType(entry["dtype"]),
             tuple(None if size is None else int(size) for size in entry["shape"]),
+            tensor=str(entry.get("tensor", "")),
         )
         for entry in entries
     ]

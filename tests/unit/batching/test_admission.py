@@ -26,7 +26,7 @@ def inputs(**changes: Array) -> dict[str, Array]:
 
 
 def test_good_inputs_pass_with_their_row_count() -> None:
-    assert admit(SIGNATURE, inputs(), max_rows=3) == 3
+    assert admit(SIGNATURE, inputs(), max_rows=3) == (3, None)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,69 @@ def test_an_output_filter_must_name_known_outputs_once() -> None:
 
 
 def test_an_input_of_more_bytes_than_allowed_is_refused_with_both_numbers() -> None:
-    assert admit(SIGNATURE, inputs(), max_rows=3, max_bytes=48) == 3
+    assert admit(SIGNATURE, inputs(), max_rows=3, max_bytes=48) == (3, None)
     with pytest.raises(InvalidInput, match=r"at most 47 bytes, received 48; .*max_tensor_bytes"):
         admit(SIGNATURE, inputs(), max_rows=3, max_bytes=47)
+
+
+TABLE = Signature(
+    "table",
+    inputs={"x": TensorSpec("x", DType.FLOAT32, (None, 1))},
+    outputs={"y": TensorSpec("y", DType.FLOAT32, (None, 1))},
+)
+
+
+@pytest.mark.parametrize("shape", [(3,), (), (1, 3), (2, 2, 2)])
+def test_an_engine_that_says_itself_is_asked_about_any_shape_of_a_lone_input(
+    shape: tuple[int, ...],
+) -> None:
+    sent = {"x": np.zeros(shape, np.float32)}
+    rows, misfit = admit(TABLE, sent, max_rows=1, any_shape=True)
+    assert rows == 1
+    assert "expected shape [?, 1]" in str(misfit)
+    with pytest.raises(InvalidInput, match=r"expected shape \[\?, 1\]"):
+        admit(TABLE, sent, max_rows=9)
+
+
+def test_nothing_that_fits_is_a_misfit_and_no_rows_are_the_engines_to_judge() -> None:
+    assert admit(TABLE, {"x": np.zeros((2, 1), np.float32)}, max_rows=2, any_shape=True) == (2, None)
+    rows, misfit = admit(TABLE, {"x": np.zeros((0, 1), np.float32)}, max_rows=2, any_shape=True)
+    assert (rows, str(misfit)[:23]) == (1, "expected at least 1 row")
+    with pytest.raises(TooManyRows):
+        admit(TABLE, {"x": np.zeros((3, 1), np.float32)}, max_rows=2, any_shape=True)
+
+
+TWO = Signature(
+    "two",
+    inputs={
+        "a": TensorSpec("a", DType.FLOAT32, (None, 1)),
+        "b": TensorSpec("b", DType.FLOAT32, (None, 1)),
+    },
+    outputs={"y": TensorSpec("y", DType.FLOAT32, (None, 1))},
+)
+
+
+def test_of_several_inputs_all_leave_out_as_much_or_one_could_be_spread_over_another() -> None:
+    def sent(*shapes: tuple[int, ...]) -> dict[str, Array]:
+        return {
+            name: np.zeros(shape, np.float32) for name, shape in zip("ab", shapes, strict=True)
+        }
+
+    assert admit(TWO, sent((4,), (4,)), max_rows=9, any_shape=True).misfit is not None
+    for wrong in ([(4,), (4, 1)], [(4, 1), (1, 4)]):
+        with pytest.raises(InvalidRequest, match="expected|disagree"):
+            admit(TWO, sent(*wrong), max_rows=9, any_shape=True)
+
+
+def test_what_runs_alone_counts_no_rows() -> None:
+    sent = {"a": np.zeros((4, 1), np.float32), "b": np.zeros((0, 1), np.float32)}
+    assert admit(TWO, sent, max_rows=1, alone=True) == (1, None)
+
+
+def test_an_unknown_rank_takes_any_shape_and_no_batch() -> None:
+    spec = TensorSpec("x", DType.FLOAT32, (), unknown_rank=True)
+    signature = Signature("any", {"x": spec}, {"y": TensorSpec("y", DType.FLOAT32, (None, 1))})
+    assert not signature.batched
+    for shape in ((), (3,), (0, 2)):
+        assert admit(signature, {"x": np.zeros(shape, np.float32)}, max_rows=1) == (1, None)
+    assert str(spec) == "float32[any shape]"

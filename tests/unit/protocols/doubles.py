@@ -120,7 +120,7 @@ class FakeEngine(Inference):
             )
         signature = description.signatures[request.signature]
         check_outputs(signature, request.outputs)
-        rows = admit(signature, request.inputs, max_rows=self.max_request_rows)
+        rows, _ = admit(signature, request.inputs, max_rows=self.max_request_rows)
         ticket: Ticket[Response] = Ticket()
         if self.fails is not None:
             ticket.fail(self.fails)

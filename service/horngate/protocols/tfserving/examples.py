@@ -104,7 +104,7 @@ def _takes_examples(examples: Sequence[Example], signature: Signature) -> bool:
     if len(signature.inputs) != 1:
         return False
     (spec,) = signature.inputs.values()
-    if spec.dtype is not DType.STRING or len(spec.shape) != 1:
+    if spec.dtype is not DType.STRING or not (spec.unknown_rank or len(spec.shape) == 1):
         return False
     named = any(spec.name in example.features.feature for example in examples)
     return signature.method != PREDICT or not named

@@ -21,7 +21,7 @@ from horngate.protocols.pb.tensorflow_serving.apis.get_model_status_pb2 import (
     ModelVersionStatus,
 )
 from horngate.protocols.tfserving.spec import read_target
-from horngate.protocols.tfserving.tensor import NUMBERS
+from horngate.protocols.tfserving.tensor import NUMBERS, encode
 from horngate.tensors import Signature, TensorSpec
 
 _FIELD: Final = "signature_def"
@@ -60,13 +60,16 @@ def _write_signature(signature: Signature, message: SignatureDef) -> None:
         _write_tensor(spec, message.inputs[name])
     for name, spec in signature.outputs.items():
         _write_tensor(spec, message.outputs[name])
+    for name, array in signature.defaults.items():
+        encode(array, message.defaults[name], name=name)
 
 
 def _write_tensor(spec: TensorSpec, message: TensorInfo) -> None:
-    # The name in a graph, which a servable need not have; in its form, for who parses it.
-    message.name = f"{spec.name}:0"
+    # A name in the form of a graph's where a servable does not know it, for who parses it.
+    message.name = spec.tensor or f"{spec.name}:0"
     message.dtype = NUMBERS[spec.dtype]
     message.tensor_shape.SetInParent()
+    message.tensor_shape.unknown_rank = spec.unknown_rank
     for size in spec.shape:
         message.tensor_shape.dim.add(size=-1 if size is None else size)
 

@@ -1,0 +1,78 @@
+"""Runs TensorFlow Serving's server test in this process; ``tests.contract.peers.tfserving`` does.
+
+Each test has servers of its own: the suite starts one for every set of flags and leaves them all
+running, on one Unix socket, until its process ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import unittest
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+import tensorflow_serving
+from absl import flags
+
+Error: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+)
+
+
+class Outcomes(unittest.TextTestResult):
+    """Tells each outcome in a line, and ends the servers that the test started."""
+
+    servers: dict[Any, Any]
+
+    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
+        super().addSuccess(test)
+        _tell(test, "passed")
+
+    def addFailure(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802 - the same
+        super().addFailure(test, err)
+        _tell(test, f"failed {_last_line(err)}")
+
+    def addError(self, test: unittest.TestCase, err: Error) -> None:  # noqa: N802 - the same
+        super().addError(test, err)
+        _tell(test, f"failed {_last_line(err)}")
+
+    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802 - the same
+        super().stopTest(test)
+        for process, *_ in self.servers.values():
+            process.kill()
+            process.wait()
+        self.servers.clear()
+
+
+def main(package: Path, names: Sequence[str]) -> None:
+    """Run the tests called ``names``, or all, of the sources in ``package``."""
+    tensorflow_serving.__path__.append(str(package))
+    flags.FLAGS(sys.argv[:1])
+    tf.compat.v1.enable_eager_execution()
+    test = importlib.import_module("tensorflow_serving.model_servers.tensorflow_model_server_test")
+    case = test.TensorflowModelServerTest
+    Outcomes.servers = test.tensorflow_model_server_test_base.TensorflowModelServerTestBase.model_servers_dict
+    loader = unittest.TestLoader()
+    suite = unittest.TestSuite(
+        case(name)
+        for name in loader.getTestCaseNames(case)
+        if (name in names if names else name != "test_session")
+    )
+    unittest.TextTestRunner(sys.stderr, resultclass=Outcomes).run(suite)
+
+
+def _tell(test: unittest.TestCase, outcome: str) -> None:
+    print(f"\noutcome {test.id().rpartition('.')[2]} {outcome}", flush=True)
+
+
+def _last_line(error: Error) -> str:
+    lines = [line.strip() for line in str(error[1]).splitlines() if line.strip()]
+    return f"{type(error[1]).__name__}: {lines[0] if lines else ''}"[:200]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
