@@ -103,17 +103,21 @@ def _frozen(folder: Path, signature: str) -> Frozen:
     # Imported where notices are caught, because its imports warn.
     from tf2onnx import tf_loader  # noqa: PLC0415 - as above
 
-    return Frozen(
-        *tf_loader.from_saved_model(
-            str(folder),
-            None,
-            None,
-            tag=["serve"],
-            signatures=[signature],
-            return_initialized_tables=True,
-            return_tensors_to_rename=True,
-        )
+    graph, inputs, outputs, function, _, tables, names = tf_loader.from_saved_model(
+        str(folder),
+        None,
+        None,
+        tag=["serve"],
+        signatures=[signature],
+        return_concrete_func=True,
+        return_initialized_tables=True,
+        return_tensors_to_rename=True,
     )
+    # It takes the names of the function's arguments, which are in lower case.
+    known = sorted(function.structured_input_signature[1])
+    if len(known) == len(inputs):
+        names.update(zip(inputs, known, strict=True))
+    return Frozen(graph, inputs, outputs, tables, names)
 
 
 def _converted(frozen: Frozen, name: str) -> onnx.ModelProto:

@@ -139,6 +139,20 @@ def test_every_signature_is_compiled_with_or_without_a_batch(tmp_path: Path) -> 
     servable.close()
 
 
+def test_names_keep_their_capitals(tmp_path: Path) -> None:
+    inputs = {name: tf.TensorSpec([None, 2], "float32", name) for name in ("b", "INPUT0", "Count")}
+    folder = save(
+        tmp_path,
+        serving_default=(lambda x: {"OUT0": x["INPUT0"] - x["b"], "Out1": x["Count"]}, inputs),
+    )
+    assert list(compile_version(folder).signatures) == [DEFAULT_SIGNATURE]
+    servable = OnnxRuntime().load(folder)
+    sent = {name: np.full((1, 2), value, np.float32) for name, value in zip(inputs, (1, 5, 3), strict=True)}
+    answers = servable.run(DEFAULT_SIGNATURE, sent)
+    assert (answers["OUT0"][0, 0], answers["Out1"][0, 0]) == (4, 3)
+    servable.close()
+
+
 def test_an_empty_row_of_one_hot_stays_empty(tmp_path: Path) -> None:
     ids = tf.TensorSpec([None], "int64", "x")
     folder = save(tmp_path, serving_default=(lambda x: {"y": tf.one_hot(x, 2)}, ids))
