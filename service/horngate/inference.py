@@ -315,6 +315,11 @@ class Inference:
         except RequestError:
             return False
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that was there at the start is loaded, or has failed."""
+        return self._repository.settled
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after any change of what ``ready`` or ``statuses`` may say.
 

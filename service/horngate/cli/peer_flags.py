@@ -17,6 +17,10 @@ ALIASES: Final = {
     "models": ("--model-repository", "--model_repository"),
     "poll_seconds": ("--file_system_poll_wait_seconds", "--repository-poll-secs"),
     "model_config_file": ("--model_config_file",),
+    "model_config_file_poll_seconds": ("--model_config_file_poll_wait_seconds",),
+    "grpc_socket_path": ("--grpc_socket_path",),
+    "grpc_channel_arguments": ("--grpc_channel_arguments",),
+    "predict_tensor_content": ("--enable_serialization_as_tensor_content",),
     "model_name": ("--model_name",),
     "model_base_path": ("--model_base_path",),
     "batching_parameters_file": ("--batching_parameters_file",),
@@ -41,7 +45,6 @@ ALWAYS: Final = {
 
 ABSENT: Final = {
     "rest_api_num_threads": "the HTTP port sizes itself",
-    "rest_api_timeout_in_ms": "a request ends when its caller leaves",
     "rest_api_enable_cors_support": "put a proxy in front",
     "enable_per_model_batching_parameters": "each model has a [batching] table in its model.toml",
     "num_load_threads": "models are loaded one by one",
@@ -50,21 +53,22 @@ ABSENT: Final = {
     "load_retry_interval_micros": "a version is tried again when its files change",
     "flush_filesystem_caches": "the cache is left to the system",
     "tensorflow_session_parallelism": "set threads in the [runtime] table of model.toml",
+    "tensorflow_session_config_file": "set threads in the [runtime] table of model.toml",
     "tensorflow_intra_op_parallelism": "set threads in the [runtime] table of model.toml",
     "tensorflow_inter_op_parallelism": "set threads in the [runtime] table of model.toml",
     "ssl_config_file": "give the files with --tls-cert, --tls-key and --tls-client-ca",
+    "use_alts_credentials": "give certificates with --tls-cert, --tls-key and --tls-client-ca",
     "platform_config_file": "only SavedModels are served",
     "per_process_gpu_memory_fraction": "models run on processors",
     "saved_model_tags": "the tag serve is loaded",
-    "grpc_channel_arguments": "set max_message_bytes for the message limit",
     "grpc_max_threads": "the gRPC port sizes itself",
-    "grpc_socket_path": "give host and port",
     "num_request_iterations_for_warmup": "a warm-up record is replayed once a size",
     "remove_unused_fields_from_bundle_metagraph": "there is nothing to remove",
     "prefer_tflite_model": "LiteRT models are not served",
     "num_tflite_pools": "LiteRT models are not served",
     "num_tflite_interpreters_per_pool": "LiteRT models are not served",
     "xla_cpu_compilation_enabled": "models are compiled to ONNX as they are published",
+    "xla_gpu_compilation_enabled": "models run on processors",
     "enable_profiler": "profile the process from outside",
     "thread_pool_factory_config_file": "set threads in the [runtime] table of model.toml",
     "mixed_precision": "models run as they were exported",
@@ -92,6 +96,12 @@ ABSENT: Final = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Let ``parser`` take every peer's flag; ``check`` judges them."""
     parser.set_defaults(absent=())
+    parser.add_argument(
+        "--rest_api_timeout_in_ms",
+        dest="http_deadline_seconds",
+        type=_seconds,
+        help=argparse.SUPPRESS,
+    )
     for action, flags in ((_Always, ALWAYS), (_Absent, ABSENT)):
         for name, remedy in flags.items():
             parser.add_argument(
@@ -110,6 +120,10 @@ def check(options: argparse.Namespace) -> None:
             "flags without a counterpart here: "
             + "; ".join(f"{flag}: {remedy}" for flag, remedy in options.absent)
         )
+
+
+def _seconds(milliseconds: str) -> str:
+    return f"{float(milliseconds) / 1000:g}"
 
 
 class _Absent(argparse.Action):

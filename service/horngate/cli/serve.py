@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from horngate import __version__
 from horngate.cli import peer_flags
 from horngate.cli.quiet import quiet_grpc, quiet_tensorflow
 from horngate.config.server import (
@@ -54,10 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="one of load_models; may be given several times",
     )
     parser.add_argument(
-        "--model_config_file_poll_wait_seconds",
-        metavar="SECONDS",
-        type=float,
-        help="taken and not needed: the list is read again whenever the models are looked at",
+        "--version", action="version", version=f"horngate {__version__}", help=argparse.SUPPRESS
     )
     parser.add_argument(
         "--monitoring-config-file",

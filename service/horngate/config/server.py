@@ -23,6 +23,7 @@ from horngate.telemetry.logs import LogFormat, LogLevel
 ControlMode = Literal["poll", "none", "explicit"]
 Sandbox = Literal["off", "on", "required"]
 MetricsCompat = Literal["none", "triton"]
+Wait = Literal["auto", "on", "off"]
 PREFIX: Final = "HORNGATE_"
 FILE_KEY: Final = "config"
 GONE: Final = {
@@ -49,6 +50,11 @@ class ServerSettings:
         "TensorFlow Serving's list of models (text proto), in place of `models`. It is read again "
         "when it changes",
     ] = None
+    model_config_file_poll_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        "0 reads `model_config_file` once, at the start. Otherwise it is looked at with the models",
+    ] = 1.0
     model_name: Annotated[str, "the name of the model in `model_base_path`"] = "default"
     model_base_path: Annotated[
         Path | None,
@@ -84,6 +90,30 @@ class ServerSettings:
         Meta(ge=0, le=65535),
         "port of metrics, health, the status page and REST; 0 as above",
     ] = 8501
+    grpc_socket_path: Annotated[
+        Path | None,
+        "a Unix socket that gRPC is served on as well, in plain text. Who may write to the file may "
+        "call; its folder is for those alone",
+    ] = None
+    grpc_channel_arguments: Annotated[
+        str,
+        "arguments of gRPC's core, `name=value` with commas between them, which go before ours",
+    ] = ""
+    wait_for_models: Annotated[
+        Wait,
+        "open the gRPC port when all that was there at the start is loaded, or has failed (`on`). "
+        "`auto` does so with a list of models, as TensorFlow Serving, for whose clients a port that "
+        "is open is a server that is ready",
+    ] = "auto"
+    http_deadline_seconds: Annotated[
+        float,
+        Meta(ge=0.001, le=86400, extra=OR_ZERO),
+        "how long a REST request may wait for its run; 0 for as long as its caller does",
+    ] = 0.0
+    predict_tensor_content: Annotated[
+        bool,
+        "whether Predict answers in `tensor_content`, in place of `float_val` and its like",
+    ] = False
     max_message_bytes: Annotated[
         int,
         Meta(ge=1024, le=2**31 - 1),
@@ -229,6 +259,13 @@ class ServerSettings:
                 "tls_client_ca: expected tls_cert and tls_key with it, received none; a caller "
                 "shows a certificate over TLS only"
             )
+
+    @property
+    def waits_for_models(self) -> bool:
+        """Whether the gRPC port opens when the models that are there are loaded."""
+        if self.wait_for_models != "auto":
+            return self.wait_for_models == "on"
+        return self.model_config_file is not None or self.model_base_path is not None
 
     @property
     def tls(self) -> TlsOptions | None:

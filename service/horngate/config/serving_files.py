@@ -93,5 +93,6 @@ def _read(path: Path, kind: type[M], limit: int = SETTINGS) -> M:
     except (OSError, ValueError, RecursionError, text_format.ParseError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path}: expected a {kind.DESCRIPTOR.full_name} as text; {reason}"
+            f"Error parsing text-format {kind.DESCRIPTOR.full_name}: {path}: expected a "
+            f"{kind.DESCRIPTOR.full_name} as text; {reason}"
         ) from error

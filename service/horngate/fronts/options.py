@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 
 from horngate.access.watched import Watched
 from horngate.fronts.tls import Certificates
@@ -23,6 +24,9 @@ class PortOptions:
         keepalive_seconds: a connection that has been silent for this long is asked whether its peer
             is there, and ended where no answer comes within a third of that.
         certificates: what TLS is spoken with; None for plain text.
+        socket: the path of a Unix socket that is listened on as well; gRPC's only.
+        arguments: of gRPC's core, after those that follow from the rest; gRPC's only.
+        deadline_seconds: how long a request may wait for its run; HTTP's only, None for any time.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +37,9 @@ class PortOptions:
     max_unsent_bytes: int = 1 << 30
     keepalive_seconds: float = 60.0
     certificates: Watched[Certificates] | None = None
+    socket: Path | None = None
+    arguments: tuple[tuple[str, int | str], ...] = ()
+    deadline_seconds: float | None = None
 
     @property
     def address(self) -> str:

@@ -21,7 +21,7 @@ from horngate.config.model_file import read_model_settings
 from horngate.config.server import ServerSettings
 from horngate.config.serving_files import read_batching_parameters_file, read_model_config_file
 from horngate.config.tokens_file import read_tokens_file
-from horngate.errors import ModelNotFound
+from horngate.errors import ConfigError, ModelNotFound
 from horngate.fronts.grpc.front import GrpcFront
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.options import PortOptions
@@ -121,7 +121,9 @@ def assemble(settings: ServerSettings) -> Assembly:
     )
     statistics = Statistics(metrics, events.waiting)
     methods = [
-        *tfserving_methods(inference, make_roots(settings, source)),
+        *tfserving_methods(
+            inference, make_roots(settings, source), content=settings.predict_tensor_content
+        ),
         *oip_methods(
             inference, statistics, LogLevels(), shared_memory=settings.allow_shared_memory
         ),
@@ -149,14 +151,24 @@ def assemble(settings: ServerSettings) -> Assembly:
         most_in_flight=settings.max_in_flight,
         most_bytes=settings.max_message_bytes,
     )
-    grpc = GrpcFront(methods, options(port=settings.grpc_port), calls())
+    grpc = GrpcFront(
+        methods,
+        options(
+            port=settings.grpc_port,
+            socket=settings.grpc_socket_path,
+            arguments=channel_arguments(settings.grpc_channel_arguments),
+        ),
+        calls(),
+    )
     exposition = Exposition(
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
     http = HttpFront(
         pages(inference, exposition, loop.under_way, asks=gate.asks),
         rest,
-        options(port=settings.http_port),
+        options(
+            port=settings.http_port, deadline_seconds=settings.http_deadline_seconds or None
+        ),
         calls(),
     )
     return Assembly(
@@ -167,6 +179,25 @@ def assemble(settings: ServerSettings) -> Assembly:
         grpc,
         http,
     )
+
+
+def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """The arguments of gRPC's core that ``grpc_channel_arguments`` has.
+
+    Raises:
+        ConfigError: one is no name and value.
+    """
+    arguments: list[tuple[str, int | str]] = []
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.strip().partition("=")
+        if not equals or not name.startswith("grpc."):
+            raise ConfigError(
+                "grpc_channel_arguments: expected grpc.NAME=VALUE with commas between them, "
+                f"received {part!r}"
+            )
+        number = value.lstrip("-").isdecimal()
+        arguments.append((name, int(value) if number else value))
+    return tuple(arguments)
 
 
 def make_gate(settings: ServerSettings, clock: Clock) -> Gate:
@@ -208,7 +239,7 @@ def make_source(settings: ServerSettings) -> Source:
         return Listed(
             read_model_config_file(file),
             read_settings,
-            file=file,
+            file=file if settings.model_config_file_poll_seconds else None,
             read_file=read_model_config_file,
         )
     if settings.model_base_path is not None:

@@ -34,8 +34,8 @@ def serve(
 ) -> bool:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
-    Both ports answer before the first model is loaded: readiness says when there is something to
-    serve.
+    The HTTP port answers before the first model is loaded: readiness says when there is something
+    to serve. So does the gRPC port, unless ``settings`` have it wait for the models.
 
     Args:
         settings: what to serve and where.
@@ -46,7 +46,7 @@ def serve(
         process is to end without waiting for it.
 
     Raises:
-        ConfigError: a port cannot be had. Nothing was started then.
+        ConfigError: a port cannot be had. Nothing is left running then.
     """
     log = logs.logger("server")
     _allow_many_connections()
@@ -54,30 +54,58 @@ def serve(
     sys.setswitchinterval(TURN_SECONDS)
     asked_to_stop = _watch_signals()
     parts = assemble(settings)
+    grpc_port = 0
     try:
-        grpc_port = parts.grpc.start()
+        if not settings.waits_for_models:
+            grpc_port = parts.grpc.start()
     except BaseException:
         parts.http.stop()
         raise
     parts.http.start()
-    log.info(
-        "listening",
-        host=settings.host,
-        grpc_port=grpc_port,
-        http_port=parts.http.port,
-        models=str(parts.models),
-    )
     warn_of_plain_text(settings)
     warn_of_open_control(settings)
     parts.inference.on_change(Garbage(parts.inference.ready).look)
     parts.loop.start()
     parts.watchdog.start()
-    on_started(grpc_port, parts.http.port)
-    received = asked_to_stop.get()
+    received: signal.Signals | None = None
+    if settings.waits_for_models:
+        log.info("loading before gRPC is served", http_port=parts.http.port)
+        received = _settled(parts, asked_to_stop)
+    try:
+        if received is None:
+            grpc_port = grpc_port or parts.grpc.start()
+            log.info(
+                "listening",
+                host=settings.host,
+                grpc_port=grpc_port,
+                http_port=parts.http.port,
+                models=str(parts.models),
+            )
+            on_started(grpc_port, parts.http.port)
+    except BaseException:
+        drain(parts, 0.0)
+        raise
+    while received is None:
+        received = asked_to_stop.get()
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
     drain(parts, settings.drain_seconds)
     log.info("stopped")
     return parts.loop.left_behind
+
+
+def _settled(
+    parts: Assembly, asked_to_stop: queue.SimpleQueue[signal.Signals | None]
+) -> signal.Signals | None:
+    """Wait until the models that were there are loaded or have failed; the signal that came first.
+
+    None for none.
+    """
+    stop = parts.inference.on_change(lambda: asked_to_stop.put(None))
+    received: signal.Signals | None = None
+    while received is None and not parts.inference.settled:
+        received = asked_to_stop.get()
+    stop()
+    return received
 
 
 def warn_of_plain_text(settings: ServerSettings) -> None:
@@ -144,8 +172,8 @@ def drain(parts: Assembly, seconds: float) -> None:
     parts.http.stop()
 
 
-def _watch_signals() -> queue.SimpleQueue[signal.Signals]:
-    asked: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+def _watch_signals() -> queue.SimpleQueue[signal.Signals | None]:
+    asked: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
     received: list[int] = []
 
     def receive(number: int, _frame: object) -> None:

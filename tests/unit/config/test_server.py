@@ -149,7 +149,11 @@ def test_a_setting_is_held_to_the_bounds_that_are_told_of_it(setting: Setting) -
 
 def test_zero_stands_for_none_beside_bounds_where_that_is_told() -> None:
     told = [setting for setting in BOUNDED if setting.meta.extra == OR_ZERO]
-    assert {setting.key for setting in told} == {"client_rate", "max_tensor_bytes_in_flight"}
+    assert {setting.key for setting in told} == {
+        "client_rate",
+        "http_deadline_seconds",
+        "max_tensor_bytes_in_flight",
+    }
     for setting in told:
         assert setting.allowed.endswith(", or 0")
         given(setting.key, 0)

@@ -66,7 +66,7 @@ Pairs = Sequence[tuple[str, str | bytes]]
 class Core:
     """A gRPC port and its queue. One thread at a time may call ``next``, any all else."""
 
-    def __init__(self, arguments: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, arguments: Sequence[tuple[str, int | str]]) -> None:
         self._queue = cygrpc.CompletionQueue()
         self._server = cygrpc.Server(tuple(arguments), False)
         self._server.register_completion_queue(self._queue)

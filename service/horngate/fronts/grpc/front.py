@@ -81,6 +81,7 @@ class GrpcFront:
         # On a single core whoever waits awake keeps away what it waits for.
         self._awake = len(os.sched_getaffinity(0)) > 1
         self._on_duty = Duty(calls.clock)
+        self._started = False
         self._stopping = threading.Event()
         self._shut = threading.Event()
         self._bursts = 0
@@ -89,7 +90,7 @@ class GrpcFront:
         """Listen; returns the port.
 
         Raises:
-            ConfigError: the port cannot be had.
+            ConfigError: the port cannot be had, or the Unix socket.
         """
         options, limit = self.options, self.options.max_message_bytes
         silence, patience = options.keepalive_ms
@@ -113,6 +114,7 @@ class GrpcFront:
                 ("grpc.server.max_pending_requests_hard_limit", WAITING),
                 # A second server on the port must be an error, not half of the traffic.
                 ("grpc.so_reuseport", 0),
+                *options.arguments,
             ]
         )
         certificates = options.certificates
@@ -124,7 +126,13 @@ class GrpcFront:
                 f"grpc_port: expected a free port on {options.host}, received {options.port}, "
                 "which is in use or not allowed; choose another, or 0 for any free one"
             )
+        if options.socket is not None and not self._core.listen(f"unix:{options.socket}", None):
+            raise ConfigError(
+                "grpc_socket_path: expected a path at which a socket can be made, received "
+                f"{options.socket}; name one in a folder that is there and can be written to"
+            )
         self._core.start(AHEAD)
+        self._started = True
         self._receive_on_another()
         threading.Thread(target=self._watch, name="grpc-watch", daemon=True).start()
         return port
@@ -141,7 +149,9 @@ class GrpcFront:
         self.calls.drain(seconds)
 
     def stop(self) -> None:
-        """End every call, let their answers leave, and close the port."""
+        """End every call, let their answers leave, and close the port, if it was opened."""
+        if not self._started:
+            return
         self.calls.end_all()
         for stream in list(self.streams):
             stream.shut()

@@ -36,11 +36,15 @@ _STATUS: Final[dict[type[HorngateError], int]] = {TooLarge: 413, ReplyTooLarge: 
 
 
 class Port(NamedTuple):
-    """What the calls of a port have in common: ``answering`` are those whose body is there."""
+    """What the calls of a port have in common.
+
+    ``answering`` are those whose body is there, ``seconds`` is what each may take, if that is said.
+    """
 
     loop: Loop
     calls: Calls
     answering: set[InFlight]
+    seconds: float | None
 
 
 class HttpCall(InFlight):
@@ -63,7 +67,8 @@ class HttpCall(InFlight):
         connection: Connection,
         places: Mapping[str, str],
     ) -> None:
-        super().__init__(method, port.calls.clock(), None)
+        now, seconds = port.calls.clock(), port.seconds
+        super().__init__(method, now, None if seconds is None else now + seconds)
         self._port = port
         self._head = head
         self._connection = connection

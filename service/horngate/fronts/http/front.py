@@ -39,7 +39,7 @@ class HttpFront:
         self._socket = listen(options)
         self.port: int = self._socket.getsockname()[1]
         self._certificates = options.certificates
-        self._shared = Port(Loop(calls.clock), calls, set())
+        self._shared = Port(Loop(calls.clock), calls, set(), options.deadline_seconds)
         loop = self._shared.loop.events
         self._connections = Connections(loop, options.max_header_bytes, self._exchange)
         self._ends = asyncio.Event()

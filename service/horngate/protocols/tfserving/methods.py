@@ -65,8 +65,13 @@ PREDICTION_SERVICE: Final = "tensorflow.serving.PredictionService"
 MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
 
 
-def methods(inference: Inference, roots: Roots | None = None) -> list[Method]:
-    """The methods, bound to ``inference``; a reload may name folders below ``roots`` alone."""
+def methods(
+    inference: Inference, roots: Roots | None = None, *, content: bool = False
+) -> list[Method]:
+    """The methods, bound to ``inference``; a reload may name folders below ``roots`` alone.
+
+    ``content`` has Predict answer in ``tensor_content``, in place of the fields of its types.
+    """
     prediction = Service(PROTOCOL, PREDICTION_SERVICE, status).unary
     model = Service(PROTOCOL, MODEL_SERVICE, status).unary
     reload = partial(reload_config, inference, roots or Roots([]))
@@ -76,9 +81,9 @@ def methods(inference: Inference, roots: Roots | None = None) -> list[Method]:
         prediction("MultiInference", partial(multi_inference, inference), predicts=True),
         prediction(
             "Predict",
-            partial(predict, inference),
+            partial(predict, inference, content=content),
             predicts=True,
-            prepared=Prepared(inference, PredictCodec()),
+            prepared=Prepared(inference, PredictCodec(content=content)),
         ),
         prediction("GetModelMetadata", partial(get_model_metadata, inference)),
         model("GetModelStatus", partial(get_model_status, inference), status=status_of_statuses),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from google.protobuf.message import Message
@@ -19,19 +20,24 @@ from horngate.protocols.tfserving.tensor import MAX_REPEATED_BYTES, decode, enco
 from horngate.tensors import Array, Request, Response
 
 
-def predict(inference: Inference, request: PredictRequest, call: Call) -> Answer[Message]:
-    """Decode, queue, and encode on the thread that asks for the answer.
+def predict(
+    inference: Inference, request: PredictRequest, call: Call, *, content: bool = False
+) -> Answer[Message]:
+    """Decode, queue, and encode on the thread that asks for the answer; ``content`` as ``encode``.
 
     Raises:
         RequestError: what is known at once.
     """
     return inference.predict(decode_request(request, expand=call.expand), call).then(
-        encode_response
+        partial(encode_response, content=content)
     )
 
 
 class PredictCodec:
-    """Predict to whoever prepares requests."""
+    """Predict to whoever prepares requests; ``content`` as for ``encode``."""
+
+    def __init__(self, *, content: bool = False) -> None:
+        self._content = content
 
     form: Final[Form] = {2: {1: KEY, 2: {4: DATA, 5: DATA, 6: DATA}}}
     reply_form: Final[Form] = {1: {1: KEY, 2: {4: DATA, 5: DATA, 6: DATA}}}
@@ -42,7 +48,7 @@ class PredictCodec:
 
     def write(self, identity: str, extra: None, response: Response) -> PredictResponse:  # noqa: ARG002 - the protocol has no ids
         """The answer."""
-        return encode_response(response)
+        return encode_response(response, content=self._content)
 
 
 def decode_request(
@@ -68,11 +74,11 @@ def decode_request(
     )
 
 
-def encode_response(response: Response) -> PredictResponse:
+def encode_response(response: Response, *, content: bool = False) -> PredictResponse:
     """The answer; its spec names the model, version and signature that ran."""
     message = PredictResponse()
     write_spec(response, message.model_spec)
     outputs = message.outputs
     for name, array in response.outputs.items():
-        encode(array, outputs[name], name=name)
+        encode(array, outputs[name], name=name, content=content)
     return message

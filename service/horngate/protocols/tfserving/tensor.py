@@ -87,10 +87,13 @@ def decode(
         raise InvalidInput(f"tensor parsing error: {name}: {error}", name=name) from None
 
 
-def encode(array: Array, proto: TensorProto | None = None, *, name: str = "") -> TensorProto:
+def encode(
+    array: Array, proto: TensorProto | None = None, *, name: str = "", content: bool = True
+) -> TensorProto:
     """Write ``array``, of any shape, into ``proto`` or into a new message.
 
-    Numbers go into ``tensor_content``, strings into ``string_val``.
+    Numbers go into ``tensor_content``, or into the field of their type where ``content`` is not
+    wanted; strings into ``string_val``.
 
     Raises:
         InvalidInput: a numpy dtype that no model takes, or an object array of something else
@@ -101,8 +104,10 @@ def encode(array: Array, proto: TensorProto | None = None, *, name: str = "") ->
         dtype = dtype_of(array)
         if dtype is DType.STRING:
             proto.string_val.extend(to_strings(array))
-        else:
+        elif content:
             proto.tensor_content = to_buffer(array, dtype)
+        else:
+            _write_values(array, dtype, proto)
     except MalformedTensor as error:
         raise InvalidInput(f"tensor {name!r}: {error}", name=name) from None
     proto.dtype = NUMBERS[dtype]
@@ -110,6 +115,17 @@ def encode(array: Array, proto: TensorProto | None = None, *, name: str = "") ->
     for size in array.shape:
         dim.add(size=size)
     return proto
+
+
+def _write_values(array: Array, dtype: DType, proto: TensorProto) -> None:
+    """Write numbers into the field of their type, as TensorFlow does."""
+    field = _FIELDS[dtype]
+    if field in _SAME_BYTES:
+        packed = PackedTensor(**{field: to_buffer(array, dtype)})
+        proto.MergeFromString(packed.SerializeToString())
+    else:
+        numbers = array.view(np.uint16) if field == "half_val" else array
+        getattr(proto, field).extend(numbers.ravel().tolist())
 
 
 def _decode(proto: TensorProto, max_bytes: int, expand: Expand | None) -> Array:
@@ -128,7 +144,8 @@ def _decode(proto: TensorProto, max_bytes: int, expand: Expand | None) -> Array:
     content = proto.tensor_content
     if content:
         return _from_content(content, dtype, count, shape)
-    return _spread(_READERS[dtype](proto, dtype), count, shape, max_bytes, expand)
+    field = _FIELDS[dtype]
+    return _spread(_reader(field)(proto, field, dtype), count, shape, max_bytes, expand)
 
 
 def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> Array:
@@ -176,54 +193,58 @@ def _spread(
     return spread.reshape(shape)
 
 
-def _packed(field: str) -> Callable[[TensorProto, DType], Array]:
-    def read(proto: TensorProto, dtype: DType) -> Array:
-        buffer: bytes = getattr(PackedTensor.FromString(proto.SerializeToString()), field)
-        if len(buffer) % dtype.numpy.itemsize:
-            raise MalformedTensor(
-                f"expected two numbers for each {dtype.value} in {field}, received an odd number; "
-                "send real and imaginary parts in turns"
-            )
-        return from_buffer(buffer, dtype, (len(buffer) // dtype.numpy.itemsize,))
-
-    return read
+def _packed(proto: TensorProto, field: str, dtype: DType) -> Array:
+    buffer: bytes = getattr(PackedTensor.FromString(proto.SerializeToString()), field)
+    if len(buffer) % dtype.numpy.itemsize:
+        raise MalformedTensor(
+            f"expected two numbers for each {dtype.value} in {field}, received an odd number; "
+            "send real and imaginary parts in turns"
+        )
+    return from_buffer(buffer, dtype, (len(buffer) // dtype.numpy.itemsize,))
 
 
-def _integers(field: str) -> Callable[[TensorProto, DType], Array]:
-    def read(proto: TensorProto, dtype: DType) -> Array:
-        return from_integers(getattr(proto, field), dtype)
-
-    return read
+def _integers(proto: TensorProto, field: str, dtype: DType) -> Array:
+    return from_integers(getattr(proto, field), dtype)
 
 
-def _halves(proto: TensorProto, dtype: DType) -> Array:
+def _halves(proto: TensorProto, _field: str, dtype: DType) -> Array:
     # Bits and not numbers: some writers sign-extend them, so the upper half says nothing.
     bits = np.fromiter(proto.half_val, np.int32, len(proto.half_val))
     return bits.astype(np.uint16).view(dtype.numpy)
 
 
-def _strings(proto: TensorProto, _dtype: DType) -> Array:
+def _strings(proto: TensorProto, _field: str, _dtype: DType) -> Array:
     return from_strings(proto.string_val, len(proto.string_val))
 
 
-_READERS: Final[dict[DType, Callable[[TensorProto, DType], Array]]] = {
-    DType.BOOL: _packed("bool_val"),
-    DType.INT8: _integers("int_val"),
-    DType.INT16: _integers("int_val"),
-    DType.INT32: _integers("int_val"),
-    DType.INT64: _integers("int64_val"),
-    DType.UINT8: _integers("int_val"),
-    DType.UINT16: _integers("int_val"),
-    DType.UINT32: _integers("uint32_val"),
-    DType.UINT64: _integers("uint64_val"),
-    DType.FLOAT16: _halves,
-    DType.BFLOAT16: _halves,
-    DType.FLOAT32: _packed("float_val"),
-    DType.FLOAT64: _packed("double_val"),
-    DType.COMPLEX64: _packed("scomplex_val"),
-    DType.COMPLEX128: _packed("dcomplex_val"),
-    DType.STRING: _strings,
+_FIELDS: Final[dict[DType, str]] = {
+    DType.BOOL: "bool_val",
+    DType.INT8: "int_val",
+    DType.INT16: "int_val",
+    DType.INT32: "int_val",
+    DType.INT64: "int64_val",
+    DType.UINT8: "int_val",
+    DType.UINT16: "int_val",
+    DType.UINT32: "uint32_val",
+    DType.UINT64: "uint64_val",
+    DType.FLOAT16: "half_val",
+    DType.BFLOAT16: "half_val",
+    DType.FLOAT32: "float_val",
+    DType.FLOAT64: "double_val",
+    DType.COMPLEX64: "scomplex_val",
+    DType.COMPLEX128: "dcomplex_val",
+    DType.STRING: "string_val",
 }
+"""Where TensorFlow puts the values of each dtype."""
+
+_SAME_BYTES: Final = frozenset(field.name for field in PackedTensor.DESCRIPTOR.fields)
+"""Fields whose packed values are an array's bytes."""
+
+
+def _reader(field: str) -> Callable[[TensorProto, str, DType], Array]:
+    if field in _SAME_BYTES:
+        return _packed
+    return {"half_val": _halves, "string_val": _strings}.get(field, _integers)
 
 
 def _dtype_name(number: Any) -> str:
