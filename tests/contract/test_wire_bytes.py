@@ -63,10 +63,12 @@ def example(dtype: DType) -> Array:
 def test_tensorflow_reads_our_tensors_and_we_its(dtype: DType) -> None:
     array = example(dtype)
     their_proto = their_predict.PredictRequest().inputs["x"]
-    their_proto.ParseFromString(encode(array).SerializeToString())
-    read = tf.make_ndarray(their_proto)
-    assert read.dtype == array.dtype
-    assert read.tolist() == array.tolist()
+    for content in (True, False):
+        their_proto.ParseFromString(encode(array, content=content).SerializeToString())
+        assert bool(their_proto.tensor_content) == (content and dtype is not DType.STRING)
+        read = tf.make_ndarray(their_proto)
+        assert read.dtype == array.dtype
+        assert read.tolist() == array.tolist()
     # make_tensor_proto puts one element into the typed field and several into tensor_content.
     for sent in (array, array[:1, :1]):
         made = TensorProto.FromString(tf.make_tensor_proto(sent).SerializeToString())
@@ -101,7 +103,8 @@ def test_a_predict_response_of_ours() -> None:
     assert reply.model_spec.name == "digits"
     assert reply.model_spec.version.value == 3
     assert reply.model_spec.signature_name == "serving_default"
-    assert tf.make_ndarray(reply.outputs["score"]).tolist() == [[0.5]]
+    assert list(reply.outputs["score"].float_val) == [0.5]
+    assert not reply.outputs["score"].tensor_content
     assert tf.make_ndarray(reply.outputs["label"]).tolist() == [b"a\0"]
 
 

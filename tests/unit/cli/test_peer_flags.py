@@ -25,11 +25,51 @@ def test_tensorflow_servings_spellings_are_taken() -> None:
         "--enable_batching",
         "--enable_model_warmup=true",
         "--allow_version_labels_for_unavailable_models=true",
+        "--rest_api_timeout_in_ms=5000",
+        "--grpc_socket_path=/run/tf.sock",
+        "--grpc_channel_arguments=grpc.max_connection_age_ms=2000",
+        "--model_config_file_poll_wait_seconds=0",
+        "--enable_serialization_as_tensor_content",
     )
     peer_flags.check(options)
+    assert (options.http_deadline_seconds, options.grpc_socket_path) == ("5", "/run/tf.sock")
+    assert options.grpc_channel_arguments == "grpc.max_connection_age_ms=2000"
+    assert (options.model_config_file_poll_seconds, options.predict_tensor_content) == ("0", "true")
     assert (options.grpc_port, options.http_port) == ("8500", "8501")
     assert (options.model_name, options.model_base_path) == ("m", "/models/m")
     assert (options.poll_seconds, options.batching_parameters_file) == ("2", "b.txt")
+
+
+THEIRS = """
+    port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms
+    rest_api_enable_cors_support enable_batching allow_version_labels_for_unavailable_models
+    batching_parameters_file enable_per_model_batching_parameters model_config_file
+    model_config_file_poll_wait_seconds model_name model_base_path num_load_threads
+    num_unload_threads max_num_load_retries load_retry_interval_micros file_system_poll_wait_seconds
+    flush_filesystem_caches tensorflow_session_parallelism tensorflow_session_config_file
+    tensorflow_intra_op_parallelism tensorflow_inter_op_parallelism use_alts_credentials
+    ssl_config_file platform_config_file per_process_gpu_memory_fraction saved_model_tags
+    grpc_channel_arguments grpc_max_threads enable_model_warmup num_request_iterations_for_warmup
+    monitoring_config_file remove_unused_fields_from_bundle_metagraph prefer_tflite_model
+    num_tflite_pools num_tflite_interpreters_per_pool enable_signature_method_name_check
+    xla_cpu_compilation_enabled xla_gpu_compilation_enabled enable_profiler
+    thread_pool_factory_config_file mixed_precision skip_initialize_tpu
+    enable_grpc_healthcheck_service enable_serialization_as_tensor_content
+"""
+"""Every flag of TensorFlow Serving's but --version."""
+
+
+@pytest.mark.parametrize("flag", THEIRS.split())
+def test_every_flag_of_tensorflow_serving_has_a_meaning_or_a_remedy(flag: str) -> None:
+    options = parse(f"--{flag}=1")
+    assert all(remedy for _, remedy in options.absent)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("horngate ")
 
 
 def test_tritons_spellings_are_taken() -> None:

@@ -124,6 +124,15 @@ def test_the_command_line_tells_so_too(capsys: pytest.CaptureFixture[str]) -> No
     assert "flag --transport: transport: the setting is gone" in capsys.readouterr().err
 
 
+def test_grpc_waits_for_a_list_of_models_unless_it_is_told_otherwise() -> None:
+    listed = {"model_base_path": "m"}
+    assert not read_server_settings({}, {}).waits_for_models
+    assert read_server_settings(listed, {}).waits_for_models
+    assert read_server_settings({"model_config_file": "m.config"}, {}).waits_for_models
+    assert not read_server_settings({**listed, "wait_for_models": "off"}, {}).waits_for_models
+    assert read_server_settings({"wait_for_models": "on"}, {}).waits_for_models
+
+
 def given(key: str, value: float) -> ServerSettings:
     settings: dict[str, Any] = {key: value}
     return ServerSettings(**settings)

@@ -25,8 +25,9 @@ def proto(dtype: DType, *shape: int, **fields: Any) -> TensorProto:
 
 @given(arrays(*DType))
 def test_what_is_encoded_decodes_to_itself(array: Array) -> None:
-    wire = encode(array).SerializeToString()
-    assert same(decode(TensorProto.FromString(wire), "x"), array)
+    for content in (True, False):
+        wire = encode(array, content=content).SerializeToString()
+        assert same(decode(TensorProto.FromString(wire), "x"), array)
 
 
 TYPED = [
@@ -54,9 +55,11 @@ def test_every_dtype_has_a_typed_case() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "fields", "values"), TYPED)
-def test_typed_values_decode(dtype: DType, fields: dict[str, Any], values: list[Any]) -> None:
-    array = decode(proto(dtype, 2, 1, **fields), "x")
+def test_typed_values_decode_and_are_written_so(dtype: DType, fields: dict[str, Any], values: list[Any]) -> None:
+    typed = proto(dtype, 2, 1, **fields)
+    array = decode(typed, "x")
     assert same(array, np.array(values, dtype.numpy).reshape(2, 1))
+    assert encode(array, content=False) == typed
 
 
 @pytest.mark.parametrize(("dtype", "fields", "values"), TYPED)
