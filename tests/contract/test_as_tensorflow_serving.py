@@ -52,10 +52,13 @@ def half_plus_two() -> dict[str, Any]:
     serialized = v1.placeholder(tf.string, name="examples")  # of a rank that nobody tells
     parsed = v1.io.parse_example(serialized, {"x": v1.io.FixedLenFeature([1], tf.float32)})
     x = tf.identity(parsed["x"], name="x2")
+    wrong = signature({"inputs": serialized}, {"outputs": x}, "regress")
+    wrong.inputs["inputs"].dtype = tf.float32.as_datatype_enum  # it takes examples all the same
     y = tf.add(tf.multiply(x, v1.Variable(0.5)), v1.Variable(2.0), name="y2")
     return {
         "serving_default": signature({"x": x}, {"y": y}),
         "classify": signature({"inputs": serialized}, {"scores": y}, "classify"),
+        "echo": wrong,
         "regress": signature({"inputs": serialized}, {"outputs": y}, "regress"),
     }
 
@@ -197,6 +200,8 @@ def test_signatures_of_an_unknown_rank_are_served(stub: Any, serving: RunningSer
     classified = stub.Classify(classify).result.classifications
     assert [each.classes[0].score for each in classified] == [3.0, 4.0]
     assert [each.value for each in stub.Regress(regress).result.regressions] == [3.0, 4.0]
+    regress.model_spec.signature_name = "echo"
+    assert [each.value for each in stub.Regress(regress).result.regressions] == [2.0, 4.0]
     sent = {"signature_name": "classify", "examples": [{"x": 2.0}]}
     assert rest(serving, "half_plus_two:classify", sent) == (200, {"results": [[["", 3.0]]]})
 

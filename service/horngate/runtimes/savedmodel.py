@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 NAME = "tensorflow"
 _DTYPES = {tf.as_dtype(dtype.value).as_datatype_enum: dtype for dtype in DType}
+
+_OF_EXAMPLES = ("tensorflow/serving/classify", "tensorflow/serving/regress")
+"""Methods whose signatures are fed serialized examples."""
 
 RunFunction = Callable[..., list[Any]]
 
@@ -115,8 +119,7 @@ class SavedModelServable:
             if not definition.outputs or name.startswith("__"):
                 continue  # bookkeeping, such as __saved_model_init_op
             try:
-                signature = _signature(name, definition, places)
-                _hold_dtypes(session.graph, signature, definition)
+                signature = _held(session.graph, _signature(name, definition, places))
                 self._signatures[name] = signature
             except LoadError as error:
                 refused.append(str(error))
@@ -203,21 +206,20 @@ def _specs(
     return {key: _spec(signature, key, infos[key]) for key in sorted(infos, key=place)}
 
 
-def _hold_dtypes(graph: tf.Graph, signature: Signature, definition: SignatureDef) -> None:
-    """Hold what a signature says of its tensors against the graph.
+def _held(graph: tf.Graph, signature: Signature) -> Signature:
+    """``signature`` with what it says of its tensors held against the graph.
 
     TensorFlow gives what the graph has: of a variable's handle its bytes, which name places in this
-    process, whatever the signature calls them.
+    process, whatever the signature calls them. An input that takes serialized examples is served
+    whatever the signature calls it: TensorFlow Serving does not ask.
 
     Raises:
-        LoadError: one is not in the graph, or is of another dtype.
+        LoadError: a tensor is not in the graph, or is of another dtype.
     """
-    for side, infos in (
-        (signature.inputs, definition.inputs),
-        (signature.outputs, definition.outputs),
-    ):
+    inputs = dict(signature.inputs)
+    for side in (inputs, signature.outputs):
         for name, spec in side.items():
-            tensor = infos[name].name
+            tensor = spec.tensor
             where = f"signature {signature.name!r}, tensor {name!r}"
             try:
                 found = graph.get_tensor_by_name(tensor if ":" in tensor else f"{tensor}:0")
@@ -225,11 +227,15 @@ def _hold_dtypes(graph: tf.Graph, signature: Signature, definition: SignatureDef
                 raise LoadError(
                     f"{where}: expected a tensor of the graph, received {tensor!r}"
                 ) from error
-            if _DTYPES.get(found.dtype.base_dtype.as_datatype_enum) is not spec.dtype:
+            dtype = _DTYPES.get(found.dtype.base_dtype.as_datatype_enum)
+            if side is inputs and dtype is DType.STRING and signature.method in _OF_EXAMPLES:
+                inputs[name] = replace(spec, dtype=dtype)
+            elif dtype is not spec.dtype:
                 raise LoadError(
                     f"{where}: expected {spec.dtype.value}, as the signature says, received "
                     f"{found.dtype.base_dtype.name} in the graph"
                 )
+    return replace(signature, inputs=inputs)
 
 
 def _spec(signature: str, name: str, info: TensorInfo) -> TensorSpec:

@@ -54,13 +54,16 @@ def test_signatures_are_what_the_saved_model_says(tmp_path: Path) -> None:
 def test_a_signature_that_cannot_be_served_is_left_out_and_alone_is_an_error(
     tmp_path: Path,
 ) -> None:
-    unranked = (lambda x: {"y": x + 1}, tf.TensorSpec(None, "float32", "x"))
-    both = save(tmp_path / "both", good=(lambda x: {"y": x}, FLOATS), unranked=unranked)
-    servable = load(both)
-    assert set(servable.signatures) == {"good"}
+    model = traced(lambda x: x + 1)
+    both = model.meta.signature_def
+    both["handle"].CopyFrom(both["serving_default"])
+    both["handle"].outputs["y"].dtype = tf.string.as_datatype_enum
+    servable = load(model.save(tmp_path / "both"))
+    assert set(servable.signatures) == {"serving_default"}
     servable.close()
-    with pytest.raises(LoadError, match="'unranked', tensor 'x': expected a known number of dim"):
-        load(save(tmp_path / "alone", unranked=unranked))
+    del both["serving_default"]
+    with pytest.raises(LoadError, match="'handle', tensor 'y': expected string"):
+        load(model.save(tmp_path / "alone"))
 
 
 def handle(_: Any) -> Any:
