@@ -56,6 +56,7 @@ class Zeros:
     """A model that costs next to nothing."""
 
     engine = "zeros"
+    any_shape = False
     signatures: Mapping[str, Signature] = {SIGNATURE.name: SIGNATURE}
 
     def __init__(self) -> None:

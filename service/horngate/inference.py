@@ -245,9 +245,7 @@ class Inference:
             # A version that was retired between look-up and submission has been replaced before
             # that: look again. One that was asked for by number is not found then.
             with contextlib.suppress(SchedulerClosed):
-                work = submit(
-                    handle, request.inputs, rows, request.priority, call, misfit=misfit
-                )
+                work = submit(handle, request.inputs, rows, request.priority, call, misfit=misfit)
                 return work.then(partial(respond, handle, request.outputs))
 
     def describe(self, model: str, version: VersionRef, call: Call) -> ModelDescription:

@@ -107,9 +107,7 @@ class TensorSpec:
         if self.row is not None and len(shape) == len(self.shape) > 0:
             first = self.shape[0]
             return shape[1:] == self.row and (first is None or first == shape[0])
-        return self.unknown_rank or (
-            len(shape) == len(self.shape) and self.begins_with(shape)
-        )
+        return self.unknown_rank or (len(shape) == len(self.shape) and self.begins_with(shape))
 
     def begins_with(self, shape: tuple[int, ...]) -> bool:
         """Whether the first dimensions are those of ``shape``, the others left out."""

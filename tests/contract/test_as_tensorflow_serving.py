@@ -1,4 +1,4 @@
-"""What TensorFlow Serving answers and a signature alone would not allow: shapes, ranks, defaults."""
+"""What TensorFlow Serving answers and a signature would not allow: shapes, ranks, defaults."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_what_it_does_not_take_is_told_as_ever(stub: Any) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         stub.Predict(request("table", a=[1.0, 2.0], b=[3.0, 4.0]))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "input 'a': expected shape [?, ?], received [2]" in refused.value.details()
+    assert "input 'a': expected shape [?, ?], received [2]" in str(refused.value.details())
 
 
 def test_a_misfit_shares_no_batch_with_what_fits(stub: Any, serving: RunningServer) -> None:

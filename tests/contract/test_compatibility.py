@@ -21,6 +21,8 @@ from horngate.config.server import ServerSettings
 from horngate.protocols.pb.tensorflow_serving.config.session_bundle_config_pb2 import (
     BatchingParameters,
 )
+from tests.contract.peers.tfserving import EXCEPTIONS
+from tests.contract.peers.tfserving_examples import NETWORK
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = (TESTS.parent / "docs" / "compatibility.md").read_text(encoding="utf-8")
@@ -111,3 +113,13 @@ def test_every_row_names_a_test_that_is_there() -> None:
         file, _, function = named.partition("::")
         texts = [path.read_text(encoding="utf-8") for path in TESTS.rglob(f"{file}.py")]
         assert any(re.search(rf"^def {function}\(", text, re.MULTILINE) for text in texts), row
+
+
+def test_the_peers_tests_pass_but_for_those_that_say_why() -> None:
+    page = (TESTS.parent / "docs" / "peers.md").read_text(encoding="utf-8")
+    outcomes = dict(re.findall(r"^\| `([\w/., :]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert len(outcomes) > 30
+    reasons = {**EXCEPTIONS, "example/resnet_client.py": NETWORK}
+    for name, outcome in outcomes.items():
+        if outcome != "passes":
+            assert outcome in {f"no: {reason}" for reason in reasons.values()}, name

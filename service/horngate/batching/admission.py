@@ -74,9 +74,7 @@ def admit(
     rows = _rows(signature, inputs, max_rows)
     if rows:
         return Admitted(rows)
-    none = InvalidRequest(
-        "expected at least 1 row, received 0; leave an empty request unsent"
-    )
+    none = InvalidRequest("expected at least 1 row, received 0; leave an empty request unsent")
     if not any_shape:
         raise none
     return Admitted(1, none)

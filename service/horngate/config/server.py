@@ -92,8 +92,8 @@ class ServerSettings:
     ] = 8501
     grpc_socket_path: Annotated[
         Path | None,
-        "a Unix socket that gRPC is served on as well, in plain text. Who may write to the file may "
-        "call; its folder is for those alone",
+        "a Unix socket that gRPC is served on as well, in plain text. Who may write to the file "
+        "may call; its folder is for those alone",
     ] = None
     grpc_channel_arguments: Annotated[
         str,
@@ -102,8 +102,8 @@ class ServerSettings:
     wait_for_models: Annotated[
         Wait,
         "open the gRPC port when all that was there at the start is loaded, or has failed (`on`). "
-        "`auto` does so with a list of models, as TensorFlow Serving, for whose clients a port that "
-        "is open is a server that is ready",
+        "`auto` does so with a list of models, as TensorFlow Serving, for whose clients a port "
+        "that is open is a server that is ready",
     ] = "auto"
     http_deadline_seconds: Annotated[
         float,

@@ -182,9 +182,7 @@ def _function(session: tf.compat.v1.Session, signature: Signature) -> RunFunctio
     return function
 
 
-def _signature(
-    name: str, definition: SignatureDef, places: Mapping[str, int]
-) -> Signature:
+def _signature(name: str, definition: SignatureDef, places: Mapping[str, int]) -> Signature:
     return Signature(
         name,
         inputs=_specs(name, definition.inputs, places),

@@ -166,9 +166,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     http = HttpFront(
         pages(inference, exposition, loop.under_way, asks=gate.asks),
         rest,
-        options(
-            port=settings.http_port, deadline_seconds=settings.http_deadline_seconds or None
-        ),
+        options(port=settings.http_port, deadline_seconds=settings.http_deadline_seconds or None),
         calls(),
     )
     return Assembly(

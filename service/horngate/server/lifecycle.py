@@ -54,43 +54,45 @@ def serve(
     sys.setswitchinterval(TURN_SECONDS)
     asked_to_stop = _watch_signals()
     parts = assemble(settings)
-    grpc_port = 0
     try:
-        if not settings.waits_for_models:
-            grpc_port = parts.grpc.start()
+        grpc_port = 0 if settings.waits_for_models else parts.grpc.start()
     except BaseException:
         parts.http.stop()
         raise
     parts.http.start()
+    if grpc_port:
+        _log_ports(settings, parts, grpc_port)
     warn_of_plain_text(settings)
     warn_of_open_control(settings)
     parts.inference.on_change(Garbage(parts.inference.ready).look)
     parts.loop.start()
     parts.watchdog.start()
-    received: signal.Signals | None = None
-    if settings.waits_for_models:
-        log.info("loading before gRPC is served", http_port=parts.http.port)
-        received = _settled(parts, asked_to_stop)
-    try:
-        if received is None:
-            grpc_port = grpc_port or parts.grpc.start()
-            log.info(
-                "listening",
-                host=settings.host,
-                grpc_port=grpc_port,
-                http_port=parts.http.port,
-                models=str(parts.models),
-            )
-            on_started(grpc_port, parts.http.port)
-    except BaseException:
-        drain(parts, 0.0)
-        raise
+    received = None if grpc_port else _settled(parts, asked_to_stop)
+    if received is None:
+        if not grpc_port:
+            try:
+                grpc_port = parts.grpc.start()
+            except BaseException:
+                drain(parts, 0.0)
+                raise
+            _log_ports(settings, parts, grpc_port)
+        on_started(grpc_port, parts.http.port)
     while received is None:
         received = asked_to_stop.get()
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
     drain(parts, settings.drain_seconds)
     log.info("stopped")
     return parts.loop.left_behind
+
+
+def _log_ports(settings: ServerSettings, parts: Assembly, grpc_port: int) -> None:
+    logs.logger("server").info(
+        "listening",
+        host=settings.host,
+        grpc_port=grpc_port,
+        http_port=parts.http.port,
+        models=str(parts.models),
+    )
 
 
 def _settled(

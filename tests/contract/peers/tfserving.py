@@ -1,13 +1,13 @@
-"""TensorFlow Serving's own server test and examples, with ``horngate serve`` in the place of its binary.
+"""TensorFlow Serving's own server test and examples, with ``horngate serve`` for its binary.
 
     python -m tests.contract.peers.tfserving --sources DIR [--write] [NAME …]
 
 ``DIR`` is a checkout of ``tensorflow/serving`` or a repository without a work tree. Its test, its
-models and its configuration files are unpacked into a temporary folder, laid out as Bazel would, and
-run unchanged; nothing of them is kept. What the test imports beside TensorFlow is in
+models and its configuration files are unpacked into a temporary folder, laid out as Bazel would,
+and run unchanged; nothing of them is kept. What the test imports beside TensorFlow is in
 ``tensorflow-serving-api``, but for a module that picks ports; and it names tensors as Keras 2 did,
 which pip is asked for. The server gets the flags that the binary would get. With ``--write`` the
-outcomes become the table of ``docs/compatibility.md``.
+outcomes become the table of ``docs/peers.md``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Final
 from tests.contract.peers import tfserving_examples
 
 ROOT: Final = Path(__file__).resolve().parents[3]
-PAGE: Final = ROOT / "docs" / "compatibility.md"
+PAGE: Final = ROOT / "docs" / "peers.md"
 BEGIN: Final = "<!-- tensorflow_model_server_test:begin, by tests.contract.peers.tfserving -->\n"
 END: Final = "<!-- tensorflow_model_server_test:end -->\n"
 NEEDED: Final = (
@@ -42,8 +42,8 @@ SEEN: Final = re.compile(r"^outcome (\w+) (passed|failed) ?(.*)$", re.MULTILINE)
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "testPredictOnTfLite": "needs a LiteRT model; `--prefer_tflite_model` ends the start",
     "testPredictWithSignatureDefOnTfLite": "the same",
-    "test_profiler_service_with_valid_trace_request": "needs TensorFlow's profiler service; profile "
-    "the process from outside",
+    "test_profiler_service_with_valid_trace_request": "needs TensorFlow's profiler service; "
+    "profile the process from outside",
     "test_tf_text": "needs the operations of tf_text, a library that TensorFlow lacks; the test as "
     "it stands fails before it asks",
 }
@@ -74,13 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         outcomes = run(options.sources, Path(folder), options.names)
     table = as_table(outcomes)
-    print(table)
+    sys.stdout.write(table)
     if options.write:
         text = PAGE.read_text("utf-8")
         head, rest = text.split(BEGIN)
         PAGE.write_text(f"{head}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")
     known = {*EXCEPTIONS, tfserving_examples.NETWORK}
-    return int(any(reason and known.isdisjoint((name, reason)) for name, reason in outcomes.items()))
+    return int(
+        any(reason and known.isdisjoint((name, reason)) for name, reason in outcomes.items())
+    )
 
 
 def run(sources: Path, folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -106,9 +108,7 @@ def run(sources: Path, folder: Path, names: Sequence[str]) -> dict[str, str]:
     subprocess.run([*pip, keras], check=True)
     command = [sys.executable, "-m", "tests.contract.peers.tfserving_suite", str(package), *names]
     examples = {} if names else tfserving_examples.run(package, environment)
-    ran = subprocess.run(
-        command, env=environment, cwd=folder, stdout=PIPE, text=True, check=False
-    )
+    ran = subprocess.run(command, env=environment, cwd=folder, stdout=PIPE, text=True, check=False)
     found = {name: reason for name, _, reason in SEEN.findall(ran.stdout)}
     if not found:
         raise SystemExit(f"expected outcomes of tests, received none:\n{ran.stdout[-4000:]}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 import unittest
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +24,12 @@ Error: TypeAlias = (
 )
 
 
-class Outcomes(unittest.TextTestResult):
-    """Tells each outcome in a line, and ends the servers that the test started."""
+class Outcomes(unittest.TestResult):
+    """Tells each outcome in a line, and ends the ``servers`` that the test started."""
 
-    servers: dict[Any, Any]
+    def __init__(self, servers: dict[Any, Any]) -> None:
+        super().__init__()
+        self._servers = servers
 
     def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
         super().addSuccess(test)
@@ -42,10 +45,10 @@ class Outcomes(unittest.TextTestResult):
 
     def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802 - the same
         super().stopTest(test)
-        for process, *_ in self.servers.values():
+        for process, *_ in self._servers.values():
             process.kill()
             process.wait()
-        self.servers.clear()
+        self._servers.clear()
 
 
 def main(package: Path, names: Sequence[str]) -> None:
@@ -55,21 +58,18 @@ def main(package: Path, names: Sequence[str]) -> None:
     tf.compat.v1.enable_eager_execution()
     test = importlib.import_module("tensorflow_serving.model_servers.tensorflow_model_server_test")
     case = test.TensorflowModelServerTest
-    Outcomes.servers = test.tensorflow_model_server_test_base.TensorflowModelServerTestBase.model_servers_dict
-    loader = unittest.TestLoader()
-    suite = unittest.TestSuite(
-        case(name)
-        for name in loader.getTestCaseNames(case)
-        if (name in names if names else name != "test_session")
-    )
-    unittest.TextTestRunner(sys.stderr, resultclass=Outcomes).run(suite)
+    every = unittest.TestLoader().getTestCaseNames(case)
+    wanted = names or [name for name in every if name != "test_session"]
+    unittest.TestSuite(map(case, wanted)).run(Outcomes(case.model_servers_dict))
 
 
 def _tell(test: unittest.TestCase, outcome: str) -> None:
-    print(f"\noutcome {test.id().rpartition('.')[2]} {outcome}", flush=True)
+    sys.stdout.write(f"\noutcome {test.id().rpartition('.')[2]} {outcome}\n")
+    sys.stdout.flush()
 
 
 def _last_line(error: Error) -> str:
+    traceback.print_exception(error[1])
     lines = [line.strip() for line in str(error[1]).splitlines() if line.strip()]
     return f"{type(error[1]).__name__}: {lines[0] if lines else ''}"[:200]
 

@@ -147,7 +147,10 @@ def test_names_keep_their_capitals(tmp_path: Path) -> None:
     )
     assert list(compile_version(folder).signatures) == [DEFAULT_SIGNATURE]
     servable = OnnxRuntime().load(folder)
-    sent = {name: np.full((1, 2), value, np.float32) for name, value in zip(inputs, (1, 5, 3), strict=True)}
+    sent = {
+        name: np.full((1, 2), value, np.float32)
+        for name, value in zip(inputs, (1, 5, 3), strict=True)
+    }
     answers = servable.run(DEFAULT_SIGNATURE, sent)
     assert (answers["OUT0"][0, 0], answers["Out1"][0, 0]) == (4, 3)
     servable.close()

@@ -102,7 +102,10 @@ def test_an_engine_that_says_itself_is_asked_about_any_shape_of_a_lone_input(
 
 
 def test_nothing_that_fits_is_a_misfit_and_no_rows_are_the_engines_to_judge() -> None:
-    assert admit(TABLE, {"x": np.zeros((2, 1), np.float32)}, max_rows=2, any_shape=True) == (2, None)
+    assert admit(TABLE, {"x": np.zeros((2, 1), np.float32)}, max_rows=2, any_shape=True) == (
+        2,
+        None,
+    )
     rows, misfit = admit(TABLE, {"x": np.zeros((0, 1), np.float32)}, max_rows=2, any_shape=True)
     assert (rows, str(misfit)[:23]) == (1, "expected at least 1 row")
     with pytest.raises(TooManyRows):
@@ -121,13 +124,11 @@ TWO = Signature(
 
 def test_of_several_inputs_all_leave_out_as_much_or_one_could_be_spread_over_another() -> None:
     def sent(*shapes: tuple[int, ...]) -> dict[str, Array]:
-        return {
-            name: np.zeros(shape, np.float32) for name, shape in zip("ab", shapes, strict=True)
-        }
+        return {name: np.zeros(shape, np.float32) for name, shape in zip("ab", shapes, strict=True)}
 
     assert admit(TWO, sent((4,), (4,)), max_rows=9, any_shape=True).misfit is not None
     for wrong in ([(4,), (4, 1)], [(4, 1), (1, 4)]):
-        with pytest.raises(InvalidRequest, match="expected|disagree"):
+        with pytest.raises(InvalidRequest, match=r"expected|disagree"):
             admit(TWO, sent(*wrong), max_rows=9, any_shape=True)
 
 

@@ -55,7 +55,9 @@ def test_every_dtype_has_a_typed_case() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "fields", "values"), TYPED)
-def test_typed_values_decode_and_are_written_so(dtype: DType, fields: dict[str, Any], values: list[Any]) -> None:
+def test_typed_values_decode_and_are_written_so(
+    dtype: DType, fields: dict[str, Any], values: list[Any]
+) -> None:
     typed = proto(dtype, 2, 1, **fields)
     array = decode(typed, "x")
     assert same(array, np.array(values, dtype.numpy).reshape(2, 1))

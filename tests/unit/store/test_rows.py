@@ -23,6 +23,7 @@ class Model:
     """One signature from ``x`` to ``y``."""
 
     engine = "double"
+    any_shape = False
 
     def __init__(
         self,
