@@ -119,7 +119,7 @@ def test_the_peers_tests_pass_but_for_those_that_say_why() -> None:
     page = (TESTS.parent / "docs" / "peers.md").read_text(encoding="utf-8")
     outcomes = dict(re.findall(r"^\| `([\w/., :]+)` \| (.*) \|$", page, re.MULTILINE))
     assert len(outcomes) > 30
-    reasons = {**EXCEPTIONS, "example/resnet_client.py": NETWORK}
+    reasons = {**EXCEPTIONS, "resnet_client.py": NETWORK}
     for name, outcome in outcomes.items():
         if outcome != "passes":
             assert outcome in {f"no: {reason}" for reason in reasons.values()}, name

@@ -97,6 +97,21 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     raise Unclear
 
 
+def packed_head(number: int, size: int) -> bytes:
+    """What stands before the ``size`` bytes of field ``number``.
+
+    >>> packed_head(5, 300).hex()
+    '2aac02'
+    """
+    head = bytearray()
+    for value in (number << 3 | _LENGTH, size):
+        while value > 127:
+            head.append(value & 127 | 128)
+            value >>= 7
+        head.append(value)
+    return bytes(head)
+
+
 class Layout:
     """A serialized message without what changes in it.
 

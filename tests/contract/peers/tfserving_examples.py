@@ -38,13 +38,11 @@ class Failed(Exception):
 def run(package: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """What became of each example: "" where it worked, else why not."""
     examples: dict[str, Callable[[], None]] = {
-        "example/mnist_saved_model.py, mnist_client.py": lambda: _digits(package, environment),
-        "model_servers/tensorflow_model_server_test_client.py": lambda: _scalar(
-            package, environment
-        ),
-        "g3doc/api_rest.md: its calls": lambda: _page(package, environment),
+        "mnist_saved_model.py, mnist_client.py": lambda: _digits(package, environment),
+        "tensorflow_model_server_test_client.py": lambda: _scalar(package, environment),
+        "api_rest.md: its calls": lambda: _page(package, environment),
     }
-    outcomes = dict.fromkeys(("example/resnet_client.py", "example/resnet_client_grpc.py"), NETWORK)
+    outcomes = dict.fromkeys(("resnet_client.py", "resnet_client_grpc.py"), NETWORK)
     for name, example in examples.items():
         try:
             example()

@@ -23,6 +23,7 @@ from horngate.protocols.elements import (
     to_buffer,
     to_strings,
 )
+from horngate.protocols.layout import packed_head
 from horngate.protocols.pb.private.packed_pb2 import PackedTensor
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
@@ -121,8 +122,10 @@ def _write_values(array: Array, dtype: DType, proto: TensorProto) -> None:
     """Write numbers into the field of their type, as TensorFlow does."""
     field = _FIELDS[dtype]
     if field in _SAME_BYTES:
-        packed = PackedTensor(**{field: to_buffer(array, dtype)})
-        proto.MergeFromString(packed.SerializeToString())
+        values = np.ascontiguousarray(array, dtype.numpy)
+        number = PackedTensor.DESCRIPTOR.fields_by_name[field].number
+        # As the field lies on the wire, which is read as fast as bytes are taken.
+        proto.MergeFromString(b"".join((packed_head(number, values.nbytes), values)))
     else:
         numbers = array.view(np.uint16) if field == "half_val" else array
         getattr(proto, field).extend(numbers.ravel().tolist())
