@@ -155,8 +155,8 @@ def test_every_room_has_its_place_among_the_layers() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_test_that_is_named_exists(page: Path) -> None:
-    if page.parent.name == "adr":
-        return  # a record stays as it was written
+    if page.parent.name == "adr" or page.name == "peers.md":
+        return  # a record stays as it was written, and others' tests have their names
     known = {each.stem for each in TESTS}.union(
         *(FUNCTION.findall(each.read_text("utf-8")) for each in TESTS)
     )

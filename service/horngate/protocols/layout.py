@@ -103,13 +103,17 @@ def packed_head(number: int, size: int) -> bytes:
     >>> packed_head(5, 300).hex()
     '2aac02'
     """
-    head = bytearray()
-    for value in (number << 3 | _LENGTH, size):
-        while value > 127:
-            head.append(value & 127 | 128)
-            value >>= 7
-        head.append(value)
-    return bytes(head)
+    return _written(number << 3 | _LENGTH) + _written(size)
+
+
+def _written(value: int) -> bytes:
+    """``value`` as ``_varint`` reads it."""
+    digits = bytearray()
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
 
 
 class Layout:

@@ -39,9 +39,10 @@ NEEDED: Final = (
 )
 SEEN: Final = re.compile(r"^outcome (\w+) (passed|failed) ?(.*)$", re.MULTILINE)
 
+_LITE: Final = "needs a LiteRT model; `--prefer_tflite_model` ends the start"
 EXCEPTIONS: Final[Mapping[str, str]] = {
-    "testPredictOnTfLite": "needs a LiteRT model; `--prefer_tflite_model` ends the start",
-    "testPredictWithSignatureDefOnTfLite": "the same",
+    "testPredictOnTfLite": _LITE,
+    "testPredictWithSignatureDefOnTfLite": _LITE,
     "test_profiler_service_with_valid_trace_request": "needs TensorFlow's profiler service; "
     "profile the process from outside",
     "test_tf_text": "needs the operations of tf_text, a library that TensorFlow lacks; the test as "

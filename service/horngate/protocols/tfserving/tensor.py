@@ -125,7 +125,7 @@ def _write_values(array: Array, dtype: DType, proto: TensorProto) -> None:
         values = np.ascontiguousarray(array, dtype.numpy)
         number = PackedTensor.DESCRIPTOR.fields_by_name[field].number
         # As the field lies on the wire, which is read as fast as bytes are taken.
-        proto.MergeFromString(b"".join((packed_head(number, values.nbytes), values)))
+        proto.MergeFromString(b"".join((packed_head(number, values.nbytes), values.data)))
     else:
         numbers = array.view(np.uint16) if field == "half_val" else array
         getattr(proto, field).extend(numbers.ravel().tolist())
