@@ -56,7 +56,7 @@ class Zeros:
     """A model that costs next to nothing."""
 
     engine = "zeros"
-    any_shape = False
+    any_shape = ()
     signatures: Mapping[str, Signature] = {SIGNATURE.name: SIGNATURE}
 
     def __init__(self) -> None:

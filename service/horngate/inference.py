@@ -355,7 +355,7 @@ def admitted(handle: Handle, request: Request) -> Admitted:
         max_rows=version.max_request_rows,
         max_bytes=version.max_tensor_bytes,
         alone=handle.signature.name in version.alone,
-        any_shape=version.any_shape,
+        any_shape=handle.signature.name in version.any_shape,
     )
 
 

@@ -7,7 +7,7 @@ knows how, and nothing above knows which engine it has. A second engine is one m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -52,8 +52,8 @@ class Servable(Protocol):
         """The engine's name as logs and metrics show it, for example ``tensorflow``."""
 
     @property
-    def any_shape(self) -> bool:
-        """Whether arrays of other shapes than a signature's may be run, for the engine to refuse.
+    def any_shape(self) -> Collection[str]:
+        """Signatures of which other shapes may be run than they tell, for the engine to refuse.
 
         They are run alone.
         """

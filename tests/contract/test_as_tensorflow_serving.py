@@ -242,6 +242,38 @@ def test_inputs_and_outputs_have_the_order_of_the_graph(repository: Path) -> Non
     servable.close()
 
 
+def pooled() -> dict[str, Any]:
+    x = v1.placeholder(tf.float32, [None, 4, 4, 1], name="x")
+    return {"serving_default": signature({"x": x}, {"y": tf.nn.max_pool2d(x, 2, 2, "VALID")})}
+
+
+def test_a_shape_meets_no_kernel_that_would_end_the_process(tmp_path: Path) -> None:
+    """Some of TensorFlow's abort: a batch normalisation that is given two dimensions does."""
+    save(tmp_path / "pooled" / "1", pooled)
+    running = RunningServer(tmp_path)
+    try:
+        sent = {"instances": [1.0, 2.0]}
+        status, told = rest(running, "pooled:predict", sent)
+        assert status == 400
+        assert "expected shape [?, 4, 4, 1], received [2]" in told["error"]
+        assert rest(running, "pooled:predict", {"inputs": np.ones((1, 4, 4, 1)).tolist()})[0] == 200
+    finally:
+        assert running.stop() == 0
+
+
+def test_an_unknown_rank_that_leads_to_such_a_kernel_is_not_served(tmp_path: Path) -> None:
+    def build() -> dict[str, Any]:
+        made = pooled()
+        made["serving_default"].inputs["x"].tensor_shape.Clear()
+        made["serving_default"].inputs["x"].tensor_shape.unknown_rank = True
+        return made
+
+    save(tmp_path / "1", build)
+    with pytest.raises(LoadError, match=r"known number of dimensions.* it leads to MaxPool"):
+        SavedModelRuntime().load(tmp_path / "1")
+    SavedModelRuntime(trust_operations=True).load(tmp_path / "1").close()
+
+
 def test_a_version_of_sparse_tensors_alone_still_says_why_it_does_not_load(tmp_path: Path) -> None:
     def sparse() -> dict[str, Any]:
         x = v1.sparse_placeholder(tf.float32, name="x")

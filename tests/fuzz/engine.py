@@ -97,7 +97,7 @@ class _Servable:
     """Answers with the first element of each row, so that answers stay small."""
 
     engine = "double"
-    any_shape = False
+    any_shape = ()
 
     def __init__(self, signatures: list[Signature]) -> None:
         self.signatures: Mapping[str, Signature] = {each.name: each for each in signatures}

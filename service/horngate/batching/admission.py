@@ -69,9 +69,9 @@ def admit(
                 raise misfit
         if array.nbytes > max_bytes:
             raise _too_large(spec, array, max_bytes)
-    if misfit is not None or alone or not signature.batched:
+    if misfit is not None or not signature.batched:
         return Admitted(1, misfit)
-    rows = _rows(signature, inputs, max_rows)
+    rows = _least(inputs) if alone else _rows(signature, inputs, max_rows)
     if rows:
         return Admitted(rows)
     none = InvalidRequest("expected at least 1 row, received 0; leave an empty request unsent")
@@ -99,6 +99,11 @@ def check_outputs(signature: Signature, wanted: Iterable[str]) -> None:
                 f"output {name!r} is asked for twice; ask for it once", name=name, twice=True
             )
         seen.add(name)
+
+
+def _least(inputs: Arrays) -> int:
+    """1 for a request whose rows are its own business, 0 where an input has none."""
+    return min(1, *(array.shape[0] for array in inputs.values()))
 
 
 def _rows(signature: Signature, inputs: Arrays, max_rows: int) -> int:

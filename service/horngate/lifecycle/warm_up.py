@@ -82,7 +82,10 @@ def _replay(
     signature = servable.signatures[request.signature]
     try:
         rows, misfit = admit(
-            signature, request.inputs, max_rows=2**31, any_shape=servable.any_shape
+            signature,
+            request.inputs,
+            max_rows=2**31,
+            any_shape=signature.name in servable.any_shape,
         )
         if signature.name in alone or misfit is not None:
             servable.run(signature.name, request.inputs)

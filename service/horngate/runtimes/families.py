@@ -167,6 +167,31 @@ ALLOWED: Final[Mapping[str, str]] = {
 }
 """Operations that turn tensors into tensors, or keep a state of the model's own; by family."""
 
+ANY_SHAPE: Final = frozenset(
+    " ".join(
+        [
+            ALLOWED["values that are given, and passed on as they are"],
+            ALLOWED["arithmetic, element by element"],
+            ALLOWED["activations and losses"],
+            """
+            All Any ArgMax ArgMin Cumprod Cumsum EuclideanNorm Max Mean Min Prod Sum TopKV2 Where
+            BroadcastTo Concat ConcatV2 ExpandDims Gather GatherNd GatherV2 OneHot Pack Pad PadV2
+            Reshape Reverse ReverseV2 Roll Slice Split SplitV Squeeze StridedSlice Tile Transpose
+            Unpack BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd BiasAddV1 MatMul
+            AsString DecodeBase64 DecodeRaw EncodeBase64 ParseExample ParseExampleV2 RegexFullMatch
+            RegexReplace StaticRegexFullMatch StaticRegexReplace StringJoin StringLength StringLower
+            StringStrip StringToHashBucket StringToHashBucketFast StringToHashBucketStrong
+            StringToNumber StringUpper Substr
+            ReadVariableOp VarHandleOp Variable VariableV2
+            HashTable HashTableV2 LookupTableFind LookupTableFindV2
+            PartitionedCall StatefulPartitionedCall
+            """,
+        ]
+    ).split()
+)
+"""Operations that answer, or refuse, whatever the number of dimensions they are given. Some of the
+others end the process: a batch normalisation of two dimensions, say."""
+
 SAVING: Final = """
     Save SaveV2 SaveSlices MergeV2Checkpoints
 """

@@ -98,7 +98,7 @@ class OnnxServable:
     """A compiled form in memory. ``run`` is thread-safe, as ``InferenceSession.run`` is."""
 
     engine = NAME
-    any_shape = False  # it was held against TensorFlow by the shapes of its signatures
+    any_shape = ()  # it was held against TensorFlow by the shapes of its signatures
 
     def __init__(
         self, signatures: Mapping[str, Signature], programs: Mapping[str, _Program]

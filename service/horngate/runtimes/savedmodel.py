@@ -22,6 +22,8 @@ from tensorflow.core.protobuf import config_pb2
 from horngate.errors import InvalidRequest, LoadError, in_full
 from horngate.runtimes import contents
 from horngate.runtimes.example_features import made_up_examples
+from horngate.runtimes.families import ANY_SHAPE
+from horngate.runtimes.graph import Graph
 from horngate.runtimes.scan import assets, initialisation
 from horngate.servable import Files
 from horngate.store.manifest import Hashes
@@ -63,7 +65,7 @@ class SavedModelRuntime:
         try:
             with contents.private_copy(files, meta_graph) as copy:
                 _fill(session, meta_graph, copy)
-            return SavedModelServable(session, meta_graph)
+            return SavedModelServable(session, meta_graph, trust_operations=self._trust_operations)
         except LoadError:
             session.close()
             raise
@@ -107,10 +109,17 @@ class SavedModelServable:
     """A SavedModel in a session. ``run`` is thread-safe, as ``Session.run`` is."""
 
     engine = NAME
-    any_shape = True  # what a graph takes, its kernels say: a signature tells what it was made for
 
-    def __init__(self, session: tf.compat.v1.Session, meta_graph: MetaGraphDef) -> None:
+    def __init__(
+        self,
+        session: tf.compat.v1.Session,
+        meta_graph: MetaGraphDef,
+        *,
+        trust_operations: bool = False,
+    ) -> None:
         self._session = session
+        self.any_shape: set[str] = set()
+        graph = Graph(meta_graph.graph_def)
         places = {node.name: place for place, node in enumerate(meta_graph.graph_def.node)}
         self._signatures: dict[str, Signature] = {}
         self._functions: dict[str, RunFunction] = {}
@@ -120,6 +129,11 @@ class SavedModelServable:
                 continue  # bookkeeping, such as __saved_model_init_op
             try:
                 signature = _held(session.graph, _signature(name, definition, places))
+                bound = _bound(graph, signature)
+                if bound and not trust_operations:
+                    _hold_rank(signature, bound)
+                if not bound:
+                    self.any_shape.add(name)
                 self._signatures[name] = signature
             except LoadError as error:
                 refused.append(str(error))
@@ -171,6 +185,27 @@ def _array(result: Any) -> Array:
     """
     # A single string comes as bytes, of which numpy would make a text that ends at a NUL.
     return np.array(result, object) if isinstance(result, bytes) else np.array(result)
+
+
+def _bound(graph: Graph, signature: Signature) -> str:
+    """An operation that ``signature`` runs and that has to be given the shapes that it tells.
+
+    "" for none: what its graph takes, its kernels say.
+    """
+    _, places = graph.reached(spec.tensor for spec in signature.outputs.values())
+    known = ANY_SHAPE | graph.functions.keys()
+    return min((place.node.op for place in places if place.node.op not in known), default="")
+
+
+def _hold_rank(signature: Signature, operation: str) -> None:
+    for spec in signature.inputs.values():
+        if spec.unknown_rank:
+            raise LoadError(
+                f"signature {signature.name!r}, tensor {spec.name!r}: expected a known number of "
+                f"dimensions, received an unknown one: it leads to {operation}, which may end the "
+                "process where it is given another than it was made for; export the model with the "
+                "input's shape, or allow that with --trust-model-ops"
+            )
 
 
 def _function(session: tf.compat.v1.Session, signature: Signature) -> RunFunction:

@@ -58,7 +58,7 @@ class DoublingServable:
     """Answers y = 2 x and keeps the shapes that it was called with."""
 
     engine = "double"
-    any_shape = False
+    any_shape = ()
     signatures: Mapping[str, Signature] = {"serving_default": DOUBLING, "whole": UNBATCHED}
 
     def __init__(self) -> None:

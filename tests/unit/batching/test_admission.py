@@ -133,8 +133,12 @@ def test_of_several_inputs_all_leave_out_as_much_or_one_could_be_spread_over_ano
 
 
 def test_what_runs_alone_counts_no_rows() -> None:
-    sent = {"a": np.zeros((4, 1), np.float32), "b": np.zeros((0, 1), np.float32)}
+    sent = {"a": np.zeros((4, 1), np.float32), "b": np.zeros((2, 1), np.float32)}
     assert admit(TWO, sent, max_rows=1, alone=True) == (1, None)
+    sent["b"] = sent["b"][:0]
+    with pytest.raises(InvalidRequest, match="at least 1 row"):
+        admit(TWO, sent, max_rows=1, alone=True)
+    assert admit(TWO, sent, max_rows=1, alone=True, any_shape=True).misfit is not None
 
 
 def test_an_unknown_rank_takes_any_shape_and_no_batch() -> None:

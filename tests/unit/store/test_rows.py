@@ -23,7 +23,7 @@ class Model:
     """One signature from ``x`` to ``y``."""
 
     engine = "double"
-    any_shape = False
+    any_shape = ()
 
     def __init__(
         self,
