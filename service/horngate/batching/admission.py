@@ -103,7 +103,7 @@ def check_outputs(signature: Signature, wanted: Iterable[str]) -> None:
 
 def _least(inputs: Arrays) -> int:
     """1 for a request whose rows are its own business, 0 where an input has none."""
-    return min(1, *(array.shape[0] for array in inputs.values()))
+    return int(min(1, *(array.shape[0] for array in inputs.values())))
 
 
 def _rows(signature: Signature, inputs: Arrays, max_rows: int) -> int:
