@@ -355,7 +355,7 @@ def test_headers_that_came_before_mean_the_same_in_any_parts(first: bytes) -> No
     """Read from their bytes or known by them."""
     told = []
     for size in (1, 5, len(first), 3 * len(first)):
-        reader, parts = Reader(HEADERS), list[bytes]()
+        reader, parts = Reader(HEADERS), list[object]()
         for at in range(0, 3 * len(first), size):
             reader.left += (first * 3)[at : at + size]
             while reader.left:
