@@ -96,7 +96,29 @@ def defaulted() -> dict[str, Any]:
     return {"serving_default": made}
 
 
-MODELS = (half_plus_two, unranked, table, ordered, vector, defaulted)
+def described() -> dict[str, Any]:
+    tag = v1.placeholder(tf.string, [None], name="tag")
+    signal = v1.placeholder(tf.float32, [None, 5], name="signal")
+    sensor = v1.placeholder(tf.float32, [None, 2, 2], name="sensor")
+    y = tf.reduce_sum(signal, 1) + tf.reduce_sum(sensor, [1, 2])
+    inputs = {"tag": tag, "signal": signal, "sensor": sensor}
+    words = v1.placeholder(tf.string, [None], name="words")
+    pairs = v1.placeholder(tf.float32, [None, 1, 2], name="pairs")
+    serialized = v1.placeholder(tf.string, [None], name="examples")
+    kinds = {"image": v1.io.FixedLenFeature([], tf.string)}
+    kinds |= {"caption": v1.io.FixedLenFeature([], tf.string)}
+    parsed = v1.io.parse_example(serialized, kinds)
+    sizes = tf.cast(tf.strings.length(parsed["image"]), tf.float32)
+    classes = {"scores": sizes[:, None], "classes": parsed["caption"][:, None]}
+    return {
+        "serving_default": signature(inputs, {"y": y, "tags": tf.strings.upper(tag)}),
+        "words": signature({"words": words}, {"y": tf.strings.length(words)}),
+        "pairs": signature({"pairs": pairs}, {"y": pairs * 2}),
+        "classify_objects": signature({"inputs": serialized}, classes, "classify"),
+    }
+
+
+MODELS = (described, half_plus_two, unranked, table, ordered, vector, defaulted)
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +226,68 @@ def test_signatures_of_an_unknown_rank_are_served(stub: Any, serving: RunningSer
     assert [each.value for each in stub.Regress(regress).result.regressions] == [2.0, 4.0]
     sent = {"signature_name": "classify", "examples": [{"x": 2.0}]}
     assert rest(serving, "half_plus_two:classify", sent) == (200, {"results": [[["", 3.0]]]})
+
+
+NAMED = """
+ "instances": [
+   {
+     "tag": "foo",
+     "signal": [1, 2, 3, 4, 5],
+     "sensor": [[1, 2], [3, 4]]
+   },
+   {
+     "tag": "bar",
+     "signal": [3, 4, 1, 2, 5],
+     "sensor": [[4, 5], [6, 8]]
+   }
+ ]
+"""
+IN_COLUMNS = """
+ "inputs": {
+   "tag": ["foo", "bar"],
+   "signal": [[1, 2, 3, 4, 5], [3, 4, 1, 2, 5]],
+   "sensor": [[[1, 2], [3, 4]], [[4, 5], [6, 8]]]
+ }
+"""
+OBJECTS = """
+  "examples": [
+    {
+      "image": { "b64": "aW1hZ2UgYnl0ZXM=" },
+      "caption": "seaside"
+    },
+    {
+      "image": { "b64": "YXdlc29tZSBpbWFnZSBieXRlcw==" },
+      "caption": "mountains"
+    }
+  ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (NAMED, {"predictions": [{"y": 25.0, "tags": "FOO"}, {"y": 38.0, "tags": "BAR"}]}),
+        (IN_COLUMNS, {"outputs": {"y": [25.0, 38.0], "tags": ["FOO", "BAR"]}}),
+        (
+            '"signature_name": "words", "instances": [ "foo", "bar", "baz!" ]',
+            {"predictions": [3, 3, 4]},
+        ),
+        (
+            '"signature_name": "pairs", "instances": [ [[1, 2]], [[3, Infinity]] ]',
+            {"predictions": [[[2.0, 4.0]], [[6.0, float("inf")]]]},
+        ),
+        (
+            f'"signature_name": "classify_objects", {OBJECTS}',
+            {"results": [[["seaside", 11.0]], [["mountains", 19.0]]]},
+        ),
+    ],
+    ids=["rows by name", "columns by name", "words", "pairs", "binary values"],
+)
+def test_what_their_page_on_rest_asks(serving: RunningServer, asked: str, told: Any) -> None:
+    verb = "classify" if "examples" in asked else "predict"
+    url = f"http://127.0.0.1:{serving.http_port}/v1/models/described:{verb}"
+    with urllib.request.urlopen(url, f"{{{asked}}}".encode()) as reply:
+        assert json.load(reply) == told
 
 
 def test_metadata_has_the_graphs_names_unknown_ranks_and_defaults(

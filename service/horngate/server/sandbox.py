@@ -149,6 +149,8 @@ def restrict_files_and_ports(abi: int, settings: ServerSettings, flags: Mapping[
     writable = [tempfile.gettempdir()]
     if settings.allow_shared_memory:
         writable.append("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
+    if settings.grpc_socket_path is not None:
+        writable.append(str(settings.grpc_socket_path.absolute().parent))
     for path in writable:
         _allow(ruleset, path, files & ~_EXECUTE)
     if net:

@@ -35,6 +35,8 @@ class Place:
         (folder / "etc").mkdir()
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
+        self.socket = folder / "run" / "grpc.sock"
+        self.socket.parent.mkdir()
         self.tokens = folder / "etc" / "tokens.toml"
         self.allow("first")
         publish_keras(two_inputs(), self.models, "compiled")
@@ -83,7 +85,8 @@ def running(place: Place) -> Iterator[RunningServer]:
     place.allow("first")
     flags = ("--sandbox", "required", "--trust-model-ops", "--tokens-file", str(place.tokens))
     environment = os.environ | {"TMPDIR": str(place.temporary)}
-    with RunningServer(place.models, *flags, environment=environment) as server:
+    socket = f"--grpc-socket-path={place.socket}"
+    with RunningServer(place.models, *flags, socket, environment=environment) as server:
         yield server
 
 
@@ -106,6 +109,12 @@ def test_both_engines_serve(running: RunningServer) -> None:
             assert available["engine"] == engine
     assert running.log[0]["event"] == "confined"
     assert running.log[0]["enforced"] == list(sandbox.PARTS)
+
+
+def test_a_unix_socket_is_made_within_it(running: RunningServer, place: Place) -> None:
+    inputs = {"image": np.zeros((1, 4, 4, 1), "f4"), "context": np.zeros((1, 3), "f4")}
+    with Client(f"unix:{place.socket}", token="first") as client:  # noqa: S106 - no secret
+        assert client.predict("compiled", inputs)["probabilities"].shape == (1, 3)
 
 
 def test_a_trusted_model_reads_and_writes_no_file_but_the_servers(
