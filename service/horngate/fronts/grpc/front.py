@@ -52,6 +52,10 @@ PING_MS: Final = 5_000
 HELD_UP_SECONDS: Final = 0.05
 """A call or a run that takes longer than this has held up whoever calls for long enough."""
 
+BEHIND_SECONDS: Final = 40e-6
+"""How long what is right behind several calls is waited for, awake: a larger burst is a larger
+batch (docs/adr/0015)."""
+
 IDLE_SECONDS: Final = 0.25
 """Between two looks at whether the receiving thread is held up, while nothing comes in."""
 
@@ -210,14 +214,17 @@ class GrpcFront:
 
     def _next(self, duty: Duty) -> Event | None:
         """The next event, waited for awake where a lone caller is likely to ask again."""
-        if self._awake:
-            clock, poll = self.calls.clock, self._core.next
-            ends = duty.awake_until
-            while clock() < ends:
-                event = poll(0)
-                if event is not None:
-                    return event
-        return self._core.next(None)
+        event = self._look(duty.awake_until) if self._awake else None
+        return self._core.next(None) if event is None else event
+
+    def _look(self, ends: float) -> Event | None:
+        """The next event that is there before ``ends``, waited for awake."""
+        clock, poll = self.calls.clock, self._core.next
+        while clock() < ends:
+            event = poll(0)
+            if event is not None:
+                return event
+        return None
 
     def _hand_in(self, event: Event | None, duty: Duty) -> bool:
         """Take all that is there; whether the port is shut."""
@@ -236,6 +243,8 @@ class GrpcFront:
             if number == BURST or self._on_duty is not duty:
                 break
             event = poll(0)
+            if event is None and self._awake and len(duty.asked) > 1:
+                event = self._look(self.calls.clock() + BEHIND_SECONDS)
         self.reading.limit()
         return False
 
