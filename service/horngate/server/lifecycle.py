@@ -6,12 +6,12 @@ import contextlib
 import ctypes
 import gc
 import os
-import queue
 import resource
 import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from horngate.config.server import ServerSettings
@@ -52,62 +52,48 @@ def serve(
     _allow_many_connections()
     _share_freed_memory()
     sys.setswitchinterval(TURN_SECONDS)
-    asked_to_stop = _watch_signals()
+    asked_to_stop = Signals()
     parts = assemble(settings)
+    open_grpc = partial(_open_grpc, settings, parts, on_started)
+    parts.http.start()
     try:
-        grpc_port = 0 if settings.waits_for_models else parts.grpc.start()
+        if not settings.waits_for_models:
+            open_grpc()
     except BaseException:
         parts.http.stop()
         raise
-    parts.http.start()
-    if grpc_port:
-        _log_ports(settings, parts, grpc_port)
     warn_of_plain_text(settings)
     warn_of_open_control(settings)
     parts.inference.on_change(Garbage(parts.inference.ready).look)
     parts.loop.start()
     parts.watchdog.start()
-    received = None if grpc_port else _settled(parts, asked_to_stop)
-    if received is None:
-        if not grpc_port:
-            try:
-                grpc_port = parts.grpc.start()
-            except BaseException:
-                drain(parts, 0.0)
-                raise
-            _log_ports(settings, parts, grpc_port)
-        on_started(grpc_port, parts.http.port)
-    while received is None:
-        received = asked_to_stop.get()
+    if settings.waits_for_models:
+        asked_to_stop.wait_or(lambda: parts.inference.settled, parts.inference.on_change)
+        try:
+            if asked_to_stop.received is None:
+                open_grpc()
+        except BaseException:
+            drain(parts, 0.0)
+            raise
+    received = asked_to_stop.wait()
     log.info("draining", signal=received.name, seconds=settings.drain_seconds)
     drain(parts, settings.drain_seconds)
     log.info("stopped")
     return parts.loop.left_behind
 
 
-def _log_ports(settings: ServerSettings, parts: Assembly, grpc_port: int) -> None:
+def _open_grpc(
+    settings: ServerSettings, parts: Assembly, on_started: Callable[[int, int], None]
+) -> None:
+    port = parts.grpc.start()
     logs.logger("server").info(
         "listening",
         host=settings.host,
-        grpc_port=grpc_port,
+        grpc_port=port,
         http_port=parts.http.port,
         models=str(parts.models),
     )
-
-
-def _settled(
-    parts: Assembly, asked_to_stop: queue.SimpleQueue[signal.Signals | None]
-) -> signal.Signals | None:
-    """Wait until the models that were there are loaded or have failed; the signal that came first.
-
-    None for none.
-    """
-    stop = parts.inference.on_change(lambda: asked_to_stop.put(None))
-    received: signal.Signals | None = None
-    while received is None and not parts.inference.settled:
-        received = asked_to_stop.get()
-    stop()
-    return received
+    on_started(port, parts.http.port)
 
 
 def warn_of_plain_text(settings: ServerSettings) -> None:
@@ -174,19 +160,52 @@ def drain(parts: Assembly, seconds: float) -> None:
     parts.http.stop()
 
 
-def _watch_signals() -> queue.SimpleQueue[signal.Signals | None]:
-    asked: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
-    received: list[int] = []
+class Signals:
+    """What asks the server to end; asked twice, the process ends at once. The main thread's.
 
-    def receive(number: int, _frame: object) -> None:
-        if received:
+    It is waited for at a pipe, into which Python writes on whichever thread a signal arrives. One
+    that waits at a lock is not woken by what arrives on another, or just before it begins to wait.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._asked = False
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, self._receive)
+
+    def wait(self) -> signal.Signals:
+        """Return once one has come; which."""
+        while self.received is None:
+            self._look()
+        return self.received
+
+    def wait_or(
+        self,
+        condition: Callable[[], bool],
+        on_change: Callable[[Callable[[], None]], Callable[[], None]],
+    ) -> None:
+        """Return once one has come, or ``condition`` holds, which ``on_change`` tells of."""
+        stop = on_change(lambda: self._tell(0))
+        while self.received is None and not condition():
+            self._look()
+        stop()
+
+    def _receive(self, number: int, _frame: object) -> None:
+        if self._asked:
             os._exit(128 + number)  # whoever asks twice wants no more waiting
-        received.append(number)
-        asked.put(signal.Signals(number))
+        self._asked = True
 
-    for number in SIGNALS:
-        signal.signal(number, receive)
-    return asked
+    def _tell(self, number: int) -> None:
+        with contextlib.suppress(BlockingIOError):  # it is full: whoever reads looks anyway
+            os.write(self._write, bytes([number]))
+
+    def _look(self) -> None:
+        for number in os.read(self._read, 64):
+            if number in SIGNALS and self.received is None:
+                self.received = signal.Signals(number)
 
 
 YOUNG: Final = 20_000
