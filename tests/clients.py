@@ -14,6 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from horngate.client import Client
+from horngate.protocols.pb.grpc.channelz.v1 import channelz_pb2
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
 from horngate.tensors import Array
 from tests.serving import RunningServer
@@ -58,6 +59,18 @@ def health(channel: grpc.Channel, rpc: str = "Check") -> Any:
     path = f"/grpc.health.v1.Health/{rpc}"
     call = kind(path, request.SerializeToString, reply.FromString)
     return lambda service="", **options: call(request(service=service), **options)
+
+
+def look(channel: grpc.Channel, name: str, *, token: str | None = None, **fields: int) -> Any:
+    """What a method of channelz answers."""
+    request, response = getattr(channelz_pb2, f"{name}Request"), f"{name}Response"
+    call: Any = channel.unary_unary(
+        f"/grpc.channelz.v1.Channelz/{name}",
+        request.SerializeToString,
+        getattr(channelz_pb2, response).FromString,
+    )
+    shown = [] if token is None else [("authorization", f"Bearer {token}")]
+    return call(request(**fields), metadata=shown, timeout=30)
 
 
 def tensors(**arrays: Array) -> list[Any]:

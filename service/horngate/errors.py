@@ -15,6 +15,7 @@ with another code where its contract says so; ``protocols/`` holds those tables.
     │   ├── LabelNotFound           INVALID_ARGUMENT     no live version carries the label
     │   ├── SignatureNotFound       FAILED_PRECONDITION
     │   ├── RegionNotFound          NOT_FOUND            no shared memory of that name
+    │   ├── ConnectionNotFound      NOT_FOUND            no server or connection of that number
     │   ├── RegionExists            ALREADY_EXISTS       shared memory of that name is there
     │   ├── NotAllowed              FAILED_PRECONDITION  what this server was not started for
     │   ├── ModelNotReady           UNAVAILABLE          known, and no version is live (yet)
@@ -216,6 +217,12 @@ class SignatureNotFound(RequestError):
 
 class RegionNotFound(RequestError):
     """No shared memory region was registered under that name."""
+
+    code = Code.NOT_FOUND
+
+
+class ConnectionNotFound(RequestError):
+    """No server, or none of its connections, has that number, or has it any more."""
 
     code = Code.NOT_FOUND
 

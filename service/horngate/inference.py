@@ -273,7 +273,7 @@ class Inference:
         )
 
     def check_control(self, call: Call) -> None:
-        """Refuse a change of the server that has no flag of its own to allow it.
+        """Refuse what is for operators, and has no flag of its own to allow it.
 
         Raises:
             PermissionDenied: the caller is known and no administrator, or not known and the server
@@ -282,8 +282,9 @@ class Inference:
         call.check_admin()
         if call.caller is None and not self._open_control:
             raise PermissionDenied(
-                "this call changes the server; start it with --tokens-file and send an "
-                "administrator's token, or with --allow-control to let every caller do it"
+                "this call changes the server or looks into others' connections; start the "
+                "server with --tokens-file and send an administrator's token, or with "
+                "--allow-control to let every caller do it"
             )
 
     def statuses(self, model: str, version: VersionRef = None) -> list[VersionStatus]:

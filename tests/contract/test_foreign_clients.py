@@ -181,6 +181,7 @@ def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> Non
 def test_reflection_describes_every_service_and_itself(channel: grpc.Channel) -> None:
     database = ProtoReflectionDescriptorDatabase(channel)
     assert set(database.get_services()) == {
+        "grpc.channelz.v1.Channelz",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",

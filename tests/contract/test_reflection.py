@@ -16,6 +16,7 @@ from horngate.protocols.pb.grpc.reflection.v1alpha import reflection_pb2 as v1al
 from tests.serving import RunningServer
 
 SERVICES = [
+    "grpc.channelz.v1.Channelz",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",

@@ -23,7 +23,8 @@ class Caller:
     Attributes:
         name: as the file of tokens calls them. Never the token.
         predict: patterns of the models that they may ask and ask about, ``*`` for all.
-        admin: whether they may change the server: load, unload, reload, shared memory, logs.
+        admin: whether they may change the server (load, unload, reload, shared memory, logs) and
+            look into others' connections.
         rate: requests a second, None for what the server gives every client.
 
     >>> Caller("team", predict=("mnist_*",)).may_ask("mnist_cnn")
@@ -52,7 +53,7 @@ class Caller:
             )
 
     def check_admin(self) -> None:
-        """Refuse a change of the server by anybody but an administrator.
+        """Refuse anybody but an administrator, who alone changes the server and sees who calls.
 
         Raises:
             PermissionDenied: naming them.
@@ -60,7 +61,7 @@ class Caller:
         if not self.admin:
             raise PermissionDenied(
                 f"expected an administrator's token, received that of {self.name!r}; this call "
-                "changes the server"
+                "changes the server or looks into others' connections"
             )
 
 

@@ -176,8 +176,8 @@ class ServerSettings:
     ] = ""
     allow_control: Annotated[
         bool,
-        "whether callers without a token may reload the list of models and set the log's level. "
-        "With tokens that takes an administrator's",
+        "whether callers without a token may reload the list of models, set the log's level and "
+        "look into connections by channelz. With tokens that takes an administrator's",
     ] = False
     trust_model_ops: Annotated[
         bool,

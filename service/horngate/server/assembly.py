@@ -22,6 +22,7 @@ from horngate.config.server import ServerSettings
 from horngate.config.serving_files import read_batching_parameters_file, read_model_config_file
 from horngate.config.tokens_file import read_tokens_file
 from horngate.errors import ConfigError, ModelNotFound
+from horngate.fronts.grpc.connections import Connections
 from horngate.fronts.grpc.front import GrpcFront
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.options import PortOptions
@@ -36,6 +37,7 @@ from horngate.lifecycle.source import Folders, Listed, Listing, OnRequest, Sourc
 from horngate.lifecycle.status import VersionStatus
 from horngate.lifecycle.watchdog import Watchdog
 from horngate.private import remove_leftovers
+from horngate.protocols.channelz import methods as channelz_methods
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.rest.routes import routes as oip_routes
@@ -120,6 +122,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         open_control=settings.allow_control,
     )
     statistics = Statistics(metrics, events.waiting)
+    connections = Connections()
     methods = [
         *tfserving_methods(
             inference, make_roots(settings, source), content=settings.predict_tensor_content
@@ -128,10 +131,17 @@ def assemble(settings: ServerSettings) -> Assembly:
             inference, statistics, LogLevels(), shared_memory=settings.allow_shared_memory
         ),
         *health_methods(inference),
+        *channelz_methods(inference, connections),
     ]
     methods += reflection_methods((method.service for method in methods), POOL)
     rest = [*tfserving_routes(inference), *oip_routes(methods)]
-    metrics.attach([*methods, *rest], lambda: _statuses(inference), events.queues, loop.under_way)
+    metrics.attach(
+        [*methods, *rest],
+        lambda: _statuses(inference),
+        events.queues,
+        loop.under_way,
+        connections.count,
+    )
     options = partial(
         PortOptions,
         host=settings.host,
@@ -159,6 +169,7 @@ def assemble(settings: ServerSettings) -> Assembly:
             arguments=channel_arguments(settings.grpc_channel_arguments),
         ),
         calls(),
+        connections,
     )
     exposition = Exposition(
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"

@@ -101,6 +101,7 @@ class Metrics:
         statuses: Callable[[], Iterable[VersionStatus]],
         queues: Callable[[], Queues],
         under_way: Callable[[], UnderWay] = UnderWay,
+        connections: Callable[[], int] = int,
     ) -> None:
         """Tell what will be observed. Called once, before the first call and the first load.
 
@@ -109,11 +110,12 @@ class Metrics:
             statuses: asked at each scrape, so that states and load times cannot lag.
             queues: asked at each scrape for the rows that wait.
             under_way: asked at each scrape for what does not come back.
+            connections: asked at each scrape for those that are open on the gRPC port.
         """
         known = list(methods)
         self.calls.attach(known)
         self._predicting = sorted({method.path for method in known if method.predicts})
-        self.registry.register(_StateCollector(statuses, queues, under_way))
+        self.registry.register(_StateCollector(statuses, queues, under_way, connections))
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format, to be sent as ``CONTENT_TYPE``."""
@@ -225,8 +227,10 @@ class _StateCollector(Collector):
         statuses: Callable[[], Iterable[VersionStatus]],
         queues: Callable[[], Queues],
         under_way: Callable[[], UnderWay],
+        connections: Callable[[], int],
     ) -> None:
         self._statuses, self._queues, self._under_way = statuses, queues, under_way
+        self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
         state = _by_version(
@@ -276,6 +280,11 @@ class _StateCollector(Collector):
             "horngate_repository_scan_running_seconds",
             "How long the look at the models folder that is under way has taken; 0 for none.",
             value=scan,
+        )
+        yield GaugeMetricFamily(
+            "horngate_grpc_connections",
+            "Open connections on the gRPC port.",
+            value=self._connections(),
         )
 
 

@@ -30,7 +30,7 @@ from horngate.errors import (
     RateLimited,
     Unauthenticated,
 )
-from tests.clients import ask, health, refused, streamed
+from tests.clients import ask, health, look, refused, streamed
 from tests.serving import RunningServer, tokens_file, wait_until
 
 TEAM = "the-token-of-the-team"
@@ -140,6 +140,18 @@ def test_only_an_administrator_changes_the_server(
         with pytest.raises(InferenceServerException) as told:
             change()
         assert told.value.status() == f"StatusCode.{code}"
+
+
+@pytest.mark.parametrize(
+    ("token", "code"), [(TEAM, "PERMISSION_DENIED"), (None, "UNAUTHENTICATED")]
+)
+def test_only_an_administrator_looks_into_connections(
+    locked: RunningServer, token: str | None, code: str
+) -> None:
+    with grpc.insecure_channel(locked.address) as channel:
+        told, words = refused(lambda: look(channel, "GetServers", token=token))
+        assert (told.name, "oken" in words) == (code, True)
+        assert look(channel, "GetServers", token=OPERATOR).server
 
 
 def test_a_client_that_calls_too_fast_is_told_when_to_come_back(locked: RunningServer) -> None:
@@ -330,7 +342,7 @@ def test_a_storm_of_handshakes_while_certificates_rotate(
 
 
 def test_mutual_tls_asks_for_a_certificate(quick_models: Path, issued: Issued) -> None:
-    flags = (*issued.flags(), "--tls-client-ca", str(issued.file("ca.pem")))
+    flags = (*issued.flags(), "--tls-client-ca", str(issued.file("ca.pem")), "--allow-control")
     x = np.ones((1, 1), np.float32)
     mine = Tls(issued.file("ca.pem"), issued.file("mine.pem"), issued.file("mine.key"))
     with RunningServer(quick_models, *flags, ready=False) as running:
@@ -344,5 +356,11 @@ def test_mutual_tls_asks_for_a_certificate(quick_models: Path, issued: Issued) -
         ):
             stranger.predict("constant", {"x": x}, timeout=2)
         assert https(running, issued, show=True) == 200
+        files = [issued.file(name).read_bytes() for name in ("ca.pem", "mine.key", "mine.pem")]
+        with grpc.secure_channel(address, grpc.ssl_channel_credentials(*files)) as channel:
+            (server,) = look(channel, "GetServers").server
+            listed = look(channel, "GetServerSockets", server_id=server.ref.server_id).socket_ref
+            shown = [look(channel, "GetSocket", socket_id=each.socket_id) for each in listed]
+            assert files[-1] in [each.socket.security.tls.remote_certificate for each in shown]
         with pytest.raises((URLError, ssl.SSLError, ConnectionError)):
             https(running, issued)

@@ -9,7 +9,7 @@ used for, and what it is replaced by should a newer grpcio change it, is in docs
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # an extension, without types
@@ -197,3 +197,31 @@ def _start(call: CoreCall, operation: Any, tag: object, *, first: bool) -> None:
 def cancel(call: CoreCall) -> None:
     """End a call at once; what it was being told is given up."""
     call.cancel(cygrpc.StatusCode.cancelled, "given up by the server")
+
+
+def servers(start: int) -> bytes:
+    """What channelz tells of the servers in this process, numbered ``start`` and above, in JSON."""
+    told: bytes = cygrpc.channelz_get_servers(start)
+    return told
+
+
+def server(number: int) -> bytes | None:
+    """What it tells of one; None where there is none of that number, as below."""
+    return _told(cygrpc.channelz_get_server, number)
+
+
+def sockets(server: int, start: int, most: int) -> bytes | None:
+    """The connections of a server, numbered ``start`` and above; 0 for ``most`` are all."""
+    return _told(cygrpc.channelz_get_server_sockets, server, start, most)
+
+
+def socket(number: int) -> bytes | None:
+    """What it tells of one connection, or of what listens."""
+    return _told(cygrpc.channelz_get_socket, number)
+
+
+def _told(ask: Callable[..., bytes], *numbers: int) -> bytes | None:
+    try:
+        return ask(*numbers)
+    except ValueError:  # of a number that stands for nothing
+        return None

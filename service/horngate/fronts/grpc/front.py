@@ -15,6 +15,7 @@ from typing import Final
 
 from horngate.calls import Calls, until
 from horngate.errors import Code, ConfigError
+from horngate.fronts.grpc.connections import Connections
 from horngate.fronts.grpc.core import ARRIVED, SHUT, UNHEEDED, Core, Event, end, watch
 from horngate.fronts.grpc.credentials import credentials
 from horngate.fronts.grpc.duty import Duty
@@ -69,9 +70,18 @@ EVER: Final = 1e8
 
 
 class GrpcFront:
-    """Serves ``methods`` from ``start`` to ``stop``, which belong to one thread."""
+    """Serves ``methods`` from ``start`` to ``stop``, which belong to one thread.
 
-    def __init__(self, methods: Sequence[Method], options: PortOptions, calls: Calls) -> None:
+    ``connections`` learn of the port as it opens.
+    """
+
+    def __init__(
+        self,
+        methods: Sequence[Method],
+        options: PortOptions,
+        calls: Calls,
+        connections: Connections | None = None,
+    ) -> None:
         self.calls = calls
         self.options = options
         self.reading = Reading(calls.clock)
@@ -85,6 +95,7 @@ class GrpcFront:
         # On a single core whoever waits awake keeps away what it waits for.
         self._awake = len(os.sched_getaffinity(0)) > 1
         self._on_duty = Duty(calls.clock)
+        self._connections = connections or Connections()
         self._started = False
         self._stopping = threading.Event()
         self._shut = threading.Event()
@@ -137,6 +148,7 @@ class GrpcFront:
             )
         self._core.start(AHEAD)
         self._started = True
+        self._connections.learn()
         self._receive_on_another()
         threading.Thread(target=self._watch, name="grpc-watch", daemon=True).start()
         return port

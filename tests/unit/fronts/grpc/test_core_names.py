@@ -33,6 +33,10 @@ NAMES = {
         "start",
     ),
     "StatusCode": ("cancelled",),
+    "channelz_get_server": (),
+    "channelz_get_server_sockets": (),
+    "channelz_get_servers": (),
+    "channelz_get_socket": (),
 }
 """Of ``grpc._cython.cygrpc``, and of each its own."""
 
