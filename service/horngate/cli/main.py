@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -25,9 +27,28 @@ COMMANDS: Final = {
 }
 
 
+UNREAD: Final = 128 + signal.SIGPIPE
+"""The exit status of whatever wrote to a pipe that nobody reads any more."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one command and return its exit status: 0 done, 1 refused, 2 wrong usage.
+
+    Where whoever reads its output has enough, as ``head`` has, it ends quietly with ``UNREAD``.
+    """
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            # Python would do it as it ends, and nothing could keep it from telling of a failure.
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # What could not be written is tried again as Python ends, and leaves there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+
+
+def _run(arguments: Sequence[str]) -> int:
     # Only the command that is asked for is imported: `predict` must not wait for TensorFlow.
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(

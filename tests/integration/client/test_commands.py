@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +43,38 @@ def test_predict_draws_a_chart(ask: Command, digit: list[str]) -> None:
     assert len(bars) == 10
     assert [number for number, bar in enumerate(bars) if bar.endswith("◀")] == [4]
     assert "0.9000" in bars[4]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command", [["predict", "mnist_fusion"], ["status", "mnist_fusion"], ["--help"]], ids=str
+)
+def test_whoever_reads_no_more_is_told_of_no_error(
+    fake: FakeServer, digit: list[str], command: list[str], unbuffered: str
+) -> None:
+    """As with ``| head``: output fails as it is written, or buffered as the command ends."""
+    given = {"predict": [*digit, "--server", fake.address], "status": ["--server", fake.address]}
+    started = [sys.executable, "-m", "horngate", *command, *given.get(command[0], [])]
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as unread:
+        done = subprocess.run(
+            started,
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            timeout=60,
+            check=False,
+        )
+    assert done.stderr == b""
+    # argparse takes no notice itself of help that cannot be written.
+    helped = unbuffered and command == ["--help"]
+    assert done.returncode == (0 if helped else 128 + signal.SIGPIPE)
+
+
+def test_no_output_at_all_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # as Python has it after ``>&-``
+    assert main(["inspect", "nowhere"]) == 1
 
 
 def test_predict_for_machines(ask: Command, digit: list[str]) -> None:
