@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from horngate.batching.options import BatchingOptions
 from horngate.batching.work import Work
-from horngate.errors import Cancelled, EngineFailed, EngineStuck, Expired, ShuttingDown
+from horngate.errors import (
+    Cancelled,
+    EngineFailed,
+    EngineStuck,
+    Expired,
+    InvalidInput,
+    ShuttingDown,
+)
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec
-from tests.unit.batching.doubles import Bench, DoublingServable
+from tests.unit.batching.doubles import DOUBLING, Bench, DoublingServable
 
 SPLITTING = Signature(
     "serving_default",
@@ -235,3 +244,29 @@ def test_one_request_with_other_rows_than_went_in_is_answered_whole() -> None:
     bench.executor.run_all()
     assert words(work) == [b"a", b"b", b"c", b"d"]
     assert not bench.observer.mismatches
+
+
+MISFIT = "input 'x': expected shape [?, 1], received [2]"
+
+
+def misfit(bench: Bench, *values: float) -> Work:
+    x = np.array(values, np.float32)
+    return bench.scheduler.submit(DOUBLING, {"x": x}, 1, None, misfit=InvalidInput(MISFIT))
+
+
+@pytest.mark.parametrize("sizes", [(), (4,)])
+def test_a_misfit_shares_no_run_and_is_filled_up_by_nothing(sizes: tuple[int, ...]) -> None:
+    options = BatchingOptions(max_batch_size=4, allowed_batch_sizes=sizes)
+    bench = Bench(options)
+    works = [bench.submit([1]), misfit(bench, 5, 6), bench.submit([2]), misfit(bench, 7, 8)]
+    bench.executor.run_all()
+    assert sorted(bench.servable.calls) == [(2,), (2,), (4 if sizes else 2, 1)]
+    assert [work.result()["y"].tolist() for work in works] == [[[2]], [10, 12], [[4]], [14, 16]]
+
+
+def test_a_misfit_that_the_engine_refuses_is_told_what_it_was_sent(bench: Bench) -> None:
+    refused = misfit(bench, np.nan, 1)
+    bench.executor.run_all()
+    with pytest.raises(InvalidInput, match=re.escape(MISFIT)) as told:
+        refused.result()
+    assert told.value.detail.startswith("ValueError: not a number")
