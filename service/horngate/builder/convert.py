@@ -113,8 +113,9 @@ def _frozen(folder: Path, signature: str) -> Frozen:
         return_initialized_tables=True,
         return_tensors_to_rename=True,
     )
-    # It takes the names of the function's arguments, which are in lower case.
-    known = sorted(function.structured_input_signature[1])
+    # It takes names of the function's arguments, some of which are in lower case; these are what
+    # callers go by, in the order of the inputs.
+    known = function._arg_keywords  # noqa: SLF001 - no public name tells it
     if len(known) == len(inputs):
         names.update(zip(inputs, known, strict=True))
     return Frozen(graph, inputs, outputs, tables, names)
