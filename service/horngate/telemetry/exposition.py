@@ -44,6 +44,8 @@ def tfserving_exposition(calls: CallFigures) -> str:
             continue
         key = (subject.model, code.name)
         counts[key] = counts.get(key, 0) + totals.number
+        if not totals.number:
+            continue
         latency = (subject.model, method.name, entrypoint)
         latencies[latency] = totals.plus(latencies.get(latency))
     lines = _header(":tensorflow:serving:request_count", "counter", "Requests by status.")

@@ -73,6 +73,8 @@ class Samples:
             return Totals(tuple(self._counts.tolist()), self._sum)
 
     def _fold(self) -> None:
+        if not self._new:
+            return
         with self._lock:
             # Only what is there now: others may go on appending.
             values = np.array([self._new.popleft() for _ in range(len(self._new))], np.float64)
@@ -118,10 +120,16 @@ def histogram(
     bounds: Sequence[float],
     series: Iterable[tuple[Labels, Totals]],
 ) -> HistogramMetricFamily:
-    """``series`` as Prometheus has them: cumulated counts by upper bound."""
+    """``series`` as Prometheus has them: cumulated counts by upper bound.
+
+    Those without an observation are left out. Most are, where most methods of a model are never
+    called, and at seventeen lines each they were three quarters of a scrape.
+    """
     family = HistogramMetricFamily(name, documentation, labels=label_names)
     names = [*map(floatToGoString, bounds), "+Inf"]
     for values, totals in series:
+        if not totals.number:
+            continue
         cumulated = np.cumsum(totals.counts).tolist()
         family.add_metric(values, list(zip(names, cumulated, strict=True)), totals.sum)
     return family

@@ -88,6 +88,18 @@ def test_names_that_no_loaded_model_has_make_no_series() -> None:
     assert len(found) - before < 30
 
 
+def test_what_was_never_asked_is_a_counter_at_0_and_no_histogram() -> None:
+    """One is a line a method and code, the other seventeen, and few methods of a model are used."""
+    metrics = attached()
+    version = metrics.version_loaded("m", 1, ["serving_default"])
+    labels = ("m", "1", "serving_default")
+    found = samples(metrics)
+    assert found["horngate_requests_total", (*labels, "tfserving", "Predict", "OK")] == 0
+    assert not any(name.endswith(("_bucket", "_sum", "_count")) for name, _ in found)
+    version.ran("serving_default", 5, [0.0], 0.01)
+    assert samples(metrics)["horngate_queue_seconds_count", labels] == 1
+
+
 def test_batches_and_refusals_are_figures_of_the_version() -> None:
     metrics = attached()
     version = metrics.version_loaded("m", 1, ["serving_default"])
