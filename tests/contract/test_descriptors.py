@@ -47,6 +47,12 @@ FILES = {
     prediction_log_pb2: ["tensorflow_serving/apis/prediction_log.proto"],
     service_pb2: ["inference/model_config.proto", "inference/grpc_service.proto"],
 }
+OF_KSERVE = {
+    "inference.RepositoryModelLoadResponse",
+    "inference.RepositoryModelUnloadResponse",
+}
+"""Empty in Triton's descriptors. ``test_kserve_client`` holds what is in them, in a process of its
+own: both declare one package."""
 PAIRS = [(name, module) for module, names in FILES.items() for name in names]
 
 
@@ -87,6 +93,8 @@ def test_every_field_is_theirs(file: str, module: Any) -> None:
         theirs = pool.FindMessageTypeByName(message.full_name)
         assert message.GetOptions().map_entry == theirs.GetOptions().map_entry
         for field in message.fields:
+            if message.full_name in OF_KSERVE and not theirs.fields:
+                continue
             assert _facts(field) == _facts(theirs.fields_by_number[field.number])
 
 

@@ -89,8 +89,7 @@ def test_what_cannot_be_loaded_is_told_with_the_reason(
         InferenceServerException, match=r"failed to load 'broken': version 1: saved"
     ):
         client.load_model("broken")
-    with pytest.raises(InferenceServerException, match="failed to unload 'nobody'"):
-        client.unload_model("nobody")
+    client.unload_model("nobody")  # no error, as in Triton
     with pytest.raises(InferenceServerException, match="the parameter 'config' is refused"):
         client.load_model("constant", config="{}")
     assert client.is_server_ready()

@@ -21,6 +21,7 @@ ALIASES: Final = {
     "grpc_socket_path": ("--grpc_socket_path",),
     "grpc_channel_arguments": ("--grpc_channel_arguments",),
     "predict_tensor_content": ("--enable_serialization_as_tensor_content",),
+    "server_name": ("--id",),
     "model_name": ("--model_name",),
     "model_base_path": ("--model_base_path",),
     "batching_parameters_file": ("--batching_parameters_file",),

@@ -79,6 +79,12 @@ class ServerSettings:
         MetricsCompat,
         "`triton` puts Triton's metric names beside ours",
     ] = "none"
+    server_name: Annotated[
+        str,
+        Meta(max_length=200),
+        "what ServerMetadata calls the server; left out `horngate`, or `triton` where "
+        "`metrics_compat` is that, since Triton's clients look for it",
+    ] = ""
     host: Annotated[str, "address that both ports listen on. The image has `0.0.0.0`"] = "127.0.0.1"
     grpc_port: Annotated[
         int,

@@ -35,8 +35,8 @@ class Control:
             NotAllowed: the server serves all of its folder, or a list.
 
         The answer raises:
-            ModelNotFound: the repository has no such folder.
-            LoadError: no version of it could be loaded, with the reason.
+            LoadError: the repository has no such folder, or no version of it could be loaded, with
+                the reason.
         """
         source = self._on_request()
 
@@ -47,27 +47,21 @@ class Control:
         def check() -> None:
             if not self._repository.knows(model):
                 source.dismiss(model)
-                raise ModelNotFound(
+                raise LoadError(
                     f"failed to load {model!r}: expected a model of the repository, received a "
-                    "name that it does not have",
-                    model=model,
+                    "name that it does not have"
                 )
             self._check_live(model)
 
         return self._loop.command(change, check)
 
     def unload(self, model: str) -> Answer[None]:
-        """Serve ``model`` no longer; accepted requests finish.
+        """Serve ``model`` no longer, if it was; accepted requests finish.
 
         Raises:
             NotAllowed: the server serves all of its folder, or a list.
-            ModelNotFound: it is not served.
         """
         source = self._on_request()
-        if not self._repository.knows(model):
-            raise ModelNotFound(
-                f"failed to unload {model!r}: expected a model that is loaded", model=model
-            )
 
         def change() -> Iterable[str]:
             source.dismiss(model)

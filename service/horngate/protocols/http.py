@@ -82,6 +82,8 @@ class HttpMethod:
     predicts: bool = False
     open: bool = False
     """Whether callers need no token."""
+    compressed: bool = True
+    """Whether answers are compressed for a caller who takes that."""
     path: str = field(init=False)
     """What its calls are counted under; several routes may share one."""
 

@@ -128,7 +128,12 @@ def assemble(settings: ServerSettings) -> Assembly:
             inference, make_roots(settings, source), content=settings.predict_tensor_content
         ),
         *oip_methods(
-            inference, statistics, LogLevels(), shared_memory=settings.allow_shared_memory
+            inference,
+            statistics,
+            LogLevels(),
+            name=settings.server_name
+            or ("triton" if settings.metrics_compat == "triton" else "horngate"),
+            shared_memory=settings.allow_shared_memory,
         ),
         *health_methods(inference),
         *channelz_methods(inference, connections),

@@ -201,7 +201,13 @@ def test_a_message_is_plain_with_its_defaults() -> None:
     assert plain["name"] == "m"
     assert plain["max_batch_size"] == 0
     assert plain["input"] == [
-        {"name": "x", "data_type": "TYPE_FP32", "dims": [-1, 2**40], "optional": False}
+        {
+            "name": "x",
+            "data_type": "TYPE_FP32",
+            "format": "FORMAT_NONE",
+            "dims": [-1, 2**40],
+            "optional": False,
+        }
     ]
     assert plain["parameters"] == {"p": {"string_value": "v"}}
     assert "dynamic_batching" not in plain

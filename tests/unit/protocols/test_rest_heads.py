@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from horngate.answer import Answer
 from horngate.errors import HorngateError
 from horngate.inference import Call, Inference
 from horngate.protocols.http import HttpReply, HttpRequest
@@ -22,7 +21,7 @@ from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods
 from horngate.protocols.oip.rest.heads import MOST_HEADS, Heads
 from horngate.protocols.oip.rest.infer import infer
-from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
+from horngate.protocols.pb.inference.grpc_service_pb2 import ModelConfigRequest, ModelInferRequest
 from horngate.tensors import Array
 from tests.fuzz.engine import make_inference
 from tests.unit.protocols.doubles import FakeFigures, FakeLogs
@@ -45,8 +44,13 @@ class Port:
 
     def __init__(self, inference: Inference, *, learns: bool) -> None:
         table = methods(inference, FakeFigures(), FakeLogs())
-        found = next(each for each in table if each.request is ModelInferRequest)
+        found, config = (
+            next(each for each in table if each.request is message)
+            for message in (ModelInferRequest, ModelConfigRequest)
+        )
         assert isinstance(found, UnaryMethod)
+        assert isinstance(config, UnaryMethod)
+        self.config = config
         self.learns = learns
         self.method = found if learns else dataclasses.replace(found, prepared=None)
         self.heads = Heads()
@@ -57,8 +61,7 @@ class Port:
         request = HttpRequest({"model": model}, headers, body)
         heads = self.heads if self.learns else Heads()
         try:
-            answer: Answer[HttpReply] = infer(self.method, heads, request, Call(100.0))
-            return answer.result()
+            return infer(self.method, self.config, heads, request, Call(100.0)).result()
         except HorngateError as error:
             return type(error), str(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -23,6 +24,7 @@ Hold = Callable[[int], None]
 """Told of bytes that are held until the call ends: ``Call.hold``."""
 
 _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": 0}
+_RULED_OUT: Final = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 
 class TooLarge(RequestError):
@@ -96,15 +98,18 @@ def compressed(headers: Mapping[str, str], reply: HttpReply) -> tuple[bytes, Map
     """The reply's body and headers, compressed if the caller takes that and it is worth it."""
     if len(reply.body) < WORTH:
         return reply.body, reply.headers
-    accepted = {
-        part.partition(";")[0].strip().lower()
-        for part in headers.get("accept-encoding", "").split(",")
-    }
+    accepted = _accepted(headers.get("accept-encoding", ""))
     if "gzip" in accepted:
         return gzip.compress(reply.body, LEVEL), {**reply.headers, "Content-Encoding": "gzip"}
     if "deflate" in accepted:
         return zlib.compress(reply.body, LEVEL), {**reply.headers, "Content-Encoding": "deflate"}
     return reply.body, reply.headers
+
+
+def _accepted(codings: str) -> set[str]:
+    """Those that an Accept-Encoding names, and does not rule out by ``q=0``."""
+    parts = [part.partition(";") for part in codings.lower().split(",")]
+    return {coding.strip() for coding, _, weight in parts if not _RULED_OUT.fullmatch(weight)}
 
 
 def uncompressed(body: bytes, coding: str, limit: int, hold: Hold) -> bytes:

@@ -180,9 +180,11 @@ class HttpCall(InFlight):
         if len(reply.body) >= LARGE and self._port.loop.here:
             self._port.loop.beside(partial(self._pack, reply, code))
             return
-        body, headers = compressed(self._head.headers, reply)
-        if body is not reply.body:
-            reply = dataclasses.replace(reply, body=body, headers=headers)
+        # Many a client looks into an error without looking how it is written.
+        if code is Code.OK and self.method.compressed:
+            body, headers = compressed(self._head.headers, reply)
+            if body is not reply.body:
+                reply = dataclasses.replace(reply, body=body, headers=headers)
         self._port.loop.call_here(partial(self._end, reply, code))
 
     def _end(self, reply: HttpReply, code: Code) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from horngate.answer import Answer
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
@@ -18,7 +18,7 @@ from horngate.protocols.elements import Expand, check_tensors
 from horngate.protocols.layout import DATA, ID, Form
 from horngate.protocols.oip.parameters import default_signature, number, read_version, text
 from horngate.protocols.oip.regions import Regions
-from horngate.protocols.oip.tensor import decode, encode
+from horngate.protocols.oip.tensor import add_contents, decode, encode
 from horngate.protocols.oip.wanted import (
     OFFSET,
     REGION,
@@ -67,18 +67,25 @@ def infer(
         signatures = inference.describe(prediction.model, prediction.version, call).signatures
         prediction = prediction._replace(signature=default_signature(signatures).name)
         answer = inference.predict(prediction, call)
-    if wanted:
-        return answer.then(partial(encode_response, request.id, wanted, hold=call.hold))
+    typed = _typed(request)
+    if wanted or typed:
+        return answer.then(
+            partial(encode_response, request.id, wanted, typed=typed, hold=call.hold)
+        )
     return answer.then(partial(encode_response, request.id, wanted))
+
+
+_Extra: TypeAlias = tuple[tuple[Wanted, ...], bool]
+"""The outputs that are wanted, and whether they are in ``contents`` as well."""
 
 
 class InferCodec:
     """ModelInfer to whoever prepares requests."""
 
     form: Final[Form] = {3: ID, 5: {5: {6: DATA, 7: DATA}}, 7: DATA}
-    reply_form: Final[Form] = {3: ID, 6: DATA}
+    reply_form: Final[Form] = {3: ID, 5: {5: dict.fromkeys(range(1, 9), DATA)}, 6: DATA}
 
-    def read(self, message: ModelInferRequest) -> tuple[Request, tuple[Wanted, ...]] | None:
+    def read(self, message: ModelInferRequest) -> tuple[Request, _Extra] | None:
         """What a message asks for that names no time, and whose tensors are in it as they are."""
         if _TIMEOUT in message.parameters:
             return None
@@ -87,13 +94,12 @@ class InferCodec:
         if any(each.parameters for each in message.outputs):
             return None
         request, wanted, _ = decode_request(message)
-        return request, wanted
+        return request, (wanted, _typed(message))
 
-    def write(
-        self, identity: str, extra: tuple[Wanted, ...], response: Response
-    ) -> ModelInferResponse:
+    def write(self, identity: str, extra: _Extra, response: Response) -> ModelInferResponse:
         """The answer."""
-        return encode_response(identity, extra, response)
+        wanted, typed = extra
+        return encode_response(identity, wanted, response, typed=typed)
 
 
 def decode_request(
@@ -137,11 +143,14 @@ def encode_response(
     wanted: tuple[Wanted, ...],
     response: Response,
     *,
+    typed: bool = False,
     hold: Expand | None = None,
 ) -> ModelInferResponse:
     """The answer: outputs in the order asked for, else the signature's, all of them raw.
 
-    ``hold`` is told what a classification takes before it is made.
+    ``typed`` has them in ``contents`` as well, for who asked so: KServe's clients look for them
+    there, and Triton's, who may ask so too, where they are raw. ``hold`` is told what a
+    classification takes before it is made.
 
     Raises:
         RequestError: what ``hold`` raises.
@@ -152,6 +161,8 @@ def encode_response(
     message.model_version = str(response.version)
     message.id = request_id
     raw = message.raw_output_contents
+    if typed and not wanted:
+        wanted = tuple([Wanted(name) for name in response.signature.outputs])
     if not wanted:
         for name in response.signature.outputs:
             raw.append(encode(response.outputs[name], message.outputs.add(name=name)))
@@ -166,11 +177,20 @@ def encode_response(
         data = encode(array, tensor)
         if each.part is None:
             raw.append(data)
+            if typed:
+                add_contents(array, tensor)
         else:
             _write_part(each.part, data, tensor)
             # One buffer for each output whatever its place, or a client would count wrongly.
             raw.append(b"")
     return message
+
+
+def _typed(request: ModelInferRequest) -> bool:
+    """Whether its inputs are in ``contents``."""
+    return not request.raw_input_contents and any(
+        tensor.HasField("contents") for tensor in request.inputs
+    )
 
 
 def _inputs(

@@ -77,13 +77,17 @@ def model_ready(inference: Inference, request: ModelReadyRequest, call: Call) ->
 
 
 def server_metadata(
+    name: str,
     shared_memory: bool,
     _request: ServerMetadataRequest,
     _call: Call,
 ) -> ServerMetadataResponse:
-    """Name, version, and the extensions that work; ``shared_memory`` where that is allowed."""
+    """The server's name, our version, and the extensions that work.
+
+    ``shared_memory`` is one where it is allowed.
+    """
     extensions = (*EXTENSIONS, SHARED_MEMORY) if shared_memory else EXTENSIONS
-    return ServerMetadataResponse(name="horngate", version=__version__, extensions=extensions)
+    return ServerMetadataResponse(name=name, version=__version__, extensions=extensions)
 
 
 PLATFORM: Final = "tensorflow_savedmodel"

@@ -14,8 +14,10 @@ from horngate.errors import (
     HorngateError,
     LoadError,
     ModelNotFound,
+    ModelNotReady,
     NotAllowed,
     SignatureNotFound,
+    VersionNotFound,
 )
 from horngate.inference import Call, Inference
 from horngate.protocols.figures import Figures
@@ -57,10 +59,17 @@ from horngate.protocols.service import Service
 def status(error: HorngateError) -> Status:
     """How every method answers ``error``: its own message, and its own code but for some.
 
-    Signatures are no part of this protocol: here a wrong one is a wrong request parameter.
+    Where Triton's clients look how a message begins, it begins as theirs. Signatures are no part of
+    this protocol: here a wrong one is a wrong request parameter.
     """
     match error:
-        case ModelNotFound() | SignatureNotFound() | LoadError():
+        case ModelNotFound():
+            return _unknown(Code.INVALID_ARGUMENT, error, "is not found")
+        case VersionNotFound():
+            return _unknown(error.code, error, f"version {error.version} is not found")
+        case ModelNotReady():
+            return _unknown(error.code, error, "has no available versions")
+        case SignatureNotFound() | LoadError():
             return Status(Code.INVALID_ARGUMENT, str(error))
         case Expired() | NotAllowed():
             return Status(Code.UNAVAILABLE, str(error))
@@ -68,12 +77,26 @@ def status(error: HorngateError) -> Status:
             return Status(error.code, str(error))
 
 
+def _unknown(
+    code: Code, error: ModelNotFound | VersionNotFound | ModelNotReady, what: str
+) -> Status:
+    return Status(code, f"Request for unknown model: {error.model[:NAMED]!r} {what}; {error}")
+
+
+NAMED: Final = 200
+"""Characters of a model's name that are told."""
+
 PROTOCOL: Final = "oip"
 SERVICE: Final = "inference.GRPCInferenceService"
 
 
 def methods(
-    inference: Inference, figures: Figures, logs: LogControl, *, shared_memory: bool = False
+    inference: Inference,
+    figures: Figures,
+    logs: LogControl,
+    *,
+    name: str = "horngate",
+    shared_memory: bool = False,
 ) -> list[Method]:
     """The methods, bound to ``inference``.
 
@@ -81,6 +104,7 @@ def methods(
         inference: the door to the models.
         figures: what ModelStatistics answers.
         logs: what LogSettings changes.
+        name: the server's, as ServerMetadata tells it.
         shared_memory: whether clients may register shared memory.
     """
     regions = Regions() if shared_memory else None
@@ -90,7 +114,7 @@ def methods(
         unary("ServerLive", server_live, is_open=True),
         unary("ServerReady", partial(server_ready, inference), is_open=True),
         unary("ModelReady", partial(model_ready, inference)),
-        unary("ServerMetadata", partial(server_metadata, shared_memory)),
+        unary("ServerMetadata", partial(server_metadata, name, shared_memory)),
         unary("ModelMetadata", partial(model_metadata, inference)),
         unary(
             "ModelInfer",

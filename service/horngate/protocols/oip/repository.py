@@ -77,7 +77,7 @@ def repository_model_load(
         PermissionDenied: the caller is known, and no administrator.
 
     The answer raises:
-        ModelNotFound, LoadError: as ``Control.load``.
+        LoadError: as ``Control.load``.
     """
     call.check_admin()
     for parameter in request.parameters:
@@ -86,22 +86,29 @@ def repository_model_load(
                 f"the parameter {parameter!r} is refused: a model is what is in its folder; "
                 "change the folder and its model.toml"
             )
-    return inference.control.load(_name(request)).then(lambda _: RepositoryModelLoadResponse())
+    name = _name(request)
+    reply = RepositoryModelLoadResponse()
+    if not request.model_name:
+        reply.model_name, reply.isLoaded = name, True
+    return inference.control.load(name).then(lambda _: reply)
 
 
 def repository_model_unload(
     inference: Inference, request: RepositoryModelUnloadRequest, call: Call
 ) -> Answer[Message]:
-    """Unload a model; accepted requests finish.
+    """Unload a model, if it is loaded; accepted requests finish.
 
     Raises:
         InvalidRequest: no name.
         NotAllowed: the server decides by itself what is loaded.
-        ModelNotFound: it is not loaded.
         PermissionDenied: the caller is known, and no administrator.
     """
     call.check_admin()
-    return inference.control.unload(_name(request)).then(lambda _: RepositoryModelUnloadResponse())
+    name = _name(request)
+    reply = RepositoryModelUnloadResponse()
+    if not request.model_name:
+        reply.model_name, reply.isUnloaded = name, True
+    return inference.control.unload(name).then(lambda _: reply)
 
 
 def _name(request: RepositoryModelLoadRequest | RepositoryModelUnloadRequest) -> str:

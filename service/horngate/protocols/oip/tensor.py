@@ -94,6 +94,15 @@ def encode(array: Array, tensor: Tensor) -> bytes:
         raise InvalidInput(f"tensor {tensor.name!r}: {error}", name=tensor.name) from None
 
 
+def add_contents(array: Array, tensor: Tensor) -> None:
+    """Write the elements of ``array`` one by one, where ``contents`` have a field for its dtype."""
+    dtype = dtype_of(array)
+    if dtype in _READERS:
+        # The view's elements are made one after the other, and no list of them all.
+        values = to_strings(array) if dtype is DType.STRING else array.ravel().data
+        getattr(tensor.contents, _READERS[dtype][0]).extend(values)
+
+
 def to_raw(array: Array, dtype: DType) -> bytes:
     """The buffer of ``array``, which is of ``dtype``.
 

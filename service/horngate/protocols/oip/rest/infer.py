@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from math import prod
 from typing import Any, Final, cast
+
+import numpy as np
 
 from horngate.answer import Answer
 from horngate.errors import InvalidInput, InvalidRequest
@@ -28,12 +31,15 @@ from horngate.protocols.oip.rest.values import (
     write_parameters,
 )
 from horngate.protocols.oip.tensor import DATATYPES, decode, to_raw
+from horngate.protocols.pb.inference import model_config_pb2
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     InferParameter,
+    ModelConfigRequest,
+    ModelConfigResponse,
     ModelInferRequest,
     ModelInferResponse,
 )
-from horngate.tensors import Array
+from horngate.tensors import Array, DType
 
 HEADER_LENGTH: Final = "inference-header-content-length"
 """How many bytes of the body are JSON; the tensors' bytes follow. Both ways."""
@@ -42,12 +48,17 @@ OCTETS: Final = "application/octet-stream"
 BINARY_SIZE: Final = "binary_data_size"
 BINARY: Final = "binary_data"
 BINARY_OUTPUT: Final = "binary_data_output"
+_NONE: Final[dict[str, bool]] = {}
 _REGION: Final = "shared_memory_region"
 _DTYPES: Final = {name: dtype for dtype, name in DATATYPES.items()}
 
 
-def infer(method: UnaryMethod, heads: Heads, request: HttpRequest, call: Call) -> Answer[HttpReply]:
+def infer(
+    method: UnaryMethod, config: UnaryMethod, heads: Heads, request: HttpRequest, call: Call
+) -> Answer[HttpReply]:
     """As ModelInfer, whose handler is called, or what it has prepared for a head that is known.
+
+    ``config`` is ModelConfig, for a body that does not describe its input.
 
     Raises:
         InvalidRequest: the body.
@@ -61,10 +72,13 @@ def infer(method: UnaryMethod, heads: Heads, request: HttpRequest, call: Call) -
         asked = cast("Answer[Any]", method.ask(known.message(binary), call))
         return asked.then(partial(known.reply, call))
     with call.room(parsed_bytes(body)):
-        message, wanted, all_binary = _read(request.places, body, binary)
+        if binary and not body:
+            message, wanted, all_binary = _of_bytes(places, config, binary, call), _NONE, True
+        else:
+            message, wanted, all_binary = _read(places, body, binary)
         reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
     write = partial(_reply, wanted, all_binary, request.most_bytes)
-    if binary:
+    if binary and body:
         heads.learn(key, message, write)
     return reply.then(partial(write, call))
 
@@ -102,6 +116,46 @@ def _read(
         wanted[name] = settings.pop(BINARY, all_binary) is True
         write_parameters(settings, message.outputs.add(name=name).parameters)
     return message, wanted, all_binary
+
+
+def _of_bytes(
+    places: Mapping[str, str], config: UnaryMethod, binary: bytes, call: Call
+) -> ModelInferRequest:
+    """The request of a body that is one row of the only input, and nothing else.
+
+    A text comes without the length that is before it in a tensor of several.
+
+    Raises:
+        InvalidRequest: the model has several inputs, or one whose shape the bytes do not tell.
+    """
+    asked = ModelConfigRequest(name=places["model"], version=places.get("version", ""))
+    described = cast("ModelConfigResponse", config.handler(asked, call)).config
+    if len(described.input) != 1:
+        raise InvalidRequest(
+            f"{REPLY_HEADER_LENGTH} of 0: expected a model of one input, received one of "
+            f"{len(described.input)}; describe the inputs in JSON before their bytes"
+        )
+    (tensor,) = described.input
+    shape = [1, *tensor.dims] if described.max_batch_size else list(tensor.dims)
+    free = [place for place, size in enumerate(shape) if size < 0]
+    if len(free) > 1:
+        raise InvalidInput(
+            f"input {tensor.name!r}: expected at most one free dimension where only bytes are "
+            f"sent, received {list(tensor.dims)}; describe the input in JSON before its bytes",
+            name=tensor.name,
+        )
+    datatype = model_config_pb2.DataType.Name(tensor.data_type).removeprefix("TYPE_")
+    if datatype == "STRING":
+        datatype, elements = "BYTES", 1
+        binary = to_raw(np.array([binary], object), DType.STRING)
+    else:
+        elements = len(binary) // _DTYPES[datatype].numpy.itemsize
+    for place in free:
+        shape[place] = elements // max(1, prod(size for size in shape if size > 0))
+    message = ModelInferRequest(model_name=places["model"], model_version=places.get("version", ""))
+    message.inputs.add(name=tensor.name, datatype=datatype, shape=shape)
+    message.raw_input_contents.append(binary)
+    return message
 
 
 def _split(request: HttpRequest) -> tuple[bytes, bytes]:
@@ -214,7 +268,7 @@ def _reply(
                 plain.append(array)
                 check_reply(plain, most_bytes)
                 call.hold(written_bytes([array]))
-                output["data"] = write_array(array)
+                output["data"] = _plain(tensor.name, array)
         if parameters:
             output["parameters"] = parameters
         outputs.append(output)
@@ -227,6 +281,17 @@ def _reply(
         content_type=OCTETS,
         headers={REPLY_HEADER_LENGTH: str(len(header))},
     )
+
+
+def _plain(name: str, array: Array) -> Any:
+    # TensorFlow Serving has base64 for what is no text; here a client would take it for the value.
+    try:
+        return [each.decode() for each in array] if array.dtype == object else write_array(array)
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            f"output {name!r}: expected text in UTF-8, which JSON can write, received other bytes; "
+            f"ask for it with {BINARY}"
+        ) from None
 
 
 def _plain_parameters(parameters: Mapping[str, InferParameter]) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
                 status=status,
                 predicts=method.predicts,
                 open=method.open,
+                # Triton's asyncio client asks for it each time, and unpacks nothing else.
+                compressed=method.predicts,
             )
         )
 
@@ -69,7 +71,8 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
         method = taking[message]
         route(verb, path, method, partial(_through, method, read or _of(message), write))
 
-    add(pb.ServerMetadataRequest, "GET", "/v2", _plain)
+    for path in ("/v2", "/v2/"):
+        add(pb.ServerMetadataRequest, "GET", path, _plain)
     add(pb.ServerLiveRequest, "GET", "/v2/health/live", _live)
     add(pb.ServerReadyRequest, "GET", "/v2/health/ready", _ready)
     add(pb.ModelStatisticsRequest, "GET", "/v2/models/stats", _plain)
@@ -80,8 +83,8 @@ def routes(methods: Sequence[Method]) -> list[HttpMethod]:
         add(pb.ModelReadyRequest, "GET", f"{model}/ready", _ready)
         add(pb.ModelConfigRequest, "GET", f"{model}/config", _config)
         add(pb.ModelStatisticsRequest, "GET", f"{model}/stats", _plain)
-        predicting = taking[pb.ModelInferRequest]
-        route("POST", f"{model}/infer", predicting, partial(infer, predicting, heads))
+        predicting, configuring = taking[pb.ModelInferRequest], taking[pb.ModelConfigRequest]
+        route("POST", f"{model}/infer", predicting, partial(infer, predicting, configuring, heads))
     loaded = "/v2/repository/models/{model}"
     add(pb.RepositoryIndexRequest, "POST", "/v2/repository/index", index_reply, index_request)
     add(pb.RepositoryModelLoadRequest, "POST", f"{loaded}/load", nothing, load_request)
@@ -141,9 +144,13 @@ def _config(reply: pb.ModelConfigResponse) -> HttpReply:
 
 
 def _live(reply: pb.ServerLiveResponse) -> HttpReply:
-    return HttpReply(status=200 if reply.live else 400)
+    return _health(reply, well=reply.live)
 
 
 def _ready(reply: pb.ServerReadyResponse | pb.ModelReadyResponse) -> HttpReply:
-    # Triton's code for "no": its client takes 200 for ready and whatever else for not.
-    return HttpReply(status=200 if reply.ready else 400)
+    return _health(reply, well=reply.ready)
+
+
+def _health(reply: Message, *, well: bool) -> HttpReply:
+    """Triton's clients read the code, which is 400 for "no", and KServe's the body."""
+    return HttpReply(to_json(message_to_plain(reply)), 200 if well else 400)

@@ -68,6 +68,12 @@ def write_parameters(given: Mapping[str, Any], parameters: Any) -> None:
             parameters[name].bool_param = value
         elif isinstance(value, int) and -(2**63) <= value < 2**63:
             parameters[name].int64_param = value
+        elif (
+            isinstance(value, int)
+            and 0 < value < 2**64
+            and hasattr(parameters[name], "uint64_param")
+        ):
+            parameters[name].uint64_param = value
         elif isinstance(value, float) and hasattr(parameters[name], "double_param"):
             parameters[name].double_param = value
         elif isinstance(value, str):
