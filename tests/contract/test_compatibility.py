@@ -21,7 +21,7 @@ from horngate.config.server import ServerSettings
 from horngate.protocols.pb.tensorflow_serving.config.session_bundle_config_pb2 import (
     BatchingParameters,
 )
-from tests.contract.peers.tfserving import EXCEPTIONS
+from tests.contract.peers import tfserving, triton
 from tests.contract.peers.tfserving_examples import NETWORK
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -119,7 +119,7 @@ def test_the_peers_tests_pass_but_for_those_that_say_why() -> None:
     page = (TESTS.parent / "docs" / "peers.md").read_text(encoding="utf-8")
     outcomes = dict(re.findall(r"^\| `([\w/., :]+)` \| (.*) \|$", page, re.MULTILINE))
     assert len(outcomes) > 30
-    reasons = {**EXCEPTIONS, "resnet_client.py": NETWORK}
+    reasons = {**tfserving.EXCEPTIONS, **triton.EXCEPTIONS, "resnet_client.py": NETWORK}
     for name, outcome in outcomes.items():
         if outcome != "passes":
             assert outcome in {f"no: {reason}" for reason in reasons.values()}, name

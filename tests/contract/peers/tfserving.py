@@ -29,8 +29,7 @@ from tests.contract.peers import tfserving_examples
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = ROOT / "docs" / "peers.md"
-BEGIN: Final = "<!-- tensorflow_model_server_test:begin, by tests.contract.peers.tfserving -->\n"
-END: Final = "<!-- tensorflow_model_server_test:end -->\n"
+MARK: Final = "tensorflow_model_server_test"
 NEEDED: Final = (
     "tensorflow_serving/model_servers",
     "tensorflow_serving/servables/tensorflow/testdata",
@@ -77,9 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = as_table(outcomes)
     sys.stdout.write(table)
     if options.write:
-        text = PAGE.read_text("utf-8")
-        head, rest = text.split(BEGIN)
-        PAGE.write_text(f"{head}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")
+        write(table, MARK)
     known = {*EXCEPTIONS, tfserving_examples.NETWORK}
     return int(
         any(reason and known.isdisjoint((name, reason)) for name, reason in outcomes.items())
@@ -116,15 +113,15 @@ def run(sources: Path, folder: Path, names: Sequence[str]) -> dict[str, str]:
     return found | examples
 
 
-def unpack(sources: Path, folder: Path) -> None:
+def unpack(sources: Path, folder: Path, needed: Sequence[str] = NEEDED) -> None:
     """Put what is needed of ``sources`` below ``folder``; files that they lack are left out."""
-    if (sources / NEEDED[0]).is_dir():
-        for name in NEEDED:
+    if (sources / needed[0]).is_dir():
+        for name in needed:
             shutil.copytree(sources / name, folder / name)
         return
     git = ["git", "-C", str(sources)]
     listed = subprocess.run(
-        [*git, "ls-tree", "-r", "-z", "--name-only", "HEAD", *NEEDED], stdout=PIPE, check=True
+        [*git, "ls-tree", "-r", "-z", "--name-only", "HEAD", *needed], stdout=PIPE, check=True
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         shown = subprocess.run([*git, "show", f"HEAD:{name}"], capture_output=True, check=False)
@@ -134,13 +131,20 @@ def unpack(sources: Path, folder: Path) -> None:
             file.write_bytes(shown.stdout)
 
 
-def as_table(outcomes: Mapping[str, str]) -> str:
+def as_table(outcomes: Mapping[str, str], exceptions: Mapping[str, str] = EXCEPTIONS) -> str:
     """The outcomes for the documentation."""
     rows = ["| Test | Outcome |", "|---|---|"]
     for name, reason in sorted(outcomes.items()):
-        told = f"no: {EXCEPTIONS.get(name, reason)}" if reason else "passes"
+        told = f"no: {exceptions.get(name, reason)}" if reason else "passes"
         rows.append(f"| `{name}` | {told.replace('|', '')} |")
     return "\n".join(rows) + "\n"
+
+
+def write(table: str, mark: str) -> None:
+    """Put the table in its place in the documentation, between the two lines that have ``mark``."""
+    head, begin, rest = re.split(rf"(<!-- {mark}:begin.*\n)", PAGE.read_text("utf-8"))
+    end = f"<!-- {mark}:end -->\n"
+    PAGE.write_text(f"{head}{begin}\n{table}\n{end}{rest.partition(end)[2]}", "utf-8")
 
 
 if __name__ == "__main__":
