@@ -45,6 +45,14 @@ class _Odd(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
     def wide(self, *x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"OUTPUT": tf.add_n(x)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None, 3, None, None], "int32", "INPUT")])  # type: ignore[untyped-decorator]  # the same
+    def any_size(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"OUTPUT": x + 1}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], "string", "INPUT")])  # type: ignore[untyped-decorator]  # the same
+    def texts(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"OUTPUT": tf.identity(x)}
+
     @tf.function(input_signature=[tf.TensorSpec([None], "float32", "INPUT")])  # type: ignore[untyped-decorator]  # the same
     def total(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"OUTPUT": tf.reduce_sum(x)}
@@ -54,7 +62,7 @@ class _Odd(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     models = tmp_path_factory.mktemp("odd")
     module = _Odd()
-    for name in ("any_width", "text", "wide", "total"):
+    for name in ("any_width", "text", "wide", "total", "any_size", "texts"):
         folder = str(models / name / "1")
         tf.saved_model.save(module, folder, {"serving_default": getattr(module, name)})
     with RunningServer(models, "--metrics-compat=triton") as running:
@@ -117,10 +125,15 @@ def test_a_body_that_is_nothing_but_the_input(odd: RunningServer, server: Runnin
     assert json.loads(reply.body[:head])["outputs"][0]["shape"] == [3, 4]
     reply = send(odd, "POST", "/v2/models/text/versions/1/infer", b"h\xf8rn", raw)
     assert reply.body.endswith(b"\4\0\0\0h\xf8rn")
-    for model, where in (("two_inputs", server), ("any_width", odd)):
+    for model, where, told in (
+        ("two_inputs", server, "Raw request must only have 1 input (found 1) to be deduced but"),
+        ("any_size", odd, "The shape of the raw input 'INPUT' can not be deduced because there"),
+        ("texts", odd, "For BYTE datatype raw input 'INPUT', the model must have input shape [1]"),
+        ("any_width", odd, "input 'INPUT': expected 12 bytes for INT32[3, 1], received 13"),
+    ):
         refused = send(where, "POST", f"/v2/models/{model}/infer", b"\0" * 13, raw)
         assert refused.status == 400, model
-        assert "expected" in json.loads(refused.body)["error"]
+        assert json.loads(refused.body)["error"].startswith(told)
 
 
 def test_bytes_that_are_no_text_are_no_json(odd: RunningServer) -> None:

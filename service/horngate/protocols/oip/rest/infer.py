@@ -132,25 +132,31 @@ def _of_bytes(
     described = cast("ModelConfigResponse", config.handler(asked, call)).config
     if len(described.input) != 1:
         raise InvalidRequest(
-            f"{REPLY_HEADER_LENGTH} of 0: expected a model of one input, received one of "
-            f"{len(described.input)}; describe the inputs in JSON before their bytes"
+            "Raw request must only have 1 input (found 1) to be deduced but got "
+            f"{len(described.input)} inputs in {described.name!r}; describe the inputs in JSON "
+            "before their bytes"
         )
     (tensor,) = described.input
     shape = [1, *tensor.dims] if described.max_batch_size else list(tensor.dims)
     free = [place for place, size in enumerate(shape) if size < 0]
     if len(free) > 1:
         raise InvalidInput(
-            f"input {tensor.name!r}: expected at most one free dimension where only bytes are "
-            f"sent, received {list(tensor.dims)}; describe the input in JSON before its bytes",
+            f"The shape of the raw input {tensor.name!r} can not be deduced because there are more "
+            f"than one variable-sized dimension: {shape}; describe the input in JSON before its "
+            "bytes",
             name=tensor.name,
         )
     datatype = model_config_pb2.DataType.Name(tensor.data_type).removeprefix("TYPE_")
     if datatype == "STRING":
-        datatype, elements = "BYTES", 1
-        binary = to_raw(np.array([binary], object), DType.STRING)
-    else:
-        elements = len(binary) // _DTYPES[datatype].numpy.itemsize
+        if prod(shape) != 1:
+            raise InvalidInput(
+                f"For BYTE datatype raw input {tensor.name!r}, the model must have input shape "
+                f"[1], received {shape}; describe the input in JSON before its bytes",
+                name=tensor.name,
+            )
+        datatype, binary = "BYTES", to_raw(np.array([binary], object), DType.STRING)
     for place in free:
+        elements = len(binary) // _DTYPES[datatype].numpy.itemsize
         shape[place] = elements // max(1, prod(size for size in shape if size > 0))
     message = ModelInferRequest(model_name=places["model"], model_version=places.get("version", ""))
     message.inputs.add(name=tensor.name, datatype=datatype, shape=shape)
