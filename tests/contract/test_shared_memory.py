@@ -68,8 +68,9 @@ def test_status_and_extensions(client: triton.InferenceServerClient) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ((8, 60, "region"), "Invalid offset"),
-        ((65, 0, "region"), "Invalid offset"),
+        ((8, 60, "region"), r"Invalid offset \+ byte size for shared memory region: 'region'"),
+        ((65, 0, "region"), r"Invalid offset \+ byte size for shared memory region: 'region'"),
+        ((8, 64, "region"), "Invalid offset for shared memory region: 'region'"),
         ((4, 0, "region"), "expected 8 bytes for FP32"),
         ((8, 0, "nobody"), "Unable to find shared memory region: 'nobody'"),
     ],
@@ -95,8 +96,16 @@ def test_an_output_that_does_not_fit(client: triton.InferenceServerClient) -> No
 def test_what_cannot_be_registered(client: triton.InferenceServerClient) -> None:
     with pytest.raises(InferenceServerException, match="already in manager"):
         client.register_system_shared_memory("region", "/horngate-contract", 64)
-    for key, size in (("/nowhere", 8), ("/../etc/passwd", 8), ("/horngate-contract", 65)):
-        with pytest.raises(InferenceServerException):
+    for key, size, said in (
+        ("/nowhere", 8, "Unable to open shared memory region: '/nowhere'"),
+        ("/../etc/passwd", 8, "key: expected a shared memory object's name"),
+        (
+            "/horngate-contract",
+            65,
+            "failed to register shared memory region: 'other', invalid args",
+        ),
+    ):
+        with pytest.raises(InferenceServerException, match=f"^.*{said}"):
             client.register_system_shared_memory("other", key, size)
     with pytest.raises(InferenceServerException, match="no GPU memory"):
         client.register_cuda_shared_memory("gpu", b"MA==", 0, 8)

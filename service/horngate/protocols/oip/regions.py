@@ -49,8 +49,9 @@ class Region:
             )
         if offset + byte_size > size:
             raise InvalidRequest(
-                f"shared memory region {name!r}: expected offset and byte_size within the {size} "
-                f"bytes of {key!r}, received {offset} and {byte_size}"
+                f"failed to register shared memory region: {name!r}, invalid args: expected offset "
+                f"and byte_size within the {size} bytes of {key!r}, received {offset} and "
+                f"{byte_size}"
             )
 
     def read(self, offset: int, byte_size: int) -> bytes:
@@ -101,9 +102,10 @@ class Region:
 
     def _check(self, offset: int, byte_size: int) -> None:
         if offset < 0 or byte_size < 0 or offset + byte_size > self.byte_size:
+            what = "offset" if offset >= self.byte_size else "offset + byte size"
             raise InvalidRequest(
-                f"Invalid offset + byte size for shared memory region: {self.name!r}; expected at "
-                f"most {self.byte_size}, received {offset} + {byte_size}"
+                f"Invalid {what} for shared memory region: {self.name!r}; expected at most "
+                f"{self.byte_size}, received {offset} + {byte_size}"
             )
 
     def _shrunk(self) -> InvalidRequest:
