@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from horngate.client import Client
 from horngate.lifecycle.status import State
@@ -32,6 +33,11 @@ def with_a_later_file(folder: Path) -> None:
     (folder / "assets" / "later.txt").write_text("came after the compiler")
 
 
+def notices(server: RunningServer) -> dict[str, Any]:
+    """The lines that say why a model is not on the fastest engine, by its name."""
+    return {line["model"]: line for line in list(server.log) if line["event"] == NOTICE}
+
+
 def test_what_tensorflow_serves_is_told_with_the_reason_and_a_setting_is_taken_up_live(
     adders: Path, tmp_path: Path
 ) -> None:
@@ -56,7 +62,8 @@ def test_what_tensorflow_serves_is_told_with_the_reason_and_a_setting_is_taken_u
             ),
             "each to be live or refused",
         )
-        noticed = {line["model"]: line for line in server.log if line["event"] == NOTICE}
+        wait_until(lambda: reasons.keys() <= notices(server).keys(), "the reasons to be logged")
+        noticed = notices(server)
         for name, reason in reasons.items():
             assert reason in noticed[name]["reason"]
             assert ask(server, name) == 2.0
