@@ -22,6 +22,8 @@ from tests.small_models import constant
 pytestmark = pytest.mark.alone
 
 CALLERS = 64
+FEWER = 32
+"""Not so many that they are refused for being in flight."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def ask(client: Client, model: str, timeout: float = 30) -> str:
 def test_a_full_queue_refuses_and_another_model_answers(running: RunningServer) -> None:
     with (
         Client(running.address, retries=0) as client,
-        ThreadPoolExecutor(CALLERS) as callers,
+        ThreadPoolExecutor(FEWER) as callers,
     ):
         ended = [callers.submit(ask, client, "slow") for _ in range(3 * CALLERS)]
         assert ask(client, "quick") == "answered"
