@@ -69,12 +69,12 @@ def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
 
 def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
     """The number and the wire type of the next field, and where its content begins and ends."""
-    tag, at = _varint(data, at, end)
+    tag, at = varint(data, at, end)
     wire = tag & 7
     if wire == _LENGTH:
-        size, begin = _varint(data, at, end)
+        size, begin = varint(data, at, end)
     elif wire == 0:
-        begin, (_, at) = at, _varint(data, at, end)
+        begin, (_, at) = at, varint(data, at, end)
         size = at - begin
     elif wire in _FIXED:
         begin, size = at, _FIXED[wire]
@@ -85,7 +85,12 @@ def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
     return tag >> 3, wire, begin, begin + size
 
 
-def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """The number that begins at ``at``, and where it ends, before ``end``.
+
+    Raises:
+        Unclear: there is none.
+    """
     value = shift = 0
     while at < end and shift < 64:
         byte = data[at]
@@ -107,7 +112,7 @@ def packed_head(number: int, size: int) -> bytes:
 
 
 def _written(value: int) -> bytes:
-    """``value`` as ``_varint`` reads it."""
+    """``value`` as ``varint`` reads it."""
     digits = bytearray()
     while value > 127:
         digits.append(value & 127 | 128)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from horngate.errors import InvalidRequest
+from horngate.protocols.layout import Unclear, varint
 
 LARGE: Final = 1 << 18
 """Bytes from which parts are counted: whatever they are, a smaller message is read in 50 ms."""
@@ -32,7 +33,6 @@ _Messages = dict[int, Any]
 """Their descriptors by the numbers of their fields."""
 
 _ONE_BYTE: Final = 127
-_MOST_BITS: Final = 70
 
 
 def read(kind: type[Message], data: bytes) -> Message:
@@ -62,7 +62,8 @@ def cuts(kind: type[Message], data: bytes) -> list[int]:  # noqa: C901, PLR0912 
     """
     found: list[int] = []
     outer: list[tuple[int, _Messages]] = []
-    at, end, inner = 0, len(data), _messages(kind.DESCRIPTOR)
+    length = len(data)
+    at, end, inner = 0, length, _messages(kind.DESCRIPTOR)
     messages = fields = since = 0
     try:
         while True:
@@ -79,13 +80,13 @@ def cuts(kind: type[Message], data: bytes) -> list[int]:  # noqa: C901, PLR0912 
             key = data[at]  # most are one byte, for which a call would take longer than all else
             at += 1
             if key > _ONE_BYTE:
-                key, at = _varint(data, at - 1)
+                key, at = varint(data, at - 1, length)
             wire = key & 7
             if wire == _SIZED:
                 size = data[at]
                 at += 1
                 if size > _ONE_BYTE:
-                    size, at = _varint(data, at - 1)
+                    size, at = varint(data, at - 1, length)
                 child = inner.get(key >> 3)
                 if child is None:
                     fields += 1
@@ -97,27 +98,13 @@ def cuts(kind: type[Message], data: bytes) -> list[int]:  # noqa: C901, PLR0912 
                 continue
             fields += 1
             if wire == _VARINT:
-                _, at = _varint(data, at)
+                _, at = varint(data, at, length)
             elif wire in (_FOUR, _EIGHT):
                 at += 4 if wire == _FOUR else 8
             elif wire not in _GROUPS:
                 return found
-    except IndexError:
+    except (IndexError, Unclear):
         return found
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number that begins there, and where it ends."""
-    number = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & _ONE_BYTE) << shift
-        if byte <= _ONE_BYTE:
-            return number, at
-        shift += 7
-        if shift >= _MOST_BITS:
-            raise IndexError  # as protobuf has it, that is no number
 
 
 @cache

@@ -10,10 +10,11 @@ from horngate import __version__
 from horngate.access.caller import Caller
 from horngate.config.serving_files import MONITORING_PATH
 from horngate.errors import RequestError
-from horngate.fronts.http.page import Page, Reply
+from horngate.fronts.http.page import Page
 from horngate.inference import Call, Inference
 from horngate.lifecycle.loop import LOOK_SECONDS
 from horngate.lifecycle.status import State, UnderWay
+from horngate.protocols.http import HttpReply
 from horngate.telemetry.exposition import Exposition
 from horngate.telemetry.metrics import CONTENT_TYPE
 from horngate.tensors import Signature
@@ -36,25 +37,27 @@ def pages(
 ) -> list[Page]:
     """The table of pages; ``asks`` is whether this server asks its callers for a token."""
 
-    def status(caller: Caller | None = None) -> Reply:
+    def status(caller: Caller | None = None) -> HttpReply:
         page = status_page(inference, caller, under_way())
-        return Reply(200, "text/html; charset=utf-8", page.encode())
+        return HttpReply(page.encode(), content_type="text/html; charset=utf-8")
 
     return [
         Page("/", status, known=status),
-        Page("/healthz", lambda: Reply(200, TEXT, b"alive\n"), open=True),
+        Page("/healthz", lambda: HttpReply(b"alive\n", content_type=TEXT), open=True),
         Page(
             "/readyz",
             lambda: readiness(inference, named=not asks),
             open=True,
             known=lambda caller: readiness(inference, caller),
         ),
-        Page("/metrics", lambda: Reply(200, CONTENT_TYPE, exposition.own())),
-        Page(MONITORING_PATH, lambda: Reply(200, CONTENT_TYPE, exposition.tfserving())),
+        Page("/metrics", lambda: HttpReply(exposition.own(), content_type=CONTENT_TYPE)),
+        Page(MONITORING_PATH, lambda: HttpReply(exposition.tfserving(), content_type=CONTENT_TYPE)),
     ]
 
 
-def readiness(inference: Inference, caller: Caller | None = None, *, named: bool = True) -> Reply:
+def readiness(
+    inference: Inference, caller: Caller | None = None, *, named: bool = True
+) -> HttpReply:
     """200 where requests are served, else 503; either way with each model's readiness if ``named``.
 
     A ``caller`` who is known is told of the models that they may ask.
@@ -63,7 +66,7 @@ def readiness(inference: Inference, caller: Caller | None = None, *, named: bool
     body: dict[str, object] = {"ready": ready}
     if named:
         body["models"] = {name: inference.ready(name) for name in _models(inference, caller)}
-    return Reply(200 if ready else 503, "application/json", (json.dumps(body) + "\n").encode())
+    return HttpReply((json.dumps(body) + "\n").encode(), 200 if ready else 503)
 
 
 def status_page(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import grpc
 
 from horngate.access.watched import Watched
@@ -15,13 +17,15 @@ def credentials(certificates: Watched[Certificates]) -> grpc.ServerCredentials:
     make handshakes with, and without a lock, so that a storm of handshakes ended the process.
     """
     told = certificates()
+    telling = threading.Lock()
 
     def news() -> grpc.ServerCertificateConfiguration | None:
         nonlocal told
         now = certificates()
-        if now is told:
-            return None
-        told = now
+        with telling:  # of a change, one handshake alone
+            if now is told:
+                return None
+            told = now
         return _configuration(now)
 
     return grpc.dynamic_ssl_server_credentials(

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from horngate.access.caller import Caller
 from horngate.errors import Code, HorngateError, Unauthenticated
@@ -15,14 +15,6 @@ from horngate.fronts.http.call import Port, refusal, who
 from horngate.fronts.http.connection import Connection
 from horngate.fronts.http.reader import Head
 from horngate.protocols.http import HttpReply, failed
-
-
-class Reply(NamedTuple):
-    """What a page answers."""
-
-    status: int
-    content_type: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +26,9 @@ class Page:
     """
 
     path: str
-    answer: Callable[[], Reply]
+    answer: Callable[[], HttpReply]
     open: bool = False
-    known: Callable[[Caller], Reply] | None = None
+    known: Callable[[Caller], HttpReply] | None = None
     protocol: ClassVar[str] = "http"
     predicts: ClassVar[bool] = False
 
@@ -104,7 +96,7 @@ class PageCall(_Unread):
             return
         self._port.loop.beside_bodies(partial(self._make, answer))
 
-    def _admitted(self) -> Callable[[], Reply]:
+    def _admitted(self) -> Callable[[], HttpReply]:
         page, gate = self._page, self._port.calls.gate
         caller: Caller | None = None
         if gate.closed and not page.open:
@@ -116,15 +108,10 @@ class PageCall(_Unread):
             return partial(page.known, caller)
         return page.answer
 
-    def _make(self, answer: Callable[[], Reply]) -> None:
+    def _make(self, answer: Callable[[], HttpReply]) -> None:
         try:
-            made = answer()
+            reply = answer()
         except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
             told = self._port.calls.fault(self._page, error)
             reply = failed(told.code, told.message)
-        else:
-            kind = made.content_type
-            if kind.startswith("text/") and "charset=" not in kind:
-                kind += "; charset=utf-8"
-            reply = HttpReply(made.body, made.status, kind)
         self._port.loop.call(partial(self._connection.reply, self, reply))

@@ -67,12 +67,9 @@ def infer(
         signatures = inference.describe(prediction.model, prediction.version, call).signatures
         prediction = prediction._replace(signature=default_signature(signatures).name)
         answer = inference.predict(prediction, call)
-    typed = _typed(request)
-    if wanted or typed:
-        return answer.then(
-            partial(encode_response, request.id, wanted, typed=typed, hold=call.hold)
-        )
-    return answer.then(partial(encode_response, request.id, wanted))
+    return answer.then(
+        partial(encode_response, request.id, wanted, typed=_typed(request), hold=call.hold)
+    )
 
 
 _Extra: TypeAlias = tuple[tuple[Wanted, ...], bool]

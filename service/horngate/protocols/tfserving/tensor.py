@@ -148,7 +148,7 @@ def _decode(proto: TensorProto, max_bytes: int, expand: Expand | None) -> Array:
     if content:
         return _from_content(content, dtype, count, shape)
     field = _FIELDS[dtype]
-    return _spread(_reader(field)(proto, field, dtype), count, shape, max_bytes, expand)
+    return _spread(_READERS[field](proto, field, dtype), count, shape, max_bytes, expand)
 
 
 def _from_content(content: bytes, dtype: DType, count: int, shape: tuple[int, ...]) -> Array:
@@ -244,10 +244,13 @@ _SAME_BYTES: Final = frozenset(field.name for field in PackedTensor.DESCRIPTOR.f
 """Fields whose packed values are an array's bytes."""
 
 
-def _reader(field: str) -> Callable[[TensorProto, str, DType], Array]:
-    if field in _SAME_BYTES:
-        return _packed
-    return {"half_val": _halves, "string_val": _strings}.get(field, _integers)
+_READERS: Final[dict[str, Callable[[TensorProto, str, DType], Array]]] = {
+    **dict.fromkeys(_FIELDS.values(), _integers),
+    **dict.fromkeys(_SAME_BYTES, _packed),
+    "half_val": _halves,
+    "string_val": _strings,
+}
+"""Who reads a field."""
 
 
 def _dtype_name(number: Any) -> str:

@@ -12,40 +12,25 @@ import pytest
 
 from horngate.access.gate import Gate
 from horngate.calls import Calls
-from horngate.errors import Code, HorngateError
+from horngate.errors import Code
 from horngate.fronts.http import connection, reader
 from horngate.fronts.http.front import HttpFront
-from horngate.fronts.http.page import Page, Reply
+from horngate.fronts.http.page import Page
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
-from horngate.protocols.method import Observed, Status
+from tests.unit.fronts.calls import Observer, told
 
 SHORT = 0.3
 LONG = b"x" * (64 << 20)
 POST = b"POST /say HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 
 
-class Observer:
-    def __init__(self) -> None:
-        self.codes: list[Code] = []
-
-    def started(self, method: Observed, call: Call) -> None:
-        pass
-
-    def finished(self, method: Observed, call: Call, code: Code, seconds: float) -> None:
-        self.codes.append(code)
-
-
-def told(error: HorngateError) -> Status:
-    return Status(error.code, str(error))
-
-
 def say(request: HttpRequest, call: Call) -> HttpReply:
     return HttpReply(request.body)
 
 
-def fail() -> Reply:
+def fail() -> HttpReply:
     raise KeyError("a defect")
 
 
@@ -68,8 +53,8 @@ def port(
     monkeypatch.setattr(connection, "REPLY_SECONDS", SHORT)
     server = HttpFront(
         [
-            Page("/", lambda: Reply(200, "text/plain", b"a page")),
-            Page("/long", lambda: Reply(200, "text/plain", LONG)),
+            Page("/", lambda: HttpReply(b"a page", content_type="text/plain")),
+            Page("/long", lambda: HttpReply(LONG, content_type="text/plain")),
             Page("/broken", fail),
         ],
         [HttpMethod(protocol="p", name="Say", verb="POST", route="/say", handler=say, status=told)],

@@ -17,17 +17,16 @@ from horngate.access.gate import Gate
 from horngate.answer import Answer, Together
 from horngate.batching.work import Work
 from horngate.calls import Calls
-from horngate.errors import HorngateError
 from horngate.fronts.http import call
 from horngate.fronts.http.call import LARGE, LARGE_ANSWER
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
-from horngate.protocols.method import Status
 from horngate.telemetry.calls import CallFigures
 from horngate.tensors import Array, DType, Signature, TensorSpec
 from tests.serving import wait_until
+from tests.unit.fronts.calls import told
 
 LOOP = "http"
 X = TensorSpec("x", DType.FLOAT32, (None,))
@@ -42,10 +41,6 @@ def answered(*sizes: int) -> Answer[list[dict[str, Array]]]:
         work.succeed({"y": np.zeros(size, np.uint8)})
         works.append(work)
     return Together(works)
-
-
-def told(error: HorngateError) -> Status:
-    return Status(error.code, str(error))
 
 
 class Bench:

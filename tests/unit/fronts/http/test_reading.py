@@ -12,14 +12,13 @@ import pytest
 
 from horngate.access.gate import Gate
 from horngate.calls import Calls
-from horngate.errors import Code, HorngateError
 from horngate.fronts.http.front import HttpFront
-from horngate.fronts.http.page import Page, Reply
+from horngate.fronts.http.page import Page
 from horngate.fronts.http.reader import KEPT, SLICE, Head, Reader
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
-from horngate.protocols.method import Observed, Status
+from tests.unit.fronts.calls import Observer, told
 
 HEADERS = 2000
 POST = b"POST /say HTTP/1.1\r\nHost: x\r\n"
@@ -87,21 +86,6 @@ READ = {
 """What is sent, and the body that it has."""
 
 
-class Observer:
-    def __init__(self) -> None:
-        self.codes: list[Code] = []
-
-    def started(self, method: Observed, call: Call) -> None:
-        pass
-
-    def finished(self, method: Observed, call: Call, code: Code, seconds: float) -> None:
-        self.codes.append(code)
-
-
-def told(error: HorngateError) -> Status:
-    return Status(error.code, str(error))
-
-
 def say(request: HttpRequest, call: Call) -> HttpReply:
     return HttpReply(request.body)
 
@@ -123,7 +107,7 @@ def port() -> Iterator[int]:
         for name, handler in (("say", say), ("smuggled", smuggled))
     ]
     server = HttpFront(
-        [Page("/", lambda: Reply(200, "text/plain", b"a page"), open=True)],
+        [Page("/", lambda: HttpReply(b"a page", content_type="text/plain"), open=True)],
         methods,
         PortOptions(max_header_bytes=HEADERS),
         Calls(

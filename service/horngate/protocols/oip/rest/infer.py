@@ -41,7 +41,7 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
 )
 from horngate.tensors import Array, DType
 
-HEADER_LENGTH: Final = "inference-header-content-length"
+HEADER_LENGTH: Final = REPLY_HEADER_LENGTH.lower()
 """How many bytes of the body are JSON; the tensors' bytes follow. Both ways."""
 
 OCTETS: Final = "application/octet-stream"
