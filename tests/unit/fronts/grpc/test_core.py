@@ -6,8 +6,6 @@ to follow, and the range of versions in ``pyproject.toml``.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -227,33 +225,3 @@ def test_what_is_due_when_the_port_has_shut_is_still_told() -> None:
     assert core.left(end.wait()), changed("what is told of a call's end")
     assert waiting.exception() is not None
     channel.close()
-
-
-ALONE = """
-import os, socket, time
-from horngate.fronts.grpc.core import Core
-core = Core([])
-port = core.listen("127.0.0.1:0", None)
-core.start(1)
-client = socket.create_connection(("127.0.0.1", port))
-client.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes(3) + b"\\4" + bytes(5))
-client.settimeout(0.5)
-try:
-    client.recv(64)
-    print("answered before", flush=True)
-except TimeoutError:
-    core.next(time.time() + 0.5)
-    client.recv(64)
-    print("answered then", flush=True)
-os._exit(0)  # a core that is not shut waits for that
-"""
-"""A client's first words, which the core answers by itself."""
-
-
-def test_whoever_asks_for_events_moves_the_bytes() -> None:
-    # The core reads its environment once, so in a process of its own.
-    told = subprocess.run(
-        [sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=SECONDS, check=True
-    )
-    assert told.stdout == "answered then\n", changed("the experiment event_engine_listener")
-    assert "Unknown experiment" not in told.stderr, changed("the name of event_engine_listener")
