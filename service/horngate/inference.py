@@ -163,7 +163,7 @@ class ModelDescription:
     ``labels`` are those in effect, each with the live version that it means.
     ``engine_reason`` says why no engine of earlier choice serves it, "" where none would be, and
     ``alone`` by name why signatures that could be batched by their shapes run request by request;
-    ``rows_reason`` is all of that in one line.
+    ``rows_reason`` is all of that in one line. ``plain`` says that it is an ONNX model by itself.
     """
 
     model: str
@@ -177,6 +177,7 @@ class ModelDescription:
     labels: Mapping[str, int] = field(default_factory=dict)
     alone: Mapping[str, str] = field(default_factory=dict)
     rows_reason: str = ""
+    plain: bool = False
 
     def signature(self, name: str) -> Signature:
         """The signature ``name``; the default name also means the only one there is.
@@ -270,6 +271,7 @@ class Inference:
             labels=self._repository.labels(model),
             alone=served.alone,
             rows_reason=served.rows_reason,
+            plain=served.plain,
         )
 
     def check_control(self, call: Call) -> None:

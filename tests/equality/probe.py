@@ -26,6 +26,7 @@ from horngate.builder.inspection import attributes_of, operations, types_of
 from horngate.errors import PublishError
 from horngate.runtimes import onnx
 from horngate.runtimes.denormals import flushed
+from horngate.runtimes.onnx_session import session
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.tensors import DEFAULT_SIGNATURE, Array, DType
 
@@ -287,15 +288,12 @@ def _converted(graph: tf.Graph, inputs: list[str], outputs: list[str]) -> Engine
 
 
 def _engine(content: bytes, inputs: list[str], outputs: list[str]) -> Callable[..., list[Array]]:
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        file.write(content)
-        file.flush()
-        try:
-            session = flushed(onnx._session)(Path(file.name), 1)
-        except Exception as error:
-            raise Unequal(f"ONNX Runtime cannot load it: {_reason(error)}") from error
-    known = {each.name for each in session.get_inputs()}
-    fast = flushed(session.run)
+    try:
+        made = session(content)
+    except Exception as error:
+        raise Unequal(f"ONNX Runtime cannot load it: {_reason(error)}") from error
+    known = {each.name for each in made.get_inputs()}
+    fast = flushed(made.run)
 
     def engine(*arrays: Array) -> list[Array]:
         feeds = {
@@ -304,7 +302,7 @@ def _engine(content: bytes, inputs: list[str], outputs: list[str]) -> Callable[.
             if name in known
         }
         results = fast(outputs, feeds)
-        texts = [each.type == "tensor(string)" for each in session.get_outputs()]
+        texts = [each.type == "tensor(string)" for each in made.get_outputs()]
         return [
             onnx._to_bytes(result) if text else result
             for result, text in zip(results, texts, strict=True)

@@ -19,7 +19,8 @@ from horngate.builder.staging import staging_folder
 from horngate.builder.states import kept
 from horngate.errors import HorngateError, InvalidRequest, LoadError, PublishError, in_full
 from horngate.runtimes.contents import TAGS, sealed
-from horngate.runtimes.onnx import ELEMENTS, OnnxServable
+from horngate.runtimes.onnx import OnnxServable
+from horngate.runtimes.onnx_session import ELEMENTS
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
 from horngate.store import manifest

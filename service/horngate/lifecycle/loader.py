@@ -27,6 +27,7 @@ from horngate.lifecycle.warm_up import (
 from horngate.servable import Clock, Runtime, Servable
 from horngate.store.cost import BatchCost, measure_cost, read_cost, this_machine
 from horngate.store.goldens import Golden, check_goldens, read_goldens
+from horngate.store.layout import is_plain
 from horngate.store.manifest import ENGINES_OWN, Hashes, verify_checksums
 from horngate.store.rows import LOAD_SECONDS, establish
 from horngate.store.rows_record import recorded_alone
@@ -194,10 +195,12 @@ class Loader:
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
                 details += [f"{runtime.name}: {refused.detail}"] * bool(refused.detail)
-                error = refused
+                # Of several, the last is told: it runs what a version cannot be without. But none
+                # can do without the one that runs a plain model.
+                if error is None or not is_plain(version.folder):
+                    error = refused
             else:
                 return started._replace(reason="; ".join(reasons), detail="; ".join(details))
-        # Of several, the last is told: it runs what a version cannot be without.
         raise error or LoadError(f"no engine {wanted.engine!r} is installed here")
 
     def _with_threads(self, wanted: int, start: Callable[[int], Started]) -> Started:

@@ -12,7 +12,8 @@ from typing import Final
 from horngate.errors import NoRoom
 from horngate.lifecycle.tasks import Progress
 from horngate.store.files import walk
-from horngate.store.manifest import FORMS, SOURCE
+from horngate.store.layout import is_plain
+from horngate.store.manifest import FOLDER, FORMS, SOURCE
 
 WEIGHTS: Final = 3
 """Bytes held at most while a byte of a version's files is loaded, the sealed copy that it is loaded
@@ -90,7 +91,9 @@ def needed_bytes(folder: Path) -> int:
     """What loading the version in ``folder`` may take: ``WEIGHTS`` times its engine's files."""
     sizes = {Path(entry.name): entry.size for entry in walk(folder)}
     # A version with a compiled form is served by that, as long as nothing is wrong with it.
-    return WEIGHTS * (_size(sizes, FORMS) or _size(sizes, *SOURCE))
+    # A plain ONNX model may have its tensors in any file beside it.
+    whole = [each for each in sizes if FOLDER not in each.parents] if is_plain(folder) else SOURCE
+    return WEIGHTS * (_size(sizes, FORMS) or _size(sizes, *whole))
 
 
 def _size(sizes: dict[Path, int], *places: Path) -> int:

@@ -13,6 +13,7 @@ from horngate.errors import SignatureNotFound
 from horngate.lifecycle.settings import ModelSettings
 from horngate.servable import Servable
 from horngate.store.cost import BatchCost
+from horngate.store.layout import is_plain
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 
 
@@ -59,7 +60,7 @@ class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
 
     ``max_request_rows`` is what one request may carry, ``max_tensor_bytes`` what an input may,
-    ``any_shape`` is the servable's.
+    ``any_shape`` is the servable's. ``plain`` says that the folder has no SavedModel.
     ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
     engine of earlier choice serves it, "" where none would be, and ``engine_detail`` what is for
     operators alone of that. ``subjects`` are whom calls are
@@ -94,6 +95,7 @@ class ServedVersion:
             [settings.limits.max_request_rows, *batching.allowed_batch_sizes[-1:]]
         )
         self.max_tensor_bytes = settings.limits.max_tensor_bytes
+        self.plain = is_plain(folder)
         self.cost = cost
         self.engine_reason = engine_reason
         self.engine_detail = engine_detail

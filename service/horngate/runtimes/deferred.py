@@ -59,13 +59,14 @@ def tensorflow(*, trust_operations: bool = False) -> DeferredRuntime:
     )
 
 
-def onnx() -> DeferredRuntime:
-    """Compiled forms on ONNX Runtime."""
+def onnx(*, trust_operations: bool = False) -> DeferredRuntime:
+    """Models on ONNX Runtime; ``trust_operations`` as ``OnnxRuntime`` takes it."""
     return DeferredRuntime(
         name="onnx",
         module="horngate.runtimes.onnx",
         factory="OnnxRuntime",
-        markers=("assets.extra/horngate/compiled.json",),
-        wants="a compiled form",
-        remedy="`horngate compile` makes one",
+        markers=("assets.extra/horngate/compiled.json", "model.onnx"),
+        wants="a compiled form or a model.onnx",
+        remedy="`horngate compile` makes a form",
+        options={"trust_operations": trust_operations},
     )

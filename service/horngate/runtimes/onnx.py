@@ -1,7 +1,8 @@
-"""Compiled forms on ONNX Runtime: the only file that knows it.
+"""Models on ONNX Runtime: compiled forms, and a plain ``model.onnx``.
 
 ``builder/compile.py`` has held each form against TensorFlow before it got here. Names, dtypes and
-shapes are the SavedModel's own and come from the record.
+shapes are the SavedModel's own and come from the record. A plain model has been looked at by
+``onnx_model``, and its names, dtypes and shapes are its graph's.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 import onnxruntime
 
 from horngate.errors import InvalidInput, InvalidRequest, LoadError, in_full
-from horngate.reading import in_memory
 from horngate.runtimes.denormals import flushed
+from horngate.runtimes.onnx_model import load_model
+from horngate.runtimes.onnx_session import ELEMENTS, session
 from horngate.servable import Files
 from horngate.sizes import FORM
 from horngate.store.compiled import (
@@ -26,33 +28,14 @@ from horngate.store.compiled import (
     unusable,
 )
 from horngate.store.files import VersionFiles
+from horngate.store.layout import is_plain
 from horngate.store.manifest import Hashes
 from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 NAME: Final = "onnx"
-DEFAULT_THREADS: Final = 1
-"""A second thread costs a small model more in hand-overs than it gains, and takes a core from the
-threads that answer callers."""
-
-ELEMENTS: Final = {
-    DType.BOOL: "bool",
-    DType.INT8: "int8",
-    DType.INT16: "int16",
-    DType.INT32: "int32",
-    DType.INT64: "int64",
-    DType.UINT8: "uint8",
-    DType.UINT16: "uint16",
-    DType.UINT32: "uint32",
-    DType.UINT64: "uint64",
-    DType.FLOAT16: "float16",
-    DType.FLOAT32: "float",
-    DType.FLOAT64: "double",
-    DType.STRING: "string",
-}
-"""ONNX Runtime's word for each dtype that its numpy interface takes: no bfloat16, no complex."""
-
 _REFUSED: Final = {
     "division by zero": "an integer is divided by zero",
+    "modulo by zero": "an integer is divided by zero",
     "out of bounds": "an index past the end of what it points into",
     "out of data bounds": "an index past the end of what it points into",
     "INVALID_ARGUMENT": "an index, a shape or a value that it does not take",
@@ -60,20 +43,24 @@ _REFUSED: Final = {
 """What it says of values that a kernel refuses, an index past an embedding's end say, and what is
 told of that: its own words name the graph's nodes and quote what they hold."""
 
-_NO_LOGS: Final = 4
-
-_NO_FOLDER: Final = (
-    "session.model_external_initializers_file_folder_path",
-    "/dev/null/none",
-)
-"""A form is one file. One that names others for its weights finds none: nothing lies there."""
-
 
 class OnnxRuntime:
-    """Loads compiled forms; see ``servable.Runtime``. ``runtimes.deferred`` stands before it."""
+    """Loads compiled forms, and plain models where there is no SavedModel.
+
+    See ``servable.Runtime``; ``runtimes.deferred`` stands before it. A plain model with operations
+    that nobody has looked at is refused, unless its operations are trusted.
+    """
+
+    def __init__(self, *, trust_operations: bool = False) -> None:
+        self._trust_operations = trust_operations
 
     def load(self, folder: Path, threads: int = 0, files: Files | None = None) -> OnnxServable:
         files = files or Hashes(folder)
+        if is_plain(folder):
+            signature, made = load_model(files, threads, trust_operations=self._trust_operations)
+            return OnnxServable(
+                {signature.name: signature}, {signature.name: _program(made, signature)}
+            )
         record = read_compiled(folder, files)
         if record is None:
             raise LoadError("expected a compiled form, received none; run `horngate compile`")
@@ -95,10 +82,10 @@ class _Program:
 
 
 class OnnxServable:
-    """A compiled form in memory. ``run`` is thread-safe, as ``InferenceSession.run`` is."""
+    """A model in memory. ``run`` is thread-safe, as ``InferenceSession.run`` is."""
 
     engine = NAME
-    any_shape = ()  # it was held against TensorFlow by the shapes of its signatures
+    any_shape = ()  # a form was held against TensorFlow by the shapes of its signatures
 
     def __init__(
         self, signatures: Mapping[str, Signature], programs: Mapping[str, _Program]
@@ -124,10 +111,7 @@ class OnnxServable:
         signatures = {name: form.signature for name, form in forms.items()}
         programs: dict[str, _Program] = {}
         for name, form in forms.items():
-            # By a path, because ONNX Runtime takes bytes into three times their memory, and its
-            # session keeps one of them.
-            with in_memory(_content(folder, form, files)) as path:
-                programs[name] = _program(Path(path), form.signature, threads or DEFAULT_THREADS)
+            programs[name] = _form(_content(folder, form, files), form.signature, threads)
         return cls(signatures, programs)
 
     @property
@@ -162,51 +146,33 @@ def _content(folder: Path, form: CompiledSignature, files: Files | None) -> byte
     return VersionFiles(folder).read(form.file, FORM) if files is None else read_form(form, files)
 
 
-def _program(path: Path, signature: Signature, threads: int) -> _Program:
+def _form(content: bytes, signature: Signature, threads: int) -> _Program:
     where = f"the compiled form of signature {signature.name!r}"
     try:
-        session = flushed(_session)(path, threads)
+        made = session(content, threads)
     except Exception as error:
         raise LoadError(
             f"{where}: ONNX Runtime cannot load it; run `horngate compile` again",
             detail=in_full(error),
         ) from error
-    fed, given = session.get_inputs(), session.get_outputs()
+    fed, given = made.get_inputs(), made.get_outputs()
     _hold(where, "input", signature.inputs, fed)
     for node in fed:
         _hold_shape(where, signature.inputs[node.name], node)
     # Not the shapes of outputs, of which the converter may know more, or less, than TensorFlow.
     _hold(where, "output", signature.outputs, given)
+    return _program(made, signature)
+
+
+def _program(made: onnxruntime.InferenceSession, signature: Signature) -> _Program:
     outputs = list(signature.outputs)
     return _Program(
-        session=session,
-        run=flushed(session.run),
+        session=made,
+        run=flushed(made.run),
         outputs=outputs,
         texts_in=tuple(name for name, spec in signature.inputs.items() if _is_text(spec)),
         texts_out=tuple(i for i, name in enumerate(outputs) if _is_text(signature.outputs[name])),
     )
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(
-        str(path), _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
-    )
-
-
-def _options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _NO_LOGS  # what matters is raised
-    # The memory arena stays on: switched off, large batches took longer and the process ended up
-    # holding half as much again, because freed blocks of every size were left to malloc.
-    # A waiting thread that spins takes the processor from the threads that answer callers.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry(*_NO_FOLDER)
-    # As TensorFlow does in its threads. This one reaches those that the session starts;
-    # ``flushed`` does it for the calling thread.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return options
 
 
 def _hold(where: str, side: str, specs: Mapping[str, TensorSpec], nodes: list[Any]) -> None:

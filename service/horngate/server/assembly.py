@@ -101,7 +101,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         repository,
         source,
         load=Loader(
-            [onnx(), tensorflow(trust_operations=settings.trust_model_ops)],
+            [engine(trust_operations=settings.trust_model_ops) for engine in (onnx, tensorflow)],
             lambda batching, name: BurstExecutor(ThreadExecutor(batching.at_once, name)),
             clock,
             events,

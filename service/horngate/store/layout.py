@@ -3,7 +3,7 @@
 models/
   mnist_fusion/            a model
     model.toml             its settings
-    1/                     a version: a SavedModel
+    1/                     a version: a SavedModel, or a model.onnx
     .staging-3f9c/         a version being written; never looked at
 """
 
@@ -19,6 +19,8 @@ from typing import Final
 from horngate.errors import ConfigError
 
 SETTINGS_FILE: Final = "model.toml"
+SAVED_MODEL: Final = ("saved_model.pb", "saved_model.pbtxt")
+PLAIN: Final = "model.onnx"
 STAGING_PREFIX: Final = ".staging-"
 MOST_ENTRIES: Final = 10_000
 """Of a model's folder: a look at one takes no longer than that."""
@@ -85,6 +87,13 @@ def version_folders(model: Path) -> dict[int, Path]:
         ):
             found[int(entry.name)] = model / entry.name
     return dict(sorted(found.items()))
+
+
+def is_plain(version: Path) -> bool:
+    """Whether the version is a plain ONNX model: one beside a SavedModel is nobody's."""
+    return (version / PLAIN).is_file() and not any(
+        (version / name).exists() for name in SAVED_MODEL
+    )
 
 
 def next_version(model: Path) -> int:

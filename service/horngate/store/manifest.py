@@ -26,7 +26,7 @@ from horngate.errors import LoadError, in_full
 from horngate.servable import Files
 from horngate.sizes import RECORD
 from horngate.store.files import VersionFiles
-from horngate.store.layout import STAGING_PREFIX
+from horngate.store.layout import PLAIN, STAGING_PREFIX
 
 FOLDER: Final = Path("assets.extra", "horngate")
 GOLDENS: Final = FOLDER / "goldens.json"
@@ -34,8 +34,8 @@ CHECKSUMS: Final = FOLDER / "checksums.json"
 CURVES: Final = FOLDER / "curves.json"
 PROVENANCE: Final = FOLDER / "provenance.json"
 FORMS: Final = FOLDER / "compiled"
-SOURCE: Final = (Path("saved_model.pb"), Path("variables"), Path("assets"))
-"""The SavedModel itself."""
+SOURCE: Final = (Path("saved_model.pb"), Path("variables"), Path("assets"), Path(PLAIN))
+"""The model itself: a SavedModel, or a plain ONNX model."""
 
 ENGINES_OWN: Final = (*SOURCE, FORMS)
 """What an engine loads, and so reads itself: it may be large, and is read once."""

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from horngate.builder.compile import compile_version
 from horngate.errors import InvalidInput, InvalidRequest, LoadError
-from horngate.runtimes import onnx as onnx_runtime
+from horngate.runtimes import onnx_session
 from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
 from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
@@ -258,13 +258,13 @@ def test_what_was_hashed_is_what_is_served(tmp_path: Path, monkeypatch: pytest.M
     """A form that is swapped after it was looked at answers nobody."""
     right = compiled(tmp_path / "right", serving_default=(lambda x: {"y": x + 1}, FLOATS))
     wrong = compiled(tmp_path / "wrong", serving_default=(lambda x: {"y": x + 2}, FLOATS))
-    made = onnx_runtime._options
+    made = onnx_session._options
 
     def swap(threads: int) -> object:
         (wrong / form_name("serving_default")).replace(right / form_name("serving_default"))
         return made(threads)
 
-    monkeypatch.setattr(onnx_runtime, "_options", swap)
+    monkeypatch.setattr(onnx_session, "_options", swap)
     servable = load(right)
     assert servable.run("serving_default", {"x": np.zeros(1, np.float32)})["y"].tolist() == [1]
 

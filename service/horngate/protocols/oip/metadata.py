@@ -90,8 +90,9 @@ def server_metadata(
     return ServerMetadataResponse(name=name, version=__version__, extensions=extensions)
 
 
-PLATFORM: Final = "tensorflow_savedmodel"
-"""What is in the repository, by Triton's name for it, whichever engine runs it."""
+PLATFORMS: Final = ("tensorflow_savedmodel", "onnxruntime_onnx")
+"""What is in the repository, by Triton's name for it, whichever engine runs it: the second where it
+is a plain ONNX model."""
 
 _TYPES: Final = {
     DType.BOOL: model_config_pb2.TYPE_BOOL,
@@ -126,7 +127,7 @@ def model_metadata(
     return ModelMetadataResponse(
         name=description.model,
         versions=map(str, description.live_versions),
-        platform=PLATFORM,
+        platform=PLATFORMS[description.plain],
         inputs=_tensors(signature.inputs.values()),
         outputs=_tensors(signature.outputs.values()),
     )
@@ -146,7 +147,7 @@ def model_config(
     message = ModelConfigResponse()
     config = message.config
     config.name = description.model
-    config.platform = PLATFORM
+    config.platform = PLATFORMS[description.plain]
     config.backend = description.engine
     if description.engine_reason:
         config.parameters[ENGINE_REASON].string_value = description.engine_reason

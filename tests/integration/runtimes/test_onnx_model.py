@@ -1,0 +1,238 @@
+"""A plain ``model.onnx``: what is served, as what, and what is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from horngate.errors import InvalidRequest, LoadError
+from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
+from horngate.store.goldens import Golden, check_goldens
+from horngate.store.manifest import Hashes, write_checksums
+from horngate.tensors import DType
+from tests.onnx_models import model, put, scaled, value
+
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
+
+
+def load(folder: Path, *, trusted: bool = False) -> OnnxServable:
+    return OnnxRuntime(trust_operations=trusted).load(folder, files=Hashes(folder))
+
+
+def one(operation: str, *inputs: Any, out: int = 1, **attributes: Any) -> onnx.ModelProto:
+    """A model of one operation of ``inputs``."""
+    node = helper.make_node(operation, [each.name for each in inputs], ["y"], **attributes)
+    return model([node], inputs, [value("y", None, out)])
+
+
+def external(location: str, size: int = 12, *, offset: int = 0, more: str = "") -> onnx.ModelProto:
+    """``x`` plus three floats that lie in the file ``location``."""
+    tensor = TensorProto(name="w", dims=[3], data_type=1, data_location=TensorProto.EXTERNAL)
+    told = {"location": location, "offset": str(offset), "length": str(size)}
+    for key, text in [*told.items(), *([("location", more)] if more else [])]:
+        tensor.external_data.add(key=key, value=text)
+    node = helper.make_node("Add", ["x", "w"], ["y"])
+    return model([node], [value("x", ["n", 3])], [value("y", ["n", 3])], [tensor])
+
+
+def test_the_signature_is_the_graphs(tmp_path: Path) -> None:
+    servable = load(put(scaled(), tmp_path))
+    (signature,) = servable.signatures.values()
+    assert signature.name == "serving_default"
+    assert list(signature.inputs) == ["zebra", "apple"], "in the graph's order"
+    assert signature.inputs["zebra"].shape == (None, 3)
+    assert signature.batched
+    x = np.ones((2, 3), np.float32)
+    answer = servable.run("serving_default", {"zebra": x, "apple": x})
+    np.testing.assert_array_equal(answer["sum"], x * 3)
+
+
+def test_goldens_hold_where_there_are_any(tmp_path: Path) -> None:
+    servable = load(put(scaled(), tmp_path))
+    x = np.ones((1, 3), np.float32)
+    golden = Golden({"zebra": x, "apple": x}, {"sum": x * 4}, rtol=1e-4, atol=1e-5)
+    with pytest.raises(LoadError, match="sum"):
+        check_goldens(servable, {"serving_default": golden})
+
+
+def test_a_scalar_is_told_from_a_tensor_of_any_rank(tmp_path: Path) -> None:
+    signature = load(put(one("Relu", value("x", []), out=1), tmp_path)).signatures[
+        "serving_default"
+    ]
+    assert (signature.inputs["x"].shape, signature.inputs["x"].unknown_rank) == ((), False)
+    signature = load(put(one("Relu", value("x", None)), tmp_path)).signatures["serving_default"]
+    assert signature.inputs["x"].unknown_rank
+    assert not signature.batched
+
+
+def test_strings_are_served(tmp_path: Path) -> None:
+    made = one("Identity", value("x", ["n"], TensorProto.STRING), out=TensorProto.STRING)
+    servable = load(put(made, tmp_path))
+    assert servable.signatures["serving_default"].inputs["x"].dtype is DType.STRING
+    answer = servable.run("serving_default", {"x": np.array([b"a"], object)})
+    assert answer["y"].tolist() == [b"a"]
+
+
+def test_tensors_may_lie_in_files_beside_it(tmp_path: Path) -> None:
+    put(external("weights/w:0.data"), tmp_path)
+    (tmp_path / "weights").mkdir()
+    np.arange(3, dtype=np.float32).tofile(tmp_path / "weights" / "w:0.data")
+    servable = load(tmp_path)
+    (tmp_path / "weights" / "w:0.data").unlink()
+    x = np.zeros((1, 3), np.float32)
+    assert servable.run("serving_default", {"x": x})["y"].tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/etc/passwd", "../w", "a/../../w", "", ".", "a//w", "*/_ORT_MEM_ADDR_/*", "a\\..\\w"],
+)
+def test_tensors_may_lie_nowhere_else(tmp_path: Path, location: str) -> None:
+    with pytest.raises(LoadError, match="tensor 'w': expected one file within the version's"):
+        load(put(external(location), tmp_path))
+
+
+def test_a_link_is_no_file_beside_it(tmp_path: Path) -> None:
+    put(external("w"), tmp_path)
+    (tmp_path / "w").symlink_to("/etc/passwd")
+    with pytest.raises(LoadError, match="'w': expected a regular file, received a symbolic link"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("made", [external("w", 16), external("w", offset=4), external("w", 0)])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, made: onnx.ModelProto) -> None:
+    put(made, tmp_path)
+    (tmp_path / "w").write_bytes(bytes(8))
+    with pytest.raises(LoadError, match=r"'w': expected at least 1[26] bytes, as model.onnx says"):
+        load(tmp_path)
+
+
+def test_a_location_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="expected one file"):
+        load(put(external("w", more="/etc/passwd"), tmp_path))
+
+
+def test_what_differs_from_its_checksum_is_refused(tmp_path: Path) -> None:
+    put(scaled(), tmp_path)
+    write_checksums(tmp_path)
+    put(scaled(3), tmp_path)
+    with pytest.raises(LoadError, match="differs from its checksum"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (one("Foo", value("x", ["n"])), "received Foo; docs/models.md"),
+        (
+            model(
+                [helper.make_node("Foo", ["x"], ["y"], domain="mine")],
+                [value("x", ["n"])],
+                [value("y", ["n"])],
+                mine=1,
+            ),
+            "'Foo' of the unknown domain 'mine'",
+        ),
+        (
+            model(
+                [helper.make_node("EPContext", ["x"], ["y"], domain="com.microsoft")],
+                [value("x", ["n"])],
+                [value("y", ["n"])],
+                com__microsoft=1,
+            ),
+            "com.microsoft:EPContext",
+        ),
+        (
+            model(
+                [helper.make_node("SequenceConstruct", ["x"], ["y"])],
+                [value("x", ["n"])],
+                [helper.make_tensor_sequence_value_info("y", 1, None)],
+            ),
+            r"output 'y': expected a tensor, received seq\(tensor\(float\)\)",
+        ),
+        (one("Identity", value("x", ["n"], 16), out=16), "input 'x': expected a dtype that can be"),
+    ],
+)
+def test_what_is_not_served_is_refused_by_name(
+    tmp_path: Path, made: onnx.ModelProto, said: str
+) -> None:
+    with pytest.raises(LoadError, match=said):
+        load(put(made, tmp_path))
+
+
+def test_an_operation_in_a_branch_is_looked_at(tmp_path: Path) -> None:
+    branch = helper.make_graph(
+        [helper.make_node("Foo", ["x"], ["z"])], "branch", [], [value("z", ["n"])]
+    )
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    inputs = [value("c", [], TensorProto.BOOL), value("x", ["n"])]
+    with pytest.raises(LoadError, match="received Foo"):
+        load(put(model([node], inputs, [value("y", ["n"])]), tmp_path))
+
+
+def test_what_is_newer_than_the_engine_is_told(tmp_path: Path) -> None:
+    made = scaled()
+    made.opset_import[0].version = 99
+    with pytest.raises(LoadError, match="its opset is newer than this ONNX Runtime"):
+        load(put(made, tmp_path))
+    made = scaled()
+    made.ir_version = 99
+    with pytest.raises(LoadError, match="its IR version is newer"):
+        load(put(made, tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", b"\xff" * 40, b"[models]", bytes(100)])
+def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(LoadError, match=r"model.onnx: expected an ONNX model, received"):
+        load(tmp_path)
+
+
+def test_a_model_with_functions_of_its_own_is_refused(tmp_path: Path) -> None:
+    made = scaled()
+    made.functions.add(name="f", domain="mine")
+    with pytest.raises(LoadError, match="inline_local_functions"):
+        load(put(made, tmp_path))
+
+
+def divided(dtype: int, by: Any = None) -> onnx.ModelProto:
+    """``x`` by ``d``, which is an input where ``by`` is no constant."""
+    node = helper.make_node("Div", ["x", "d"], ["y"])
+    inputs = [value("x", ["n"], dtype), *([value("d", ["n"], dtype)] if by is None else [])]
+    constants = [] if by is None else [helper.make_tensor("d", dtype, [1], [by])]
+    return model([node], inputs, [value("y", ["n"], dtype)], constants)
+
+
+@pytest.mark.parametrize("made", [divided(INT32), divided(INT64), divided(INT64, -1)])
+def test_what_may_end_the_process_is_refused(tmp_path: Path, made: onnx.ModelProto) -> None:
+    with pytest.raises(LoadError, match="received Div by 'd', which may end the process"):
+        load(put(made, tmp_path))
+    if made.graph.initializer:
+        return  # not even loaded in trust: the engine may divide as it loads
+    assert load(tmp_path, trusted=True).signatures
+
+
+@pytest.mark.parametrize("made", [divided(1), divided(INT32, 2), divided(TensorProto.INT8)])
+def test_what_cannot_is_served(tmp_path: Path, made: onnx.ModelProto) -> None:
+    assert load(put(made, tmp_path)).signatures
+
+
+def test_integers_by_a_zero_are_a_callers_error(tmp_path: Path) -> None:
+    servable = load(put(one("Mod", *(value(n, ["n"], INT32) for n in "xd"), out=INT32), tmp_path))
+    lowest = np.array([-(2**31)], np.int32)
+    with pytest.raises(InvalidRequest, match="an integer is divided by zero"):
+        servable.run("serving_default", {"x": lowest, "d": np.zeros(1, np.int32)})
+    answer = servable.run("serving_default", {"x": lowest, "d": np.full(1, -1, np.int32)})
+    assert answer["y"].tolist() == [0]
+
+
+def test_a_model_beside_a_saved_model_is_nobodys(tmp_path: Path) -> None:
+    put(scaled(), tmp_path)
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(LoadError, match="expected a compiled form"):
+        load(tmp_path)
