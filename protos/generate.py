@@ -74,7 +74,8 @@ def _private_imports(stub: str, files: list[FileDescriptorProto]) -> str:
             stub,
             flags=re.MULTILINE,
         )
-    return stub
+    # So it takes a field whose name is a word of Python's.
+    return stub.replace("**kwargs)", "**kwargs: object)")
 
 
 def _python(file: FileDescriptorProto) -> str:

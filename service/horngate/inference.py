@@ -258,7 +258,9 @@ class Inference:
         call.check_model(model)
         served = self._repository.find(model, version)
         call.subject = served.subject
-        batched = any(signature.batched for signature in served.signatures.values())
+        batched = served.settings.batching.enabled and any(
+            signature.batched for signature in served.signatures.values()
+        )
         return ModelDescription(
             model=served.model,
             version=served.number,

@@ -127,7 +127,7 @@ class Signature:
 
     ``batched`` says whether rows of several requests may share one call: every input and
     every output has a free first dimension. ``defaults`` are what inputs are where a request leaves
-    them out.
+    them out, ``labels`` what the classes of an output are called.
     """
 
     name: str
@@ -135,6 +135,7 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     method: str = "tensorflow/serving/predict"
     defaults: Arrays = field(default_factory=dict, compare=False)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def batched(self) -> bool:

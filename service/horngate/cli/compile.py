@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compile, and say what became of it; 1 where TensorFlow is left to serve the version."""
-    name, number, folder = target.find(options.models, options.model)
+    name, number, folder, _ = target.find(options.models, options.model)
     quiet_tensorflow()
     from horngate.builder.compile import compile_version  # noqa: PLC0415 - takes seconds
     from horngate.builder.measure import measure_version  # noqa: PLC0415 - the same

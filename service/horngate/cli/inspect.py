@@ -16,7 +16,6 @@ from horngate.store import manifest
 from horngate.store.compiled import CompiledRecord, read_compiled, unusable
 from horngate.store.cost import BatchCost, read_cost, this_machine
 from horngate.store.goldens import read_goldens
-from horngate.store.layout import SETTINGS_FILE
 from horngate.store.rows_record import read_rows
 from horngate.tensors import Signature
 
@@ -52,7 +51,7 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
     folder = version.folder
     hashes = manifest.Hashes(folder)
     record = read_compiled(folder)
-    settings = read_model_settings(folder.parent / SETTINGS_FILE)
+    settings = read_model_settings(version.settings)
     costs = {engine: cost for engine in ENGINES if (cost := read_cost(folder, engine))}
     return {
         "model": version.model,

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from horngate.errors import ModelNotFound, VersionNotFound
-from horngate.store.layout import VERSION_NAME, check_model_name, version_folders
+from horngate.store.layout import SETTINGS_FILE, VERSION_NAME, check_model_name, version_folders
 
 
 class VersionOnDisk(NamedTuple):
-    """A version's model, number and folder."""
+    """A version's model, number and folder, and the file of the model's settings."""
 
     model: str
     number: int
     folder: Path
+    settings: Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,4 +58,4 @@ def find(repository: Path, wanted: str) -> VersionOnDisk:
             model=name,
             version=number,
         )
-    return VersionOnDisk(name, number, versions[number])
+    return VersionOnDisk(name, number, versions[number], folder / SETTINGS_FILE)

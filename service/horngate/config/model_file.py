@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from horngate.batching.options import BatchingOptions, LimitOptions
+from horngate.config.triton_file import read_triton_file
 from horngate.config.values import Value, construct, unknown_key
 from horngate.errors import ConfigError
 from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOptions
 from horngate.reading import read_file
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
+from horngate.store.layout import TRITON_FILE
 
 TABLES: Final[dict[str, type[Any]]] = {
     "versions": VersionOptions,
@@ -32,14 +34,17 @@ MOST_DOTS: Final = 64
 def read_model_settings(path: Path, batching: BatchingOptions | None = None) -> ModelSettings:
     """The settings in ``path``, the defaults where nothing is there.
 
-    ``batching`` stands where the file leaves a key of its table out. Whoever publishes a model
-    writes this file: it may be no link, which could name the server's own files.
+    ``batching`` stands where the file leaves a key of its table out, and so does what a
+    ``config.pbtxt`` beside it says. Whoever publishes a model writes this file: it may be no link,
+    which could name the server's own files.
 
     Raises:
         ConfigError: naming the file, the table and the key.
     """
     tables = _parse(path, partial(_read_strangers, path))
-    settings: dict[str, Any] = {} if batching is None else {"batching": batching}
+    triton = read_triton_file(path.with_name(TRITON_FILE), batching)
+    base = triton or ModelSettings(batching=batching or BatchingOptions())
+    settings: dict[str, Any] = {}
     for name, table in tables.items():
         if name == BUILDERS_TABLE:
             continue
@@ -49,15 +54,16 @@ def read_model_settings(path: Path, batching: BatchingOptions | None = None) -> 
             raise ConfigError(f"{path}: {name}: expected a table, received {table!r}")
         source = f"{path}: [{name}]"
         values = {key: Value(raw, source) for key, raw in table.items()}
-        if name in settings:
-            values = _defaults(settings[name], values)
+        # Which versions are live is told by one key of several, and so by one file.
+        if name != "versions":
+            values = _defaults(getattr(base, name), values)
         settings[name] = construct(TABLES[name], values)
-    return ModelSettings(**settings)
+    return dataclasses.replace(base, **settings)
 
 
-def _defaults(options: BatchingOptions, values: dict[str, Value]) -> dict[str, Value]:
+def _defaults(options: Any, values: dict[str, Value]) -> dict[str, Value]:
     return {
-        field.name: Value(getattr(options, field.name), "batching_parameters_file")
+        field.name: Value(getattr(options, field.name), "batching_parameters_file or config.pbtxt")
         for field in dataclasses.fields(options)
     } | values
 

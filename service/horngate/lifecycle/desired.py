@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ def _serves_under(version: ServedVersion | None, settings: ModelSettings, folder
 
 
 def _same_service(one: ModelSettings, other: ModelSettings) -> bool:
-    return (one.batching, one.limits, one.runtime) == (other.batching, other.limits, other.runtime)
+    return replace(one, versions=other.versions) == other
 
 
 def check_compatibility(

@@ -115,6 +115,7 @@ class Loader:
         progress = progress or Progress()
         progress.reach("reading its files")
         with nullcontext() if self._memory is None else self._memory.reserved(folder, progress):
+            settings.declared.check(plain=is_plain(folder))
             files = Hashes(folder)
             # The engine reads its own, and what it is given is what is hashed: once, if it is
             # large.
@@ -124,13 +125,17 @@ class Loader:
             started = self._engine(version)
             servable, cost = started.servable, started.cost
             try:
+                settings.declared.hold(servable.signatures)
                 progress.reach("reading its files")
                 verify_checksums(folder, files)
                 batching = settings.batching.decided(
                     None if cost is None else cost.best,
                     max(1, self._instances // started.threads),
                 )
-                recorded = list(self._read_recorded(files, servable.signatures))
+                recorded = [
+                    *self._read_recorded(files, servable.signatures),
+                    *settings.declared.recorded(servable.signatures),
+                ]
                 progress.reach("establishing its rows")
                 alone = self._alone(version, servable, batching, recorded)
                 progress.reach("warm-up")

@@ -308,6 +308,7 @@ class Reconciler:
             engine=served.engine,
             engine_reason=served.engine_reason,
             rows_reason=served.rows_reason,
+            notes=served.notes,
             load_seconds=seconds,
         )
         if before is not None:

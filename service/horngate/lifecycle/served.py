@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,14 @@ def find_signature(signatures: Mapping[str, Signature], name: str, whose: str) -
             f"model {whose} has no signature {name!r}; it has {known}", signature=name
         )
     return found
+
+
+def _labelled(
+    signatures: Mapping[str, Signature], labels: Mapping[str, tuple[str, ...]]
+) -> dict[str, Signature]:
+    if not labels:
+        return dict(signatures)
+    return {name: replace(signature, labels=labels) for name, signature in signatures.items()}
 
 
 class Handle:
@@ -103,10 +112,11 @@ class ServedVersion:
         self.subjects = {name: Subject(model, number, name) for name in servable.signatures}
         self.any_shape = servable.any_shape
         self._servable = servable
+        self._signatures = _labelled(servable.signatures, settings.declared.labels)
         self._executor = executor
         self._handles = {
             name: Handle(self, signature, self.subjects[name])
-            for name, signature in servable.signatures.items()
+            for name, signature in self._signatures.items()
         }
 
     @property
@@ -132,7 +142,12 @@ class ServedVersion:
     @property
     def signatures(self) -> Mapping[str, Signature]:
         """What can be called, by name."""
-        return self._servable.signatures
+        return self._signatures
+
+    @property
+    def notes(self) -> str:
+        """What of its ``config.pbtxt`` means nothing here, in one line; "" for nothing."""
+        return "; ".join(self.settings.declared.notes)
 
     def signature(self, name: str) -> Signature:
         """The signature ``name``; the default name also means the only one there is.
@@ -140,9 +155,7 @@ class ServedVersion:
         Raises:
             SignatureNotFound: naming those that exist.
         """
-        return find_signature(
-            self._servable.signatures, name, f"{self.model!r} version {self.number}"
-        )
+        return find_signature(self._signatures, name, f"{self.model!r} version {self.number}")
 
     def handle(self, name: str) -> Handle:
         """What requests of the signature ``name`` are submitted by, always the same.

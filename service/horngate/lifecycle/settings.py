@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.errors import ConfigError
+from horngate.lifecycle.declared import Declared
 
 MAX_LABEL: Final = 128
 
@@ -89,9 +90,10 @@ class RuntimeOptions:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """The tables of ``model.toml``; the defaults where no file is."""
+    """The tables of ``model.toml``, and what a ``config.pbtxt`` says; the defaults without."""
 
     versions: VersionOptions = field(default_factory=VersionOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     batching: BatchingOptions = field(default_factory=BatchingOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)
+    declared: Declared = field(default_factory=Declared)

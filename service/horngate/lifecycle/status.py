@@ -28,7 +28,8 @@ class VersionStatus:
     what is for operators alone of that, or of ``engine_reason``; "" where those say all.
     ``engine`` is "" until it is loaded; ``load_seconds`` is None until then. ``engine_reason`` says
     why no engine of earlier choice serves it, "" where none would be; ``rows_reason`` why requests
-    that could share a run by their shapes do not, "" where they do.
+    that could share a run by their shapes do not, "" where they do; ``notes`` what of its
+    ``config.pbtxt`` means nothing here.
     """
 
     model: str
@@ -39,6 +40,7 @@ class VersionStatus:
     engine_reason: str = ""
     load_seconds: float | None = None
     rows_reason: str = ""
+    notes: str = ""
     detail: str = ""
 
     def reason(self, *, operator: bool) -> str:
@@ -52,7 +54,7 @@ def why(error: Exception) -> tuple[str, str]:
         return str(error), error.detail
     if isinstance(error, ConfigError):
         # It names the file by its whole path, and quotes it.
-        return "its model.toml cannot be used; the server's log says why", str(error)
+        return "its settings cannot be used; the server's log says why", str(error)
     return "loading it failed inside the server; the server's log says why", in_full(error)
 
 

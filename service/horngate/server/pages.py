@@ -125,6 +125,8 @@ def _model(inference: Inference, name: str, *, operator: bool) -> str:
                 note += f"<br>not on the fastest engine: {escape(status.engine_reason)}"
             if status.rows_reason:
                 note += f"<br>not batched: {escape(status.rows_reason)}"
+            if status.notes:
+                note += f"<br>not as its config.pbtxt says: {escape(status.notes)}"
         rows.append(
             f"<tr><td>{status.version}<td>{escape(status.state.name.lower())}<td>{note}</tr>"
         )

@@ -2,26 +2,30 @@
 
 models/
   mnist_fusion/            a model
-    model.toml             its settings
+    model.toml             its settings; as Triton has them in config.pbtxt
     1/                     a version: a SavedModel, or a model.onnx
     .staging-3f9c/         a version being written; never looked at
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
 from horngate.errors import ConfigError
 
 SETTINGS_FILE: Final = "model.toml"
+TRITON_FILE: Final = "config.pbtxt"
 SAVED_MODEL: Final = ("saved_model.pb", "saved_model.pbtxt")
 PLAIN: Final = "model.onnx"
 STAGING_PREFIX: Final = ".staging-"
+_TRITONS: Final = "model.savedmodel"
 MOST_ENTRIES: Final = 10_000
 """Of a model's folder: a look at one takes no longer than that."""
 
@@ -85,8 +89,17 @@ def version_folders(model: Path) -> dict[int, Path]:
         if VERSION_NAME.fullmatch(entry.name) and (
             entry.is_symlink() or entry.is_dir(follow_symlinks=False)
         ):
-            found[int(entry.name)] = model / entry.name
+            found[int(entry.name)] = _inner(model / entry.name, entry.is_symlink())
     return dict(sorted(found.items()))
+
+
+def _inner(version: Path, is_link: bool) -> Path:
+    """Where the files of a version are: as Triton has it, they may be in a folder of it."""
+    for inner in () if is_link else (version / _TRITONS, version / PLAIN):
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(inner.lstat().st_mode):
+                return inner
+    return version
 
 
 def is_plain(version: Path) -> bool:

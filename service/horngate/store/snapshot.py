@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from horngate.errors import LoadError
 from horngate.store.files import MOST_ENTRIES, walk
-from horngate.store.layout import SETTINGS_FILE, version_folders
+from horngate.store.layout import SETTINGS_FILE, TRITON_FILE, version_folders
 
 Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
 """(path within the folder, size in bytes, time of modification in ns) of every file."""
@@ -74,6 +74,7 @@ class Snapshot:
         try:
             versions = _versions(path)
             file = stamp(path / SETTINGS_FILE, follow=False)
+            file |= stamp(path / TRITON_FILE, follow=False)
         except OSError as error:
             self.unreadable[name] = Unreadable(path, error)
             return

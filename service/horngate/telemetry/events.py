@@ -57,6 +57,8 @@ class RepositoryEvents:
                 )
             if status.rows_reason:
                 log.warning("requests run one by one", reason=status.rows_reason)
+            if status.notes:
+                log.warning("not as its config.pbtxt says", notes=status.notes)
         elif status.error:
             failures.inc()
             log.error("load failed", reason=status.reason(operator=True))

@@ -180,7 +180,7 @@ def test_why_a_version_failed_names_no_file_but_to_operators(told: RunningServer
     operators = seen(told, OPERATOR)
     for path in ("/", "/v1/models/broken", "/v2/repository/index"):
         assert "nonsense" in operators[path], path
-    assert "its model.toml cannot be used" in seen(told, TEAM)["/v1/models/broken"]
+    assert "its settings cannot be used" in seen(told, TEAM)["/v1/models/broken"]
 
 
 def test_what_is_there_is_for_those_who_may_ask_it(told: RunningServer) -> None:

@@ -231,7 +231,7 @@ def test_at_the_start_settings_that_cannot_be_used_are_the_status(house: House) 
     house.configure("m", ConfigError("model.toml: typo"))
     house.look(1)
     assert house.live() == ()
-    assert house.state(1).error == "its model.toml cannot be used; the server's log says why"
+    assert house.state(1).error == "its settings cannot be used; the server's log says why"
     assert house.state(1).reason(operator=True).endswith("[model.toml: typo]")
     house.configure("m", ModelSettings())
     house.look()

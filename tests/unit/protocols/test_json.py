@@ -206,7 +206,10 @@ def test_a_message_is_plain_with_its_defaults() -> None:
             "data_type": "TYPE_FP32",
             "format": "FORMAT_NONE",
             "dims": [-1, 2**40],
-            "optional": False,
+            **dict.fromkeys(
+                ("is_shape_tensor", "allow_ragged_batch", "optional", "is_non_linear_format_io"),
+                False,
+            ),
         }
     ]
     assert plain["parameters"] == {"p": {"string_value": "v"}}

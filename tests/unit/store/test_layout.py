@@ -10,6 +10,7 @@ from horngate.store import layout
 from horngate.store.layout import (
     STAGING_PREFIX,
     check_model_name,
+    is_plain,
     model_folders,
     next_version,
     version_folders,
@@ -128,3 +129,26 @@ def test_a_model_of_too_many_entries_is_an_error(
     (tmp_path / "4").mkdir()
     with pytest.raises(OSError, match="expected at most 3 entries"):
         version_folders(tmp_path)
+
+
+@pytest.mark.parametrize("inner", ["model.savedmodel", "model.onnx"])
+def test_a_versions_files_may_lie_in_a_folder_of_it(tmp_path: Path, inner: str) -> None:
+    (tmp_path / "1" / inner).mkdir(parents=True)
+    assert version_folders(tmp_path) == {1: tmp_path / "1" / inner}
+
+
+def test_but_not_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "model.savedmodel").symlink_to("../elsewhere")
+    assert version_folders(tmp_path) == {1: tmp_path / "1"}
+    (tmp_path / "2").symlink_to("1")
+    assert version_folders(tmp_path)[2] == tmp_path / "2"
+
+
+def test_a_plain_model_is_one_without_a_saved_model(tmp_path: Path) -> None:
+    assert not is_plain(tmp_path)
+    (tmp_path / "model.onnx").touch()
+    assert is_plain(tmp_path)
+    (tmp_path / "saved_model.pb").touch()
+    assert not is_plain(tmp_path)

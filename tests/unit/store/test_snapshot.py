@@ -39,10 +39,11 @@ def test_a_look_finds_models_with_their_versions_and_settings(tmp_path: Path) ->
 def test_a_model_is_a_folder_with_a_version_or_settings(tmp_path: Path) -> None:
     (tmp_path / "versioned" / "1").mkdir(parents=True)
     write(tmp_path / "configured" / "model.toml")
+    write(tmp_path / "tritons" / "config.pbtxt")
     (tmp_path / "notes").mkdir()
     (tmp_path / "staging" / ".staging-x").mkdir(parents=True)
     write(tmp_path / "a_file")
-    assert set(scan(tmp_path).models) == {"configured", "versioned"}
+    assert set(scan(tmp_path).models) == {"configured", "tritons", "versioned"}
 
 
 def test_what_is_being_staged_changes_nothing(tmp_path: Path) -> None:

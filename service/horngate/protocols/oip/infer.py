@@ -168,9 +168,10 @@ def encode_response(
         array = response.outputs[each.name]
         if each.classes:
             batched = response.signature.batched
+            labels = response.signature.labels.get(each.name, ())
             if hold is not None:
-                hold(classification_bytes(array, each.classes, batched=batched))
-            array = classified(each.name, array, each.classes, batched=batched)
+                hold(classification_bytes(array, each.classes, labels, batched=batched))
+            array = classified(each.name, array, each.classes, labels, batched=batched)
         data = encode(array, tensor)
         if each.part is None:
             raw.append(data)

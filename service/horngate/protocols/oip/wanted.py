@@ -6,7 +6,7 @@ Classification is Triton's extension: the highest values of an output, as text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -107,13 +107,16 @@ _KEY_BYTES: Final = 16
 """What sorting takes for each value: a key and a place."""
 
 
-def classified(name: str, array: Array, count: int, *, batched: bool) -> Array:
-    """The ``count`` highest values of each row as ``value:index``, highest first.
+def classified(
+    name: str, array: Array, count: int, labels: Sequence[str] = (), *, batched: bool
+) -> Array:
+    """The ``count`` highest values of each row as ``value:index[:label]``, highest first.
 
     Args:
         name: the output's, for the error.
         array: the output, numeric, [n, …] where ``batched``.
         count: how many; all of them where there are fewer.
+        labels: what the classes are called, as far as that is known.
         batched: whether the first dimension counts rows.
 
     Returns:
@@ -135,14 +138,18 @@ def classified(name: str, array: Array, count: int, *, batched: bool) -> Array:
     texts = np.empty(order.shape, object)
     for row, column in np.ndindex(*order.shape):
         index = int(order[row, column])
-        texts[row, column] = f"{_value(rows[row, index])}:{index}".encode()
+        label = f":{labels[index]}" if index < len(labels) and labels[index] else ""
+        texts[row, column] = f"{_value(rows[row, index])}:{index}{label}".encode()
     return texts if batched else texts[0]
 
 
-def classification_bytes(array: Array, count: int, *, batched: bool) -> int:
+def classification_bytes(
+    array: Array, count: int, labels: Sequence[str] = (), *, batched: bool
+) -> int:
     """What ``classified`` takes with the same arguments."""
     rows = len(array) if batched else 1
-    return array.size * _KEY_BYTES + min(array.size, rows * count) * STRING_BYTES
+    text = STRING_BYTES + max(map(len, labels), default=0)
+    return array.size * _KEY_BYTES + min(array.size, rows * count) * text
 
 
 def _value(value: np.generic) -> str:

@@ -1,0 +1,288 @@
+"""``config.pbtxt``: how Triton is told of a model, taken as it is.
+
+What has a counterpart becomes a table of ``ModelSettings``; what the model is held against, and
+what is refused or means nothing here, becomes ``Declared``. Nothing is passed over in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import text_format
+
+from horngate.batching.options import BatchingOptions, LimitOptions
+from horngate.errors import ConfigError
+from horngate.lifecycle.declared import Declared, DeclaredTensor, DeclaredWarmUp
+from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOptions
+from horngate.protocols.pb.inference import model_config_pb2
+from horngate.reading import read_file
+from horngate.sizes import MODEL_SETTINGS, SETTINGS
+from horngate.tensors import DType
+
+_PLAIN: Final = {
+    ("platform", "tensorflow_savedmodel"): False,
+    ("backend", "tensorflow"): False,
+    ("platform", "onnxruntime_onnx"): True,
+    ("backend", "onnxruntime"): True,
+}
+_FILES: Final = ("", "model.savedmodel", "model.onnx")
+
+_REFUSED: Final = {
+    "ensemble_scheduling": "call its models one by one",
+    "sequence_batching": "keep what is between requests in the client",
+    "batch_input": "give the model what it needs as an input",
+    "batch_output": "give the model's output as it is",
+    "model_operations": "libraries of operations are not loaded",
+    "model_repository_agents": "`horngate publish` records checksums",
+}
+"""What is not served, and what to do instead."""
+
+_NOTED: Final = {
+    "optimization": "the engine's own are always on",
+    "cc_model_filenames": "models run on processors",
+    "metric_tags": "metrics have the labels that docs/operations.md tells",
+    "model_metrics": "metrics have the buckets that docs/operations.md tells",
+    "runtime": "the engine is chosen by what the folder has",
+}
+"""What means nothing here, and why."""
+
+_TENSOR_REFUSED: Final = {
+    "reshape": "give the shape that the model has",
+    "is_shape_tensor": "tensors of shapes are an engine's for GPUs",
+    "allow_ragged_batch": "rows of one batch are of one shape",
+    "is_non_linear_format_io": "it is a format of GPUs",
+}
+_LATEST: Final = VersionOptions()
+
+
+def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> ModelSettings | None:
+    """What the ``config.pbtxt`` at ``path`` says; None where there is none.
+
+    Args:
+        path: the file, in the model's folder. Whoever publishes a model writes it: it may be no
+            link.
+        batching: stands where the file says nothing of it.
+
+    Raises:
+        ConfigError: naming the file; it cannot be read, or is no such text.
+    """
+    config = model_config_pb2.ModelConfig()
+    try:
+        text_format.Parse(read_file(path, MODEL_SETTINGS, follow=False).decode(), config)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError, text_format.ParseError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: expected a ModelConfig as text; {reason}") from error
+    notes: list[str] = []
+    refused = list(_refused(config, path.parent.name))
+    try:
+        options = _batching(config, batching or BatchingOptions(), notes)
+        versions = _versions(config)
+        labels = dict(_labels(config, path.parent))
+        threads = _threads(config, notes)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: label_filename: {error.strerror or error}") from error
+    limits = LimitOptions()
+    if config.max_batch_size > 0:
+        limits = LimitOptions(max_request_rows=config.max_batch_size)
+    inputs = _tensors(config.input, config, refused)
+    declared = Declared(
+        plain=_plain(config),
+        batched=config.max_batch_size > 0,
+        inputs=inputs,
+        outputs=_tensors(config.output, config, refused),
+        labels=labels,
+        warm_ups=tuple(_warm_ups(config, notes)),
+        refused=tuple(refused),
+        notes=(*_noted(config), *notes),
+    )
+    return ModelSettings(versions, RuntimeOptions(threads=threads), options, limits, declared)
+
+
+def _refused(config: Any, folder: str) -> Iterator[str]:
+    if config.name not in ("", folder):
+        yield f"name: expected {folder!r}, as its folder is called, received {config.name[:128]!r}"
+    for key in ("platform", "backend"):
+        value = getattr(config, key)
+        if value and (key, value) not in _PLAIN and config.platform != "ensemble":
+            known = ", ".join(repr(name) for of, name in _PLAIN if of == key)
+            yield f"{key}: expected one of {known}, received {value[:128]!r}, which is not served"
+    if config.default_model_filename not in _FILES:
+        yield (
+            "default_model_filename: expected model.onnx or model.savedmodel, received "
+            f"{config.default_model_filename[:128]!r}; rename the file"
+        )
+    for key, remedy in _REFUSED.items():
+        if _given(config, key):
+            yield f"{key} is not served; {remedy}"
+    if config.model_transaction_policy.decoupled:
+        yield "model_transaction_policy: decoupled is not served: one request has one response"
+
+
+def _noted(config: Any) -> Iterator[str]:
+    for key, why in _NOTED.items():
+        if _given(config, key):
+            yield f"{key}: {why}"
+    if config.response_cache.enable:
+        yield "response_cache: answers are not cached"
+
+
+def _given(message: Any, key: str) -> bool:
+    field = message.DESCRIPTOR.fields_by_name[key]
+    value = getattr(message, key)
+    if field.is_repeated or not field.has_presence:
+        return bool(value)
+    return bool(message.HasField(key))
+
+
+def _plain(config: Any) -> bool | None:
+    for key in ("backend", "platform"):
+        if (key, getattr(config, key)) in _PLAIN:
+            return _PLAIN[key, getattr(config, key)]
+    return None
+
+
+def _dtype(number: int) -> DType | None:
+    """By its name: ``TYPE_FP32`` is ``float32``."""
+    name = model_config_pb2.DataType.Name(number)
+    text = name.removeprefix("TYPE_").lower().replace("fp", "float")
+    text = {"bf16": "bfloat16"}.get(text, text)
+    return next((each for each in DType if each.value == text), None)
+
+
+def _tensors(told: Any, config: Any, refused: list[str]) -> tuple[DeclaredTensor, ...]:
+    tensors = []
+    for each in told:
+        side = type(each).__name__.removeprefix("Model").lower()
+        where = f"{side} {each.name[:128]!r}"
+        for key, remedy in _TENSOR_REFUSED.items():
+            if key in each.DESCRIPTOR.fields_by_name and _given(each, key):
+                refused.append(f"{where}: {key} is not served; {remedy}")
+        if side == "input" and each.optional:
+            refused.append(f"{where}: optional is not served: every input is needed")
+        dtype = _dtype(each.data_type)
+        if dtype is None or not each.name or any(size < -1 for size in each.dims):
+            refused.append(f"{where}: expected a name, a data_type, and dims of -1 or more")
+            continue
+        tensors.append(DeclaredTensor(each.name, dtype, _shape(each.dims, config)))
+    return tuple(tensors)
+
+
+def _shape(dims: Any, config: Any) -> tuple[int | None, ...]:
+    sizes = tuple(None if size < 0 else int(size) for size in dims)
+    return (None, *sizes) if config.max_batch_size > 0 else sizes
+
+
+def _batching(config: Any, options: BatchingOptions, notes: list[str]) -> BatchingOptions:
+    rows = config.max_batch_size
+    if rows < 0:
+        raise ConfigError(f"max_batch_size: expected 0 or more, received {rows}")
+    options = replace(options, instances=_instances(config, notes) or options.instances)
+    if not rows:
+        return replace(options, enabled=False)
+    if options.max_batch_size is not None:
+        options = replace(options, max_batch_size=min(rows, options.max_batch_size))
+    told = config.dynamic_batching
+    preferred = [size for size in told.preferred_batch_size if 0 < size <= rows]
+    if preferred:
+        # A batch of the largest that is preferred waits for no more.
+        options = replace(options, max_batch_size=max(preferred))
+    if told.max_queue_delay_microseconds:
+        options = replace(options, max_queue_delay=told.max_queue_delay_microseconds / 1e6)
+    if told.priority_levels:
+        options = replace(options, priority_levels=int(told.priority_levels))
+    return _queue(told, options, notes)
+
+
+def _queue(told: Any, options: BatchingOptions, notes: list[str]) -> BatchingOptions:
+    policy = told.default_queue_policy
+    if policy.max_queue_size:
+        least = max(policy.max_queue_size, options.max_batch_size or 1)
+        options = replace(options, max_queue_rows=least)
+        notes.append(f"max_queue_size: {least} rows may wait, whatever requests they are of")
+    if told.preserve_ordering:
+        notes.append("preserve_ordering: an answer is sent when it is there")
+    if told.priority_queue_policy or policy.default_timeout_microseconds:
+        notes.append("queue policies: a request waits until its own deadline")
+    if told.default_priority_level not in (0, told.priority_levels):
+        notes.append("default_priority_level: a request without a priority has the last")
+    return options
+
+
+def _instances(config: Any, notes: list[str]) -> int:
+    """How many are told of processors; 0 for none."""
+    count = 0
+    for group in config.instance_group:
+        if group.kind == model_config_pb2.ModelInstanceGroup.KIND_GPU or group.gpus:
+            notes.append("instance_group: KIND_GPU: models run on processors")
+        else:
+            count += 0 if group.passive else max(1, group.count) * (group.count >= 0)
+    return count
+
+
+def _versions(config: Any) -> VersionOptions:
+    policy = config.version_policy
+    match policy.WhichOneof("policy_choice"):
+        case "all":
+            return VersionOptions(all=True)
+        case "specific":
+            return VersionOptions(specific=tuple(policy.specific.versions))
+        case "latest":
+            return VersionOptions(latest=policy.latest.num_versions or 1)
+        case _:
+            return _LATEST
+
+
+def _labels(config: Any, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for output in config.output:
+        name = output.label_filename
+        if not name:
+            continue
+        if "/" in name or name in (".", "..") or "\0" in name:
+            raise ConfigError(
+                f"label_filename: expected a file in the model's folder, received {name[:128]!r}"
+            )
+        try:
+            lines = read_file(folder / name, SETTINGS, follow=False).decode().splitlines()
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"label_filename: {name[:128]!r}: expected UTF-8") from error
+        yield output.name, tuple(line.strip() for line in lines)
+
+
+_THREADS: Final = "intra_op_thread_count"
+
+
+def _threads(config: Any, notes: list[str]) -> int:
+    threads = 0
+    for key in sorted(config.parameters):
+        value = config.parameters[key].string_value
+        if key == _THREADS and value.isascii() and value.isdigit():
+            threads = int(value[:9])
+        else:
+            notes.append(f"parameters {key[:64]!r}: it means nothing to the engine here")
+    return threads
+
+
+def _warm_ups(config: Any, notes: list[str]) -> Iterator[DeclaredWarmUp]:
+    for each in config.model_warmup:
+        where = f"model_warmup {each.name[:128]!r}"
+        inputs = []
+        for name in sorted(each.inputs):
+            told = each.inputs[name]
+            dtype = _dtype(told.data_type)
+            if told.input_data_file or dtype is None or any(size < 0 for size in told.dims):
+                notes.append(f"{where}: only zero_data and random_data of given dims are made up")
+                break
+            rows = (max(1, each.batch_size),) if config.max_batch_size > 0 else ()
+            shape = (*rows, *map(int, told.dims))
+            inputs.append((DeclaredTensor(name, dtype, shape), bool(told.random_data)))
+        else:
+            if each.count > 1:
+                notes.append(f"{where}: it is replayed once")
+            yield DeclaredWarmUp(each.name, tuple(inputs))

@@ -1,0 +1,68 @@
+"""A Triton model repository, served as it lies there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tritonclient.grpc as triton
+
+from horngate.builder.publish import publish_keras
+from tests.onnx_models import put, scaled
+from tests.serving import RunningServer, wait_until
+from tests.small_models import constant
+
+CONFIG = """
+name: "scaled"
+platform: "onnxruntime_onnx"
+max_batch_size: 4
+input [
+  { name: "zebra" data_type: TYPE_FP32 dims: [ 3 ] },
+  { name: "apple" data_type: TYPE_FP32 dims: [ -1 ] }
+]
+output [ { name: "sum" data_type: TYPE_FP32 dims: [ 3 ] label_filename: "labels.txt" } ]
+dynamic_batching { max_queue_delay_microseconds: 100 }
+response_cache { enable: true }
+"""
+
+
+def test_a_triton_repository_is_served_as_it_is(tmp_path: Path) -> None:
+    put(scaled(), tmp_path / "scaled" / "1")
+    (tmp_path / "scaled" / "config.pbtxt").write_text(CONFIG)
+    (tmp_path / "scaled" / "labels.txt").write_text("cat\ndog\nfox\n")
+    publish_keras(constant(1), tmp_path / "made", "adder")
+    (tmp_path / "adder" / "1").mkdir(parents=True)
+    shutil.move(tmp_path / "made" / "adder" / "1", tmp_path / "adder" / "1" / "model.savedmodel")
+    shutil.rmtree(tmp_path / "made")
+    (tmp_path / "adder" / "config.pbtxt").write_text('backend: "tensorflow" max_batch_size: 16')
+    (tmp_path / "both" / "1").mkdir(parents=True)
+    (tmp_path / "both" / "config.pbtxt").write_text(
+        'platform: "ensemble" ensemble_scheduling { step { model_name: "scaled" } }'
+    )
+    put(scaled(), tmp_path / "misfit" / "1")
+    (tmp_path / "misfit" / "config.pbtxt").write_text(
+        CONFIG.replace("scaled", "misfit")
+        .replace("[ 3 ]", "[ 4 ]")
+        .replace('label_filename: "labels.txt"', "")
+    )
+    with RunningServer(tmp_path, ready=False) as server:
+        failed = {
+            (line := server.wait_for_log("load failed"))["model"]: line["reason"] for _ in range(2)
+        }
+        assert "ensemble_scheduling is not served" in failed["both"]
+        assert "input 'zebra': expected float32[?, 3]" in failed["misfit"]
+        noted = server.wait_for_log("not as its config.pbtxt says", model="scaled")
+        assert noted["notes"] == "response_cache: answers are not cached"
+        client = triton.InferenceServerClient(server.address)
+        config = client.get_model_config("scaled", as_json=True)["config"]
+        assert (config["platform"], config["max_batch_size"]) == ("onnxruntime_onnx", 4)
+        inputs = [triton.InferInput(name, [1, 3], "FP32") for name in ("zebra", "apple")]
+        for each in inputs:
+            each.set_data_from_numpy(np.array([[1, 3, 2]], np.float32))
+        answer = client.infer(
+            "scaled", inputs, outputs=[triton.InferRequestedOutput("sum", class_count=2)]
+        )
+        assert answer.as_numpy("sum").tolist() == [[b"9.000000:1:dog", b"6.000000:2:fox"]]
+        wait_until(lambda: client.is_model_ready("adder"), "the SavedModel")
+        client.close()
