@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "publish": "publish a trained Keras model or a SavedModel into a repository",
     "compile": "compile a version to ONNX, and keep what answers as TensorFlow does",
     "inspect": "show what a version on disk holds: files, compiled form, batch curve",
+    "check-migration": "say what of another server's models, files and flags works here",
     "serve": "serve the models of a repository",
     "predict": "ask a running server for a prediction",
     "status": "show what a running server serves",
@@ -59,7 +60,7 @@ def _run(arguments: Sequence[str]) -> int:
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name == wanted:
-            importlib.import_module(f"horngate.cli.{name}").configure(command)
+            importlib.import_module(f"horngate.cli.{name.replace('-', '_')}").configure(command)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -75,7 +76,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 def missing_extra(command: str, error: ModuleNotFoundError) -> str:
     """What to install when a command's libraries are absent."""
-    extras = {"build": "builder", "publish": "builder", "compile": "builder", "serve": "server"}
+    extras = {
+        **dict.fromkeys(("build", "publish", "compile"), "builder"),
+        **dict.fromkeys(("serve", "check-migration"), "server"),
+    }
     extra = extras.get(command, "client")
     return (
         f"horngate {command}: needs the Python module {error.name!r}, which is not installed; "

@@ -9,6 +9,7 @@ import numpy as np
 import tritonclient.grpc as triton
 
 from horngate.builder.publish import publish_keras
+from horngate.cli.check_migration import DIFFERS, FAILS, WORKS, check
 from tests.onnx_models import put, scaled
 from tests.serving import RunningServer, wait_until
 from tests.small_models import constant
@@ -46,6 +47,15 @@ def test_a_triton_repository_is_served_as_it_is(tmp_path: Path) -> None:
         .replace("[ 3 ]", "[ 4 ]")
         .replace('label_filename: "labels.txt"', "")
     )
+    told = {row.what: row.outcome for row in check([str(tmp_path)])}
+    assert told == {
+        "adder: version 1": WORKS,
+        "both: config.pbtxt": FAILS,
+        "misfit: config.pbtxt": DIFFERS,
+        "misfit: version 1": FAILS,
+        "scaled: config.pbtxt": DIFFERS,
+        "scaled: version 1": WORKS,
+    }
     with RunningServer(tmp_path, ready=False) as server:
         failed = {
             (line := server.wait_for_log("load failed"))["model"]: line["reason"] for _ in range(2)
