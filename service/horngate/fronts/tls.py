@@ -85,22 +85,6 @@ def read(options: TlsOptions) -> Certificates:
     return Certificates(cert, key, client_ca, context)
 
 
-def rotating(certificates: Watched[Certificates]) -> ssl.SSLContext:
-    """A context for a listener: every handshake is given what the files hold then."""
-    context = read_context(certificates)
-
-    def rotate(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        connection.context = read_context(certificates)
-
-    context.sni_callback = rotate
-    return context
-
-
-def read_context(certificates: Watched[Certificates]) -> ssl.SSLContext:
-    """The context as of now."""
-    return certificates().context
-
-
 def _no_password() -> str:
     # Without it a key that is encrypted would have the server ask at a terminal.
     raise ValueError("the key is encrypted; give one without a password, readable by the server")

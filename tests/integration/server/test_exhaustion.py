@@ -128,10 +128,6 @@ def test_a_stop_while_messages_of_thousands_of_inputs_are_read(models: Path) -> 
     assert [line for line in running.log if line.get("level") in ("warning", "error")] == []
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="libuv may lose the handle that it keeps for this, and then looks on and on",
-)
 def test_a_server_without_handles_waits_for_some(models: Path) -> None:
     running = RunningServer(models, before=("prlimit", f"--nofile={HANDLES}:{HANDLES}"))
     held = Held(running)

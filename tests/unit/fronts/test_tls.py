@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from horngate.errors import ConfigError
 from horngate.fronts import tls
-from horngate.fronts.tls import TlsOptions, read, rotating, watch
+from horngate.fronts.tls import TlsOptions, read, watch
 from tests.unit.batching.doubles import ManualClock
 
 AUTHORITY = trustme.CA()
@@ -63,17 +63,15 @@ def test_files_that_cannot_be_used_are_named_and_not_repeated(tmp_path: Path) ->
         assert "PRIVATE KEY" not in str(refused.value)
 
 
-def test_a_listener_is_given_what_the_files_hold_at_each_handshake(tmp_path: Path) -> None:
+def test_whoever_asks_is_given_what_the_files_hold_then(tmp_path: Path) -> None:
     options, clock = pair(tmp_path), ManualClock()
     reports: list[Exception] = []
     certificates = watch(TlsOptions(options.cert, options.key), clock, reports.append)
-    context = rotating(certificates)
     before = certificates().context
     fresh = pair(tmp_path)
     clock.now += 2
     assert fresh == options
     assert certificates().context is not before
-    assert context.sni_callback is not None
     options.key.write_text("no key")
     clock.now += 2
     kept = certificates()

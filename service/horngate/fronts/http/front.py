@@ -13,13 +13,12 @@ from functools import partial
 from horngate.calls import STEP_SECONDS, Calls, until
 from horngate.fronts.http.call import HttpCall, Port
 from horngate.fronts.http.connection import Connection, Connections, Exchange
-from horngate.fronts.http.listener import BACKLOG, listen
+from horngate.fronts.http.listener import Listener
 from horngate.fronts.http.loop import Loop
 from horngate.fronts.http.page import NotThere, Page, PageCall
 from horngate.fronts.http.reader import Head
 from horngate.fronts.http.routes import NotServed, Routes
 from horngate.fronts.options import PortOptions
-from horngate.fronts.tls import rotating
 from horngate.protocols.http import HttpMethod
 
 Make = Callable[[Head, Connection, Mapping[str, str]], Exchange]
@@ -36,9 +35,8 @@ class HttpFront:
         options: PortOptions,
         calls: Calls,
     ) -> None:
-        self._socket = listen(options)
-        self.port: int = self._socket.getsockname()[1]
-        self._certificates = options.certificates
+        self._listener = Listener(options)
+        self.port = self._listener.port
         self._shared = Port(Loop(calls.clock), calls, set(), options.deadline_seconds)
         loop = self._shared.loop.events
         self._connections = Connections(loop, options.max_header_bytes, self._exchange)
@@ -75,19 +73,13 @@ class HttpFront:
     def stop(self) -> None:
         """Finish the replies under way and end."""
         self._shared.loop.stop(self._ends.set)
-        self._socket.close()
+        self._listener.close()
 
     async def _serve(self) -> None:
-        certificates = self._certificates
         self._connections.look()
-        server = await asyncio.get_running_loop().create_server(
-            self._connections.made,
-            sock=self._socket,
-            backlog=BACKLOG,
-            ssl=None if certificates is None else rotating(certificates),
-        )
+        self._listener.start(asyncio.get_running_loop(), self._connections.made)
         await self._ends.wait()
-        server.close()
+        self._listener.stop()
         self._connections.stop()
         while self._connections.open:  # noqa: ASYNC110 - each ends by itself, in its time
             await asyncio.sleep(STEP_SECONDS)

@@ -1,8 +1,14 @@
-"""The socket that the HTTP port listens on."""
+"""The socket that the HTTP port listens on, and what takes connections from it.
+
+Not libuv's own way: out of file handles it gives up one that it keeps, to let a caller go. Where
+another thread takes that one meanwhile, it looks for callers again and again without an end.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from horngate.errors import ConfigError
@@ -10,13 +16,75 @@ from horngate.fronts.options import PortOptions
 
 BACKLOG: Final = 1024
 
+TAKEN: Final = 64
+"""Connections that are taken in one turn of the loop: those that are open have their turn too."""
 
-def listen(options: PortOptions) -> socket.socket:
-    """Listen on the host and port of ``options``.
+SHORT_SECONDS: Final = 0.5
+"""Between two looks for callers while there is no file handle for one; they wait in the backlog."""
+
+
+class Listener:
+    """Listens from its construction on, so that a port in use is known before models load.
+
+    It takes connections once it was started. All but the construction is for the loop's thread.
 
     Raises:
         ConfigError: the port cannot be had.
     """
+
+    def __init__(self, options: PortOptions) -> None:
+        self._socket = _listen(options)
+        self._socket.setblocking(False)
+        self.port: int = self._socket.getsockname()[1]
+        self._certificates = options.certificates
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._again: asyncio.TimerHandle | None = None
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, made: Callable[[], asyncio.BaseProtocol]
+    ) -> None:
+        """Take connections, each with a protocol that ``made`` makes for it."""
+        self._loop, self._made = loop, made
+        loop.add_reader(self._socket, self._take)
+
+    def stop(self) -> None:
+        """Take no more. Those whose handshake is not over end with the loop."""
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.remove_reader(self._socket)
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back, of one that was not started, or again."""
+        self._socket.close()
+
+    def _take(self) -> None:
+        for _ in range(TAKEN):
+            try:
+                taken, _peer = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:  # no handle, or no memory, for one more
+                self._loop.remove_reader(self._socket)
+                self._again = self._loop.call_later(
+                    SHORT_SECONDS, self._loop.add_reader, self._socket, self._take
+                )
+                return
+            taken.setblocking(False)
+            beginning = self._loop.create_task(self._begin(taken))
+            self._beginning.add(beginning)
+            beginning.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, taken: socket.socket) -> None:
+        # Every handshake is given what the files hold then.
+        context = self._certificates().context if self._certificates else None
+        try:
+            await self._loop.connect_accepted_socket(self._made, taken, ssl=context)
+        except OSError:  # it left, or spoke no TLS
+            taken.close()
+
+
+def _listen(options: PortOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
