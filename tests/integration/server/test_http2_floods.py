@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -136,3 +137,28 @@ def test_a_flood_harms_nobody(locked: RunningServer, name: str) -> None:
     others.check(f"{name}: grown by {grown} MiB")
     assert grown < MAY_GROW
     assert locked.log[lines:] == []
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.15])
+def test_pings_of_one_connection_after_another_harm_nobody(
+    locked: RunningServer, seconds: float
+) -> None:
+    """Each holds whoever reads it, until that is noticed; the next is there by then."""
+    pings = frame(PING, 0, 0, b"abcdefgh") * 1000
+    over = threading.Event()
+
+    def flood() -> None:
+        while not over.is_set():
+            client = Http2(locked.grpc_port)
+            client.pour(pings, 3000, seconds)
+            client.close()
+
+    flooders = [threading.Thread(target=flood) for _ in range(3)]
+    with Bystander(locked, token=TOKEN) as others:
+        for each in flooders:
+            each.start()
+        over.wait(SECONDS)
+        over.set()
+        for each in flooders:
+            each.join()
+    others.check(f"for {seconds} s each")

@@ -54,7 +54,7 @@ LAST_SECONDS: Final = 0.05
 DESTROY_SECONDS: Final = 2.0
 """How long giving the queue back may take."""
 
-_TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
+_COMPLETE: Final = cygrpc.CompletionType.operation_complete
 _SHUTDOWN: Final = cygrpc.CompletionType.queue_shutdown
 
 CoreCall = Any
@@ -64,7 +64,7 @@ Pairs = Sequence[tuple[str, str | bytes]]
 
 
 class Core:
-    """A gRPC port and its queue. One thread at a time may call ``next``, any all else."""
+    """A gRPC port and its queue. Any thread may call what says no other."""
 
     def __init__(self, arguments: Sequence[tuple[str, int | str]]) -> None:
         self._queue = cygrpc.CompletionQueue()
@@ -100,13 +100,13 @@ class Core:
                 raise
             # It was shut a moment ago by another thread: no more will come.
 
-    def next(self, until: float | None) -> Event | None:
+    def next(self, until: float) -> Event | None:
         """The next event; None where there is none by ``until``, in seconds of the Unix time.
 
-        0 looks and does not wait, None waits for ever.
+        0 looks and does not wait.
         """
         event = self._poll(until)
-        return None if event.completion_type == _TIMEOUT else event
+        return event if event.completion_type == _COMPLETE else None
 
     def shut(self) -> None:
         """Close the port: clients are told to go elsewhere, calls in flight may end."""

@@ -57,8 +57,11 @@ BEHIND_SECONDS: Final = 40e-6
 """How long what is right behind several calls is waited for, awake: a larger burst is a larger
 batch (docs/adr/0015)."""
 
-IDLE_SECONDS: Final = 0.25
+IDLE_SECONDS: Final = 0.1
 """Between two looks at whether the receiving thread is held up, while nothing comes in."""
+
+WAIT_SECONDS: Final = 1.0
+"""For one event, until a thread sees whether it is on duty at all."""
 
 DELIVERY_SECONDS: Final = 2.0
 """How long the last answers may take to leave; a caller that does not read is not waited for."""
@@ -99,7 +102,6 @@ class GrpcFront:
         self._started = False
         self._stopping = threading.Event()
         self._shut = threading.Event()
-        self._bursts = 0
 
     def start(self) -> int:
         """Listen; returns the port.
@@ -190,15 +192,14 @@ class GrpcFront:
 
     def _watch(self) -> None:
         """Relieve the receiving thread whenever it is held up, and refuse what takes too long."""
-        wait, bursts = IDLE_SECONDS, 0
-        looked = self.calls.clock()
+        wait, looked = IDLE_SECONDS, self.calls.clock()
         while not self._stopping.wait(wait):
             duty = self._on_duty
+            duty.look()
             if duty.held_up(HELD_UP_SECONDS):
                 self._receive_on_another()
                 duty.relieve()
-            wait = IDLE_SECONDS if bursts == self._bursts else HELD_UP_SECONDS / 2
-            bursts = self._bursts
+            wait = IDLE_SECONDS if duty.idle else HELD_UP_SECONDS / 2
             self.reading.expire()
             if self.calls.clock() - looked >= self.options.keepalive_seconds:
                 self.outbox.expire()
@@ -206,9 +207,10 @@ class GrpcFront:
 
     def _receive(self, duty: Duty) -> None:
         left = shut = False
-        while self._on_duty is duty and not shut:
+        duty.begin()
+        while self._on_duty is duty and not self._shut.is_set():
             event = self._core.next(0) if left else self._next(duty)
-            self._bursts += 1
+            duty.taken += event is not None
             duty.open()
             try:
                 shut = self._hand_in(event, duty)
@@ -221,13 +223,13 @@ class GrpcFront:
                 if self.calls.waits(call):
                     watch(call.core, Departure(self.calls, call))
             duty.answered()
-        if shut:
-            self._shut.set()
+            if shut:
+                self._shut.set()
 
     def _next(self, duty: Duty) -> Event | None:
         """The next event, waited for awake where a lone caller is likely to ask again."""
         event = self._look(duty.awake_until) if self._awake else None
-        return self._core.next(None) if event is None else event
+        return self._core.next(time.time() + WAIT_SECONDS) if event is None else event
 
     def _look(self, ends: float) -> Event | None:
         """The next event that is there before ``ends``, waited for awake."""

@@ -6,6 +6,8 @@ to follow, and the range of versions in ``pyproject.toml``.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +53,7 @@ class Port:
 
     def _receive(self) -> None:
         while True:
-            event: Any = self.core.next(None)
+            event: Any = self.core.next(time.time() + SECONDS)
             if event.tag is SHUT:
                 return
             if event.tag is ARRIVED:
@@ -196,7 +198,7 @@ def test_a_queue_that_holds_nothing_says_so_at_once() -> None:
     made.shut()
     tags = []
     while SHUT not in tags:
-        event: Any = made.next(None)
+        event: Any = made.next(time.time() + SECONDS)
         tags.append(event.tag)
         assert event.success is (event.tag is SHUT), changed("the call that was asked for")
     assert tags == [ARRIVED, SHUT]
@@ -214,14 +216,44 @@ def test_what_is_due_when_the_port_has_shut_is_still_told() -> None:
     made.start(1)
     channel: Any = grpc.insecure_channel(f"127.0.0.1:{port}")
     waiting = channel.unary_unary("/a.Service/Ask").future(b"", timeout=SECONDS)
-    arrived: Any = made.next(None)
+    arrived: Any = made.next(time.time() + SECONDS)
     end = Taking()
     core.watch(arrived.call, end)
     made.shut()
     made.cancel_all()
-    while (event := made.next(None)) is not None and event.tag is not SHUT:
+    while (event := made.next(time.time() + SECONDS)) is not None and event.tag is not SHUT:
         event.tag.event(event, None)
     made.destroy(None)
     assert core.left(end.wait()), changed("what is told of a call's end")
     assert waiting.exception() is not None
     channel.close()
+
+
+ALONE = """
+import os, socket, time
+from horngate.fronts.grpc.core import Core
+core = Core([])
+port = core.listen("127.0.0.1:0", None)
+core.start(1)
+client = socket.create_connection(("127.0.0.1", port))
+client.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes(3) + b"\\4" + bytes(5))
+client.settimeout(0.5)
+try:
+    client.recv(64)
+    print("answered before", flush=True)
+except TimeoutError:
+    core.next(time.time() + 0.5)
+    client.recv(64)
+    print("answered then", flush=True)
+os._exit(0)  # a core that is not shut waits for that
+"""
+"""A client's first words, which the core answers by itself."""
+
+
+def test_whoever_asks_for_events_moves_the_bytes() -> None:
+    # The core reads its environment once, so in a process of its own.
+    told = subprocess.run(
+        [sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    assert told.stdout == "answered then\n", changed("the experiment event_engine_listener")
+    assert "Unknown experiment" not in told.stderr, changed("the name of event_engine_listener")

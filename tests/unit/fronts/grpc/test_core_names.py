@@ -17,7 +17,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # an extension, w
 
 NAMES = {
     "CompletionQueue": ("poll", "shutdown"),
-    "CompletionType": ("queue_timeout", "queue_shutdown"),
+    "CompletionType": ("operation_complete", "queue_shutdown"),
     "ReceiveCloseOnServerOperation": ("cancelled",),
     "ReceiveMessageOperation": ("message",),
     "SendInitialMetadataOperation": (),
