@@ -59,7 +59,7 @@ ABSENT: Final = {
     "tensorflow_inter_op_parallelism": "set threads in the [runtime] table of model.toml",
     "ssl_config_file": "give the files with --tls-cert, --tls-key and --tls-client-ca",
     "use_alts_credentials": "give certificates with --tls-cert, --tls-key and --tls-client-ca",
-    "platform_config_file": "only SavedModels are served",
+    "platform_config_file": "a version is a SavedModel or an ONNX model, as its folder has it",
     "per_process_gpu_memory_fraction": "models run on processors",
     "saved_model_tags": "the tag serve is loaded",
     "grpc_max_threads": "the gRPC port sizes itself",

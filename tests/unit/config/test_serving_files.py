@@ -66,7 +66,7 @@ def test_a_list_of_models(tmp_path: Path) -> None:
         ("model_config_list { config { name: 'm' } }", "base_path: expected a folder"),
         (
             "model_config_list { config { name: 'm' base_path: '/m' model_platform: 'caffe' } }",
-            "model_platform: expected 'tensorflow' for model 'm', received 'caffe'",
+            "model_platform: expected 'tensorflow' for model 'm', received 'caffe'; leave it out",
         ),
         (
             (

@@ -97,7 +97,8 @@ def _listing(config: ModelConfig, roots: Roots | None) -> Listing:
     if config.model_platform not in ("", PLATFORM):
         raise ConfigError(
             f"model_platform: expected {PLATFORM!r} for model {config.name!r}, received "
-            f"{config.model_platform!r}; only SavedModels are served"
+            f"{config.model_platform!r}; leave it out: a version is a SavedModel or an ONNX model, "
+            "as its folder has it"
         )
     if config.HasField("logging_config"):
         raise ConfigError(
