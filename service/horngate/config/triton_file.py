@@ -6,6 +6,7 @@ what is refused or means nothing here, becomes ``Declared``. Nothing is passed o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from google.protobuf import text_format
 
 from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.errors import ConfigError
-from horngate.lifecycle.declared import Declared, DeclaredTensor, DeclaredWarmUp
+from horngate.lifecycle.declared import Declared, DeclaredTensor, DeclaredWarmUp, Sample
 from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOptions
 from horngate.protocols.pb.inference import model_config_pb2
 from horngate.reading import read_file
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
-from horngate.tensors import DType
+from horngate.store.layout import TRITON_WARM_UP
+from horngate.tensors import DType, Shape
 
 _PLAIN: Final = {
     ("platform", "tensorflow_savedmodel"): False,
@@ -50,12 +52,14 @@ _NOTED: Final = {
 """What means nothing here, and why."""
 
 _TENSOR_REFUSED: Final = {
-    "reshape": "give the shape that the model has",
     "is_shape_tensor": "tensors of shapes are an engine's for GPUs",
     "allow_ragged_batch": "rows of one batch are of one shape",
     "is_non_linear_format_io": "it is a format of GPUs",
 }
 _LATEST: Final = VersionOptions()
+
+MOST_REPLAYED: Final = 1000
+"""Runs of all of a model's ``model_warmup``: as many as TensorFlow Serving replays of a file."""
 
 
 def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> ModelSettings | None:
@@ -84,6 +88,7 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
         versions = _versions(config)
         labels = dict(_labels(config, path.parent))
         threads = _threads(config, notes)
+        warm_ups = tuple(_warm_ups(config, path.parent, notes))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     except OSError as error:
@@ -98,7 +103,7 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
         inputs=inputs,
         outputs=_tensors(config.output, config, refused),
         labels=labels,
-        warm_ups=tuple(_warm_ups(config, notes)),
+        warm_ups=warm_ups,
         refused=tuple(refused),
         notes=(*_noted(config), *notes),
     )
@@ -170,11 +175,26 @@ def _tensors(told: Any, config: Any, refused: list[str]) -> tuple[DeclaredTensor
         if dtype is None or not each.name or any(size < -1 for size in each.dims):
             refused.append(f"{where}: expected a name, a data_type, and dims of -1 or more")
             continue
-        tensors.append(DeclaredTensor(each.name, dtype, _shape(each.dims, config)))
+        shape, inner = _shape(each.dims, config), None
+        if each.HasField("reshape"):
+            sizes = each.reshape.shape
+            inner = _shape(sizes, config)
+            if _elements(shape) != _elements(inner) or any(size < -1 for size in sizes):
+                refused.append(
+                    f"{where}: reshape: expected a shape with as many elements, and as many -1, "
+                    f"as dims, received {list(sizes)}"
+                )
+                continue
+        tensors.append(DeclaredTensor(each.name, dtype, shape, inner))
     return tuple(tensors)
 
 
-def _shape(dims: Any, config: Any) -> tuple[int | None, ...]:
+def _elements(shape: Shape) -> tuple[int, int]:
+    """How many elements its sizes make, and how many of them are free."""
+    return math.prod([size for size in shape if size is not None]), shape.count(None)
+
+
+def _shape(dims: Any, config: Any) -> Shape:
     sizes = tuple(None if size < 0 else int(size) for size in dims)
     return (None, *sizes) if config.max_batch_size > 0 else sizes
 
@@ -244,15 +264,18 @@ def _labels(config: Any, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         name = output.label_filename
         if not name:
             continue
-        if "/" in name or name in (".", "..") or "\0" in name:
-            raise ConfigError(
-                f"label_filename: expected a file in the model's folder, received {name[:128]!r}"
-            )
+        file = _within(folder, name, "label_filename: expected a file in the model's folder")
         try:
-            lines = read_file(folder / name, SETTINGS, follow=False).decode().splitlines()
+            lines = read_file(file, SETTINGS, follow=False).decode().splitlines()
         except UnicodeDecodeError as error:
             raise ConfigError(f"label_filename: {name[:128]!r}: expected UTF-8") from error
         yield output.name, tuple(line.strip() for line in lines)
+
+
+def _within(folder: Path, name: str, expected: str) -> Path:
+    if "/" in name or name in (".", "..") or "\0" in name:
+        raise ConfigError(f"{expected}, received {name[:128]!r}")
+    return folder / name
 
 
 _THREADS: Final = "intra_op_thread_count"
@@ -269,20 +292,33 @@ def _threads(config: Any, notes: list[str]) -> int:
     return threads
 
 
-def _warm_ups(config: Any, notes: list[str]) -> Iterator[DeclaredWarmUp]:
+def _warm_ups(config: Any, folder: Path, notes: list[str]) -> Iterator[DeclaredWarmUp]:
+    left = MOST_REPLAYED
     for each in config.model_warmup:
         where = f"model_warmup {each.name[:128]!r}"
         inputs = []
         for name in sorted(each.inputs):
             told = each.inputs[name]
             dtype = _dtype(told.data_type)
-            if told.input_data_file or dtype is None or any(size < 0 for size in told.dims):
-                notes.append(f"{where}: only zero_data and random_data of given dims are made up")
-                break
-            rows = (max(1, each.batch_size),) if config.max_batch_size > 0 else ()
-            shape = (*rows, *map(int, told.dims))
-            inputs.append((DeclaredTensor(name, dtype, shape), bool(told.random_data)))
-        else:
-            if each.count > 1:
-                notes.append(f"{where}: it is replayed once")
-            yield DeclaredWarmUp(each.name, tuple(inputs))
+            if dtype is None or any(size < 0 for size in told.dims):
+                raise ConfigError(
+                    f"{where}: input {name[:128]!r}: expected a data_type, and dims of 0 or more"
+                )
+            expected = f"{where}: input_data_file: expected a file in {TRITON_WARM_UP}/"
+            file = told.input_data_file
+            inputs.append(
+                Sample(
+                    name,
+                    dtype,
+                    tuple(map(int, told.dims)),
+                    max(1, each.batch_size) if config.max_batch_size > 0 else None,
+                    random=bool(told.random_data),
+                    file=_within(folder / TRITON_WARM_UP, file, expected) if file else None,
+                )
+            )
+        times = max(1, each.count)
+        if times > left:
+            notes.append(f"{where}: it is run {left} times: {MOST_REPLAYED} are run of a model")
+        if left:
+            yield DeclaredWarmUp(each.name, tuple(inputs), min(times, left))
+        left -= min(times, left)

@@ -7,36 +7,51 @@ an error of loading. This module knows no file format and no engine.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from horngate.errors import LoadError
-from horngate.lifecycle.warm_up import Recorded
-from horngate.store.cost import MADE_UP_BYTES
 from horngate.store.layout import TRITON_FILE as FILE
-from horngate.tensors import DEFAULT_SIGNATURE, Array, DType, Shape, Signature, TensorSpec
+from horngate.tensors import DEFAULT_SIGNATURE, DType, Shape, Signature, TensorSpec
 
 _FORMATS: Final = ("a SavedModel", "a model.onnx")
 
 
 class DeclaredTensor(NamedTuple):
-    """An input or output as it is told; ``shape`` has the batch dimension, where there is one."""
+    """An input or output as it is told; shapes have the batch dimension, where there is one.
+
+    ``shape`` is what callers know, ``inner`` what the model has, where that is another.
+    """
 
     name: str
     dtype: DType
     shape: Shape
+    inner: Shape | None = None
+
+
+class Sample(NamedTuple):
+    """An input of a request that a model is warmed up with: made of zeros, unless told otherwise.
+
+    ``shape`` is that of a row where there are ``rows``, all of it where ``rows`` is None; every
+    size is given. The content of ``file`` is its elements as they lie in memory.
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    rows: int | None = None
+    random: bool = False
+    file: Path | None = None
 
 
 class DeclaredWarmUp(NamedTuple):
-    """A request that a model is to be warmed up with: made of zeros, or at random."""
+    """A request that a model is warmed up with, so many ``times``."""
 
     name: str
-    inputs: tuple[tuple[DeclaredTensor, bool], ...]
-    """Each with whether it is random; every size of the shape is given."""
+    inputs: tuple[Sample, ...]
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,7 @@ class Declared:
         inputs: those that it names; a model may take no others.
         outputs: those that it names; a model may give others as well.
         labels: of the classes of an output, by its name.
-        warm_ups: requests to be made up.
+        warm_ups: requests to run before it goes live.
         refused: what it asks that is not served, each in words.
         notes: what it says that means nothing here, each in words.
     """
@@ -77,6 +92,11 @@ class Declared:
                 f"received {_FORMATS[bool(self.plain)]}'s"
             )
 
+    @property
+    def reshapes(self) -> bool:
+        """Whether a tensor has another shape to callers than to the model."""
+        return any(each.inner is not None for each in (*self.inputs, *self.outputs))
+
     def hold(self, signatures: Mapping[str, Signature]) -> None:
         """Hold the model's default signature against what is told of it.
 
@@ -85,30 +105,9 @@ class Declared:
         """
         if not self.inputs and not self.outputs and not self.batched:
             return
-        wrong = list(self._misfits(_default(signatures)))
+        wrong = list(self._misfits(default_signature(signatures)))
         if wrong:
             raise LoadError(f"{FILE} does not fit the model: " + "; ".join(wrong))
-
-    def recorded(self, signatures: Mapping[str, Signature]) -> Iterator[Recorded]:
-        """The requests of ``warm_ups``, made up; always the same.
-
-        Raises:
-            LoadError: one that would take too much.
-        """
-        generator = np.random.default_rng(0)
-        for each in self.warm_ups:
-            where = f"{FILE}: model_warmup {each.name!r}"
-            sizes = [tensor.dtype.numpy.itemsize * _size(tensor) for tensor, _ in each.inputs]
-            if sum(sizes) > MADE_UP_BYTES:
-                raise LoadError(
-                    f"{where}: expected at most {MADE_UP_BYTES} bytes, received {sum(sizes)}"
-                )
-            inputs = {
-                tensor.name: _made_up(tensor, generator if random else None)
-                for tensor, random in each.inputs
-            }
-            signature = _default(signatures)
-            yield Recorded(where, signature.name, inputs)
 
     def _misfits(self, signature: Signature) -> Iterator[str]:
         if self.batched:
@@ -133,7 +132,12 @@ class Declared:
                     yield f"{side} {tensor.name!r}: {wrong}"
 
 
-def _default(signatures: Mapping[str, Signature]) -> Signature:
+def default_signature(signatures: Mapping[str, Signature]) -> Signature:
+    """The signature that a ``config.pbtxt`` tells of.
+
+    Raises:
+        LoadError: there are several, and none has the default's name.
+    """
     found = signatures.get(DEFAULT_SIGNATURE)
     if found is None and len(signatures) == 1:
         found = next(iter(signatures.values()))
@@ -150,29 +154,17 @@ def _misfit(
 ) -> str | None:
     if spec is None:
         return f"expected one of {', '.join(map(repr, list(known)[:8]))}"
+    shape = told.shape if told.inner is None else told.inner
+    if spec.unknown_rank and told.inner is not None:
+        return "reshape: expected a model that tells how many dimensions the tensor has"
     fits = spec.unknown_rank or (
-        len(told.shape) == len(spec.shape)
+        len(shape) == len(spec.shape)
         and all(
             None in (one, other) or one == other
-            for one, other in zip(told.shape, spec.shape, strict=True)
+            for one, other in zip(shape, spec.shape, strict=True)
         )
     )
     if fits and told.dtype is spec.dtype:
         return None
-    received = TensorSpec(told.name, told.dtype, told.shape)
+    received = TensorSpec(told.name, told.dtype, shape)
     return f"expected {spec}, as the model has it, received {received}"
-
-
-def _size(tensor: DeclaredTensor) -> int:
-    return math.prod(size or 1 for size in tensor.shape)
-
-
-def _made_up(tensor: DeclaredTensor, generator: np.random.Generator | None) -> Array:
-    shape = [size or 1 for size in tensor.shape]
-    if tensor.dtype is DType.STRING:
-        return np.full(shape, b"" if generator is None else b"warm-up", object)
-    if generator is None:
-        return np.zeros(shape, tensor.dtype.numpy)
-    if tensor.dtype.numpy.kind in "iub":
-        return generator.integers(0, 2, shape).astype(tensor.dtype.numpy)
-    return generator.random(shape).astype(tensor.dtype.numpy)

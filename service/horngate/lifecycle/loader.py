@@ -15,13 +15,16 @@ from horngate.batching.scheduler import Scheduler
 from horngate.errors import LoadError
 from horngate.lifecycle.memory import Memory
 from horngate.lifecycle.observer import RepositoryObserver
+from horngate.lifecycle.reshaped import Reshaped
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.tasks import Progress
 from horngate.lifecycle.warm_up import (
     ReadRecorded,
+    ReadSamples,
     Recorded,
     by_signature,
+    replay,
     warm_up,
 )
 from horngate.servable import Clock, Runtime, Servable
@@ -76,7 +79,8 @@ class Loader:
 
     ``instances`` is how many batches of a version may run at once where its settings leave that
     open and a run takes one thread. ``read_recorded`` reads the requests that a version carries to
-    be warmed up with. ``memory`` weighs a version before it is loaded.
+    be warmed up with, ``read_samples`` makes those that its settings tell of.
+    ``memory`` weighs a version before it is loaded.
     """
 
     def __init__(
@@ -88,11 +92,13 @@ class Loader:
         *,
         instances: int = 1,
         read_recorded: ReadRecorded = lambda *_: (),
+        read_samples: ReadSamples = lambda *_: (),
         memory: Memory | None = None,
     ) -> None:
         self._memory = memory
         self._instances = instances
         self._read_recorded = read_recorded
+        self._read_samples = read_samples
         self._runtimes = runtimes
         self._make_executor = make_executor
         self._clock = clock
@@ -125,21 +131,27 @@ class Loader:
             started = self._engine(version)
             servable, cost = started.servable, started.cost
             try:
-                settings.declared.hold(servable.signatures)
+                declared = settings.declared
+                declared.hold(servable.signatures)
+                served = Reshaped(servable, declared) if declared.reshapes else servable
                 progress.reach("reading its files")
                 verify_checksums(folder, files)
                 batching = settings.batching.decided(
                     None if cost is None else cost.best,
                     max(1, self._instances // started.threads),
                 )
-                recorded = [
-                    *self._read_recorded(files, servable.signatures),
-                    *settings.declared.recorded(servable.signatures),
-                ]
+                recorded = list(self._read_recorded(files, servable.signatures))
+                samples = list(self._read_samples(declared, served.signatures))
                 progress.reach("establishing its rows")
-                alone = self._alone(version, servable, batching, recorded)
+                # What is in other shapes than the model's says nothing to it.
+                tried = recorded if declared.reshapes else [*recorded, *samples]
+                alone = self._alone(version, servable, batching, tried)
+                for name, signature in served.signatures.items():
+                    if signature.batched and not servable.signatures[name].batched:
+                        alone[name] = "reshape makes rows of what has none"
                 progress.reach("warm-up")
                 warm_up(servable, goldens, batching, recorded, alone=alone)
+                replay(served, samples, batching, alone=alone)
                 progress.end()
             except BaseException:
                 servable.close()
@@ -147,14 +159,14 @@ class Loader:
         executor = self._make_executor(batching, f"run-{model}-{number}")
         scheduler: Scheduler
         observer = self._observer.version_loaded(
-            model, number, servable.signatures, lambda: scheduler.waiting
+            model, number, served.signatures, lambda: scheduler.waiting
         )
-        scheduler = Scheduler(servable, batching, executor, self._clock, observer, alone=alone)
+        scheduler = Scheduler(served, batching, executor, self._clock, observer, alone=alone)
         return ServedVersion(
             model=model,
             number=number,
             folder=folder,
-            servable=servable,
+            servable=served,
             settings=settings,
             scheduler=scheduler,
             executor=executor,
@@ -192,9 +204,10 @@ class Loader:
         details: list[str] = []
         error: LoadError | None = None
         wanted = version.settings.runtime
-        for runtime in self._runtimes:
-            if wanted.engine not in ("auto", runtime.name):
-                continue
+        runtimes = [each for each in self._runtimes if wanted.engine in ("auto", each.name)]
+        if runtimes and not any(each.recognises(version.folder) for each in runtimes):
+            raise _unrecognised(version.folder, *runtimes)
+        for runtime in runtimes:
             try:
                 started = self._with_threads(wanted.threads, partial(self._start, version, runtime))
             except LoadError as refused:
@@ -232,11 +245,7 @@ class Loader:
     def _start(self, version: _Version, runtime: Runtime, threads: int) -> Started:
         folder, settings, goldens, files, progress = version
         if not runtime.recognises(folder):
-            names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
-            raise LoadError(
-                f"expected {runtime.wants}, received a folder with {names or 'nothing in it'}; "
-                f"{runtime.remedy}"
-            )
+            raise _unrecognised(folder, runtime)
         progress.reach(f"loading it on {runtime.name}")
         servable = runtime.load(folder, threads, files)
         try:
@@ -255,3 +264,12 @@ class Loader:
             servable.close()
             raise
         return Started(servable, threads, cost)
+
+
+def _unrecognised(folder: Path, *runtimes: Runtime) -> LoadError:
+    wants = ", or ".join(each.wants for each in runtimes)
+    names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8])
+    return LoadError(
+        f"expected {wants}, received a folder with {names or 'nothing in it'}; "
+        f"{runtimes[-1].remedy}"
+    )

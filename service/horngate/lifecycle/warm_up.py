@@ -9,6 +9,7 @@ from typing import NamedTuple
 from horngate.batching.admission import admit
 from horngate.batching.options import BatchingOptions
 from horngate.errors import HorngateError, LoadError, in_full
+from horngate.lifecycle.declared import Declared
 from horngate.servable import Files, Servable
 from horngate.store.cost import repeated, zeros
 from horngate.store.goldens import Golden
@@ -16,15 +17,19 @@ from horngate.tensors import Arrays, Signature
 
 
 class Recorded(NamedTuple):
-    """One recorded request: where it stands, for an error, and what it asks."""
+    """One recorded request: where it stands, for an error, what it asks, and how often it runs."""
 
     where: str
     signature: str
     inputs: Arrays
+    times: int = 1
 
 
 ReadRecorded = Callable[[Files, Mapping[str, Signature]], Iterable[Recorded]]
 """Reads the requests that a version carries to be warmed up with; raises ``LoadError``."""
+
+ReadSamples = Callable[[Declared, Mapping[str, Signature]], Iterable[Recorded]]
+"""Makes those that a model's ``config.pbtxt`` tells of; raises ``LoadError``."""
 
 
 def by_signature(recorded: Iterable[Recorded]) -> dict[str, list[Arrays]]:
@@ -53,8 +58,7 @@ def warm_up(
     Raises:
         LoadError: recorded inputs failed to run.
     """
-    for request in recorded:
-        _replay(servable, request, options, alone)
+    replay(servable, recorded, options, alone=alone)
     for name, signature in servable.signatures.items():
         golden = goldens.get(name)
         if name in alone and golden is not None:
@@ -74,6 +78,23 @@ def warm_up(
             else:
                 with contextlib.suppress(Exception):
                     servable.run(name, zeros(signature, rows))
+
+
+def replay(
+    servable: Servable,
+    recorded: Iterable[Recorded],
+    options: BatchingOptions,
+    *,
+    alone: Collection[str] = (),
+) -> None:
+    """Run what is ``recorded``, as ``warm_up`` does.
+
+    Raises:
+        LoadError: it failed to run.
+    """
+    for request in recorded:
+        for _ in range(request.times):
+            _replay(servable, request, options, alone)
 
 
 def _replay(

@@ -41,6 +41,7 @@ from horngate.protocols.channelz import methods as channelz_methods
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.rest.routes import routes as oip_routes
+from horngate.protocols.oip.samples import read_samples
 from horngate.protocols.pb import POOL
 from horngate.protocols.reflection import methods as reflection_methods
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
@@ -107,6 +108,7 @@ def assemble(settings: ServerSettings) -> Assembly:
             events,
             instances=min(len(os.sched_getaffinity(0)), MOST_INSTANCES),
             read_recorded=read_warm_up,
+            read_samples=read_samples,
             memory=memory,
         ),
         observer=events,

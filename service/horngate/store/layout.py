@@ -22,6 +22,9 @@ from horngate.errors import ConfigError
 
 SETTINGS_FILE: Final = "model.toml"
 TRITON_FILE: Final = "config.pbtxt"
+TRITON_WARM_UP: Final = "warmup"
+"""Triton's folder of a model for what it is warmed up with."""
+
 SAVED_MODEL: Final = ("saved_model.pb", "saved_model.pbtxt")
 PLAIN: Final = "model.onnx"
 STAGING_PREFIX: Final = ".staging-"

@@ -8,13 +8,15 @@ when it is loaded.
 
 from __future__ import annotations
 
+import itertools
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from horngate.errors import LoadError
 from horngate.store.files import MOST_ENTRIES, walk
-from horngate.store.layout import SETTINGS_FILE, TRITON_FILE, version_folders
+from horngate.store.layout import SETTINGS_FILE, TRITON_FILE, TRITON_WARM_UP, version_folders
 
 Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
 """(path within the folder, size in bytes, time of modification in ns) of every file."""
@@ -73,8 +75,7 @@ class Snapshot:
         """Look at a model's folder; its settings are also read anew when ``settings`` differ."""
         try:
             versions = _versions(path)
-            file = stamp(path / SETTINGS_FILE, follow=False)
-            file |= stamp(path / TRITON_FILE, follow=False)
+            file = stamp(path / SETTINGS_FILE, follow=False) | _of_triton(path)
         except OSError as error:
             self.unreadable[name] = Unreadable(path, error)
             return
@@ -107,6 +108,25 @@ def fingerprint(folder: Path, most: int = MOST_ENTRIES) -> Fingerprint:
     except LoadError as error:
         return frozenset({(str(error), 0, 0)} | _of_folder(folder))
     return frozenset(files if len(files) < most else files | _of_folder(folder))
+
+
+def _of_triton(model: Path) -> Fingerprint:
+    """Of the ``config.pbtxt``, and of the files that it may name: of labels, and to warm up with.
+
+    Raises:
+        OSError: they cannot be looked at.
+    """
+    found = set(stamp(model / TRITON_FILE, follow=False))
+    if found:
+        with os.scandir(model) as entries:
+            for entry in itertools.islice(entries, MOST_ENTRIES):
+                if entry.is_file(follow_symlinks=False):
+                    found |= stamp(model / entry.name, follow=False)
+        found |= {
+            (f"{TRITON_WARM_UP}/{name}", size, modified)
+            for name, size, modified in fingerprint(model / TRITON_WARM_UP)
+        }
+    return frozenset(found)
 
 
 def _of_folder(folder: Path) -> set[tuple[str, int, int]]:

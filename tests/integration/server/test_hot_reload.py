@@ -54,7 +54,7 @@ def test_a_folder_that_is_no_saved_model_is_reported(adder: RunningServer) -> No
     folder.mkdir()
     (folder / "notes.txt").write_text("not a model")
     line = adder.wait_for_log("load failed", version=7)
-    assert "expected a SavedModel" in line["reason"]
+    assert "or a SavedModel (a folder with saved_model.pb)" in line["reason"]
     assert "notes.txt" in line["reason"]
     assert ask(adder, "adder", 0) == 1
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as triton
+from onnx import TensorProto, helper
 
 from horngate.builder.publish import publish_keras
 from horngate.cli.check_migration import DIFFERS, FAILS, WORKS, check
-from tests.onnx_models import put, scaled
+from tests.onnx_models import FLOAT, model, put, scaled, value
 from tests.serving import RunningServer, wait_until
 from tests.small_models import constant
 
@@ -75,4 +76,47 @@ def test_a_triton_repository_is_served_as_it_is(tmp_path: Path) -> None:
         )
         assert answer.as_numpy("sum").tolist() == [[b"9.000000:1:dog", b"6.000000:2:fox"]]
         wait_until(lambda: client.is_model_ready("adder"), "the SavedModel")
+        client.close()
+
+
+SCALARS = """
+backend: "onnxruntime" max_batch_size: 8
+input { name: "x" data_type: TYPE_FP32 dims: [ 1 ] reshape { shape: [ ] } }
+output { name: "y" data_type: TYPE_INT64 dims: [ 1 ] reshape { shape: [ ] } label_filename: "l" }
+model_warmup { name: "w" batch_size: 2 count: 3
+  inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 1 ] input_data_file: "x.bin" } } }
+"""
+
+
+def test_shapes_labels_and_data_to_warm_up_with_are_the_configs(tmp_path: Path) -> None:
+    """A model of rows without a dimension, which Triton's ``reshape`` is for."""
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64)]
+    shape = ["rows"]
+    scalars = model(nodes, [value("x", shape, FLOAT)], [value("y", shape, TensorProto.INT64)])
+    folder = tmp_path / "scalars"
+    put(scalars, folder / "1")
+    (folder / "config.pbtxt").write_text(SCALARS)
+    (folder / "l").write_text("none\none\ntwo\n")
+    (folder / "warmup").mkdir()
+    data = folder / "warmup" / "x.bin"
+    data.write_bytes(b"abc")
+    with RunningServer(tmp_path, "--poll-seconds", "0.2", ready=False) as server:
+        reason = server.wait_for_log("load failed", model="scalars")["reason"]
+        assert "model_warmup 'w': input 'x': expected 4 bytes for FP32[1], received 3" in reason
+        data.write_bytes(np.array([1], "<f4").tobytes())
+        client = triton.InferenceServerClient(server.address)
+        wait_until(lambda: client.is_model_ready("scalars"), "the model with mended data")
+        metadata = client.get_model_metadata("scalars", as_json=True)
+        assert metadata["inputs"][0]["shape"] == metadata["outputs"][0]["shape"] == ["-1", "1"]
+        x = triton.InferInput("x", [3, 1], "FP32")
+        x.set_data_from_numpy(np.array([[0], [1], [2]], np.float32))
+        assert client.infer("scalars", [x]).as_numpy("y").tolist() == [[0], [1], [2]]
+
+        def classes() -> list[list[bytes]]:
+            wanted = [triton.InferRequestedOutput("y", class_count=1)]
+            return list(client.infer("scalars", [x], outputs=wanted).as_numpy("y").tolist())
+
+        assert classes() == [[b"0:0:none"], [b"1:0:none"], [b"2:0:none"]]
+        (folder / "l").write_text("zero\n")
+        wait_until(lambda: classes()[0] == [b"0:0:zero"], "the labels read again")
         client.close()

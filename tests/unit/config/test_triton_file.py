@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from horngate.config.model_file import read_model_settings
+from horngate.config.triton_file import MOST_REPLAYED
 from horngate.errors import ConfigError, LoadError
-from horngate.lifecycle.declared import Declared, DeclaredTensor
+from horngate.lifecycle.declared import Declared, DeclaredTensor, Sample
 from horngate.lifecycle.settings import ModelSettings
 from horngate.tensors import DType, Signature, TensorSpec
 
@@ -120,8 +121,12 @@ def test_a_batch_needs_a_free_first_dimension(tmp_path: Path) -> None:
         ('model_operations { op_library_filename: "a.so" }', "model_operations is not served"),
         ("batch_input { kind: BATCH_ELEMENT_COUNT }", "batch_input is not served"),
         (
-            'input { name: "x" data_type: TYPE_FP32 dims: 1 reshape { shape: [ ] } }',
-            "input 'x': reshape is not served",
+            'input { name: "x" data_type: TYPE_FP32 dims: 2 reshape { shape: [ ] } }',
+            "input 'x': reshape: expected a shape with as many elements, .* as dims, received",
+        ),
+        (
+            'input { name: "x" data_type: TYPE_FP32 dims: -1 reshape { shape: [ -1, -1 ] } }',
+            r"input 'x': reshape: .* received \[-1, -1\]",
         ),
         (
             'input { name: "x" data_type: TYPE_FP32 dims: 1 optional: true }',
@@ -150,10 +155,6 @@ def test_the_folder_has_what_the_platform_says(tmp_path: Path) -> None:
         ("optimization { graph { level: 1 } }", "optimization"),
         ('parameters { key: "k" value { string_value: "v" } }', "parameters 'k'"),
         ("max_batch_size: 2 dynamic_batching { preserve_ordering: true }", "preserve_ordering"),
-        (
-            'model_warmup { inputs { key: "x" value { dims: 3 input_data_file: "f" } } name: "w" }',
-            "model_warmup 'w'",
-        ),
     ],
 )
 def test_what_means_nothing_here_is_noted(tmp_path: Path, text: str, noted: str) -> None:
@@ -162,21 +163,57 @@ def test_what_means_nothing_here_is_noted(tmp_path: Path, text: str, noted: str)
     assert not found.refused
 
 
-def test_warm_ups_are_made_up(tmp_path: Path) -> None:
-    text = FITTING + (
-        'model_warmup { name: "w" batch_size: 4 inputs { key: "x" value { data_type: TYPE_FP32 '
-        "dims: 3 random_data: true } } }"
+WARM_UP = """model_warmup { name: "w" batch_size: 4 count: 3 inputs {
+  key: "x" value { data_type: TYPE_FP32 dims: 3 random_data: true } } }"""
+
+
+def test_what_a_model_is_warmed_up_with(tmp_path: Path) -> None:
+    (found,) = declared(tmp_path, FITTING + WARM_UP).warm_ups
+    assert (found.name, found.times) == ("w", 3)
+    assert found.inputs == (Sample("x", DType.FLOAT32, (3,), 4, random=True),)
+    text = WARM_UP.replace("random_data: true", 'input_data_file: "x.bin"')
+    (found,) = declared(tmp_path, text).warm_ups
+    (sample,) = found.inputs
+    assert (sample.rows, sample.file) == (None, tmp_path / "warmup" / "x.bin")
+
+
+def test_runs_to_warm_up_with_are_bounded(tmp_path: Path) -> None:
+    text = FITTING + WARM_UP.replace("count: 3", f"count: {MOST_REPLAYED - 1}") + 2 * WARM_UP
+    found = declared(tmp_path, text)
+    assert [each.times for each in found.warm_ups] == [MOST_REPLAYED - 1, 1]
+    assert found.notes == (
+        "model_warmup 'w': it is run 1 times: 1000 are run of a model",
+        "model_warmup 'w': it is run 0 times: 1000 are run of a model",
     )
-    (recorded,) = declared(tmp_path, text).recorded(SIGNATURES)
-    assert recorded.signature == "serving_default"
-    assert recorded.inputs["x"].shape == (4, 3)
-    assert recorded.inputs["x"].any()
 
 
-def test_a_warm_up_is_bounded(tmp_path: Path) -> None:
-    text = 'model_warmup { name: "w" inputs { key: "x" value { data_type: TYPE_FP32 dims: 99999999999 zero_data: true } } }'  # noqa: E501 - as one writes it
-    with pytest.raises(LoadError, match="model_warmup 'w': expected at most"):
-        list(declared(tmp_path, text).recorded(SIGNATURES))
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("random_data: true", 'input_data_file: "../x"', r"'w': input_data_file: .* warmup/, rec"),
+        ("dims: 3", "dims: -1", "'w': input 'x': expected a data_type, and dims of 0 or more"),
+        ("data_type: TYPE_FP32", "", "'w': input 'x': expected a data_type"),
+    ],
+)
+def test_what_is_no_request_to_warm_up_with(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"model_warmup {said}"):
+        declared(tmp_path, FITTING + WARM_UP.replace(old, new))
+
+
+def test_a_shape_that_the_model_has_otherwise(tmp_path: Path) -> None:
+    text = """max_batch_size: 4
+    input { name: "x" data_type: TYPE_FP32 dims: [ 1, 3 ] reshape { shape: [ 3 ] } }
+    output { name: "z" data_type: TYPE_INT64 dims: [ 1 ] reshape { shape: [ ] } }"""
+    found = declared(tmp_path, text)
+    assert found.reshapes
+    assert found.inputs == (DeclaredTensor("x", DType.FLOAT32, (None, 1, 3), (None, 3)),)
+    assert found.outputs == (DeclaredTensor("z", DType.INT64, (None, 1), (None,)),)
+    found.hold(SIGNATURES)
+    with pytest.raises(LoadError, match=r"'x': expected float32\[\?, 3\], .* float32\[\?, 3, 1\]"):
+        declared(tmp_path, text.replace("shape: [ 3 ]", "shape: [ 3, 1 ]")).hold(SIGNATURES)
+    free = {"s": Signature("s", {"x": TensorSpec("x", DType.FLOAT32, (), unknown_rank=True)}, {})}
+    with pytest.raises(LoadError, match="reshape: expected a model that tells how many dimensions"):
+        found.hold(free)
 
 
 def test_labels_are_read_from_the_models_folder(tmp_path: Path) -> None:

@@ -117,6 +117,14 @@ def test_where_all_fail_the_last_one_says_why(bench: Bench) -> None:
         bench.load()
 
 
+def test_a_folder_that_no_engine_knows_is_told_what_each_would_take(bench: Bench) -> None:
+    (bench.folder / "sure").rename(bench.folder / "other")
+    (bench.folder / "fast").unlink()
+    said = "expected a double, or a double, received a folder with other; touch one"
+    with pytest.raises(LoadError, match=said):
+        bench.load()
+
+
 def test_the_number_of_threads_reaches_the_engine(bench: Bench) -> None:
     bench.load(RuntimeOptions(threads=3))
     assert bench.fast.threads == [3]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from horngate.batching.observer import Waiting
 from horngate.batching.options import BatchingOptions
 from horngate.errors import LoadError
+from horngate.lifecycle.declared import Declared, DeclaredTensor
 from horngate.lifecycle.loader import Loader
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
@@ -390,3 +392,31 @@ def test_what_a_version_carries_to_be_warmed_with_is_tried_as_well(tmp_path: Pat
         read_recorded=lambda _folder, _signatures: [recorded],
     )
     assert "a row's answer changes" in loader("m", 3, tmp_path, SETTINGS).rows_reason
+
+
+def test_what_the_settings_tell_of_is_run_as_often_as_they_say(tmp_path: Path) -> None:
+    (tmp_path / "double").touch()
+    bench = Bench(tmp_path, DoublingServable())
+    sample = Recorded("w", "serving_default", {"x": np.full((7, 2), 3, np.float32)}, times=4)
+    loader = Loader(
+        [bench.runtime],
+        bench.executor,
+        clock=ManualClock(),
+        observer=bench.observer,
+        read_samples=lambda _declared, _signatures: [sample],
+    )
+    loader("m", 1, tmp_path, TRUSTED)
+    assert bench.servable.calls.count((7, 2)) == 4
+
+
+def test_callers_have_the_shapes_that_are_told(tmp_path: Path) -> None:
+    (tmp_path / "double").touch()
+    declared = Declared(
+        batched=True,
+        inputs=(DeclaredTensor("x", DType.FLOAT32, (None, 1, None), (None, None)),),
+    )
+    bench = Bench(tmp_path, DoublingServable())
+    bench.servable.signatures = {"serving_default": DOUBLING}
+    version = bench.load(replace(TRUSTED, declared=declared))
+    assert version.signature("serving_default").inputs["x"].shape == (None, 1, None)
+    assert (1, 1) in bench.servable.calls

@@ -46,6 +46,31 @@ def test_a_model_is_a_folder_with_a_version_or_settings(tmp_path: Path) -> None:
     assert set(scan(tmp_path).models) == {"configured", "tritons", "versioned"}
 
 
+def test_settings_are_read_again_with_the_files_that_a_config_pbtxt_may_name(
+    tmp_path: Path,
+) -> None:
+    def stamp() -> object:
+        return scan(tmp_path).models["m"].stamp
+
+    write(tmp_path / "m" / "1" / "model.onnx")
+    before = stamp()
+    write(tmp_path / "m" / "labels.txt")
+    assert stamp() == before, "without a config.pbtxt nobody names it"
+    seen = [before]
+    for file, text in [
+        ("config.pbtxt", "x"),
+        ("labels.txt", "longer"),
+        ("warmup/data", "x"),
+        ("warmup/data", "longer"),
+    ]:
+        write(tmp_path / "m" / file, text)
+        seen.append(stamp())
+    assert len(set(seen)) == 5
+    write(tmp_path / "m" / "1" / "model.onnx", "longer")
+    (tmp_path / "m" / "2").mkdir()
+    assert stamp() == seen[-1], "versions have fingerprints of their own"
+
+
 def test_what_is_being_staged_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path / "m" / "1" / "saved_model.pb")
     before = scan(tmp_path)

@@ -142,7 +142,7 @@ def _decode(tensor: Tensor, raw: bytes | None, expand: Expand | None) -> Array:
             raise MalformedTensor(
                 "expected raw contents or contents, received both; send one of them"
             )
-        return _from_raw(raw, dtype, count, shape, expand)
+        return from_raw(raw, dtype, count, shape, expand)
     if not has_contents and count:
         raise MalformedTensor(
             f"expected {count} elements for shape {format_shape(shape)}, received no data; "
@@ -151,9 +151,18 @@ def _decode(tensor: Tensor, raw: bytes | None, expand: Expand | None) -> Array:
     return _from_contents(tensor.contents, dtype, count, shape).reshape(shape)
 
 
-def _from_raw(
-    raw: bytes, dtype: DType, count: int, shape: tuple[int, ...], expand: Expand | None
+def from_raw(
+    raw: bytes,
+    dtype: DType,
+    count: int,
+    shape: tuple[int, ...],
+    expand: Expand | None = None,
 ) -> Array:
+    """The tensor of ``shape``, with ``count`` elements, whose buffer is ``raw``; as ``decode``.
+
+    Raises:
+        MalformedTensor: the buffer is of another length.
+    """
     if dtype is DType.STRING:
         return _split(raw, count, expand).reshape(shape)
     expected = count * dtype.numpy.itemsize
