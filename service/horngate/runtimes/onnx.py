@@ -43,6 +43,14 @@ _REFUSED: Final = {
 """What it says of values that a kernel refuses, an index past an embedding's end say, and what is
 told of that: its own words name the graph's nodes and quote what they hold."""
 
+_KERNEL: Final = "status message:"
+"""What it puts before a kernel's own words, and behind a node's name."""
+
+_SHAPES: Final = ("shape", "dimension", "broadcast", "axis", "rank", "channels", "cannot split")
+"""Words of kernels that cannot use a shape, which has no code of its own."""
+
+_NO_MEMORY: Final = ("allocate memory", "bad_alloc")
+
 
 class OnnxRuntime:
     """Loads compiled forms, and plain models where there is no SavedModel.
@@ -126,20 +134,33 @@ class OnnxServable:
         except Exception as error:
             # Its exceptions share no base class, and their names are not public.
             said = str(error)
-            for word, what in _REFUSED.items():
-                if word in said:
-                    raise InvalidRequest(
-                        f"the model refused the values of the inputs: {what}; the server's log has "
-                        "the engine's words",
-                        detail=said,
-                    ) from error
-            raise
+            what = _refused(said)
+            if what is None:
+                raise
+            raise InvalidRequest(
+                f"the model refused the values of the inputs: {what}; the server's log has the "
+                "engine's words",
+                detail=said,
+            ) from error
         for index in program.texts_out:
             results[index] = _to_bytes(results[index])
         return dict(zip(program.outputs, results, strict=True))
 
     def close(self) -> None:
         self._programs.clear()
+
+
+def _refused(said: str) -> str | None:
+    """What the engine does not take, in our words; None where it is no fault of the request's."""
+    for word, what in _REFUSED.items():
+        if word in said:
+            return what
+    _, kernel, words = said.lower().rpartition(_KERNEL)
+    if not kernel or any(word in words for word in _NO_MEMORY):
+        return None
+    if any(word in words for word in _SHAPES):
+        return "a shape that it cannot use, or shapes that do not go together"
+    return None
 
 
 def _content(folder: Path, form: CompiledSignature, files: Files | None) -> bytes:

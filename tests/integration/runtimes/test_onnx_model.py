@@ -236,3 +236,52 @@ def test_a_model_beside_a_saved_model_is_nobodys(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").touch()
     with pytest.raises(LoadError, match="expected a compiled form"):
         load(tmp_path)
+
+
+def _several(operation: str, *shapes: list[str], **attributes: Any) -> onnx.ModelProto:
+    return one(operation, *(value(f"x{n}", shape) for n, shape in enumerate(shapes)), **attributes)
+
+
+@pytest.mark.parametrize(
+    ("made", "shapes"),
+    [
+        (
+            model(
+                [helper.make_node("Reshape", ["x0", "s"], ["y"], name="secret_shape")],
+                [value("x0", ["a", "b"])],
+                [value("y", None)],
+                [helper.make_tensor("s", INT64, [2], [-1, 4])],
+            ),
+            [(2, 5)],
+        ),
+        (_several("Add", ["a", "b"], ["c", "d"]), [(2, 5), (2, 4)]),
+        (_several("MatMul", ["a", "b"], ["c", "d"]), [(2, 5), (2, 4)]),
+        (_several("Gemm", ["a", "b"], ["c", "d"]), [(2, 5), (2, 4)]),
+        (_several("Concat", ["a", "b"], ["c", "d"], axis=0), [(2, 5), (2, 4)]),
+        (
+            _several("Conv", ["a", "b", "c", "d"], ["e", "f", "g", "h"]),
+            [(1, 3, 8, 8), (2, 4, 3, 3)],
+        ),
+    ],
+    ids=["Reshape", "Add", "MatMul", "Gemm", "Concat", "Conv"],
+)
+def test_shapes_that_the_graph_cannot_use_are_the_requests_fault(
+    tmp_path: Path, made: onnx.ModelProto, shapes: list[tuple[int, ...]]
+) -> None:
+    servable = load(put(made, tmp_path))
+    fed = {f"x{n}": np.ones(shape, np.float32) for n, shape in enumerate(shapes)}
+    with pytest.raises(InvalidRequest, match="refused the values of the inputs: a") as told:
+        servable.run("serving_default", fed)
+    assert "secret" not in str(told.value)
+    assert "node" not in str(told.value)
+    assert "running" in told.value.detail
+
+
+def test_memory_that_is_not_there_is_not(tmp_path: Path) -> None:
+    """Expand names a shape; that 2 TiB of it cannot be had is no fault of the shape's."""
+    inputs = [value("x", ["a", "b"]), value("shape", ["n"], INT64)]
+    servable = load(put(one("Expand", *inputs), tmp_path))
+    fed = {"x": np.ones((1, 1), np.float32), "shape": np.array([2**20, 2**19])}
+    with pytest.raises(Exception, match="allocate memory") as raised:
+        servable.run("serving_default", fed)
+    assert not isinstance(raised.value, InvalidRequest)
