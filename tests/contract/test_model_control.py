@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.clients import tensors
 from tests.conftest import Served
-from tests.serving import RunningServer
+from tests.serving import RunningServer, wait_until
 
 
 @pytest.fixture
@@ -90,9 +91,37 @@ def test_what_cannot_be_loaded_is_told_with_the_reason(
     ):
         client.load_model("broken")
     client.unload_model("nobody")  # no error, as in Triton
-    with pytest.raises(InferenceServerException, match="the parameter 'config' is refused"):
-        client.load_model("constant", config="{}")
     assert client.is_server_ready()
+
+
+def test_a_configuration_that_says_what_is_served_anyway_is_taken(
+    client: triton.InferenceServerClient,
+) -> None:
+    client.unload_model("two_inputs")
+    client.load_model("two_inputs", config="{}")
+    config = client.get_model_config("two_inputs", as_json=True)["config"]
+    client.unload_model("two_inputs")
+    client.load_model("two_inputs", config=json.dumps(config))
+    client.load_model("two_inputs", config=json.dumps(config))
+    client.load_model("two_inputs", config='{"backend": "tensorflow", "name": "two_inputs"}')
+    assert client.is_model_ready("two_inputs")
+
+
+def test_another_configuration_is_refused_and_nothing_is_loaded_by_it(
+    client: triton.InferenceServerClient,
+) -> None:
+    said = "'config' is refused: max_batch_size: expected 1024, as the model is served, received 7"
+    client.load_model("two_inputs")
+    with pytest.raises(InferenceServerException, match=said):
+        client.load_model("two_inputs", config='{"max_batch_size": 7}')
+    assert client.is_model_ready("two_inputs"), "as it was"
+    client.unload_model("two_inputs")
+    with pytest.raises(InferenceServerException, match=said):
+        client.load_model("two_inputs", config='{"max_batch_size": 7}')
+    wait_until(lambda: not client.is_model_ready("two_inputs"), "it to be unloaded again")
+    with pytest.raises(InferenceServerException) as refused:
+        client.load_model("constant", config="{}", files={"file:1/model.onnx": b"ONNX"})
+    assert "the parameter 'file:1/model.onnx' is refused" in str(refused.value)
 
 
 def test_kserves_dialect_has_the_name_in_the_first_field(explicit: RunningServer) -> None:

@@ -10,7 +10,10 @@ from horngate.answer import Answer
 from horngate.errors import InvalidRequest, Unsupported
 from horngate.inference import Call, Inference
 from horngate.lifecycle.status import State
+from horngate.protocols.oip.metadata import model_config
+from horngate.protocols.oip.override import hold_override, read_override
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
+    ModelConfigRequest,
     RepositoryIndexRequest,
     RepositoryIndexResponse,
     RepositoryModelLoadRequest,
@@ -30,8 +33,6 @@ _STATES: Final = {
 """Triton's words."""
 
 _UNLOADED: Final = "unloaded"
-_IGNORED: Final = frozenset({"unload_dependents"})
-"""There are no dependents: no model is made of others."""
 
 
 def repository_index(
@@ -70,27 +71,46 @@ def repository_model_load(
 ) -> Answer[Message]:
     """Load a model; answered when it is live.
 
+    A configuration in the request has to say what the model is served with. A model that is live is
+    held against it before, any other once it is loaded; it is unloaded again where it differs.
+
     Raises:
-        InvalidRequest: no name.
-        Unsupported: a configuration or files in the request.
+        InvalidRequest: no name, or a configuration that is none.
+        Unsupported: files in the request, or a configuration that says something else.
         NotAllowed: the server decides by itself what is loaded.
         PermissionDenied: the caller is known, and no administrator.
 
     The answer raises:
         LoadError: as ``Control.load``.
+        Unsupported: as above.
     """
     call.check_admin()
-    for parameter in request.parameters:
-        if parameter not in _IGNORED:
-            raise Unsupported(
-                f"the parameter {parameter!r} is refused: a model is what is in its folder; "
-                "change the folder and its model.toml"
-            )
+    override = read_override(request)
     name = _name(request)
     reply = RepositoryModelLoadResponse()
     if not request.model_name:
         reply.model_name, reply.isLoaded = name, True
-    return inference.control.load(name).then(lambda _: reply)
+    if override is None:
+        return inference.control.load(name).then(lambda _: reply)
+    was_live = inference.ready(name)
+
+    def hold() -> None:
+        config = model_config(inference, ModelConfigRequest(name=name), call).config
+        hold_override(override, config)
+
+    if was_live:
+        hold()
+
+    def held(_: None) -> RepositoryModelLoadResponse:
+        try:
+            hold()
+        except Unsupported:
+            if not was_live:
+                inference.control.unload(name)
+            raise
+        return reply
+
+    return inference.control.load(name).then(held)
 
 
 def repository_model_unload(
