@@ -25,6 +25,9 @@ MAX_TENSORS: Final = 1 << 14
 """Inputs or outputs that a request may name. No model has as many, and each costs its sender a few
 bytes and the server a few hundred before its name can be found to be none."""
 
+Write = Callable[[Array], bytes]
+"""Writes the elements of an output into an answer."""
+
 _MAX_EXTENT: Final = 2**63 - 1
 _BY_NUMPY: Final[dict[np.dtype[Any], DType]] = {dtype.numpy: dtype for dtype in DType}
 
@@ -119,6 +122,11 @@ def from_strings(values: Iterable[bytes], count: int) -> Array:
 def to_buffer(array: Array, dtype: DType) -> bytes:
     """The elements of a numeric array, row-major and little-endian."""
     return array.astype(dtype.numpy, copy=False).tobytes()
+
+
+def as_it_lies(array: Array) -> bytes:
+    """The elements of ``array`` as they are in memory, row-major."""
+    return array.tobytes()
 
 
 def to_strings(array: Array) -> list[bytes]:

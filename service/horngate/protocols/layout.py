@@ -20,18 +20,26 @@ Form: TypeAlias = Mapping[int, "str | Form"]
 """What is in a message's fields, by number: what changes from one message to the next, or more
 fields. ``KEY`` is what the entry of a map that it stands in is called."""
 
+MOST_HEADS: Final = 64
+"""Of a part of a message, by its length. Answers of few numbers come in fewer."""
+
 _LENGTH: Final = 2
 _FIXED: Final = {1: 8, 5: 4}
 """Wire types: a length and so many bytes, and numbers of so many."""
 
 
 class Hole(NamedTuple):
-    """Bytes that change; ``key`` is what the entry of a map that they lie in is called."""
+    """Bytes that change; ``key`` is what the entry of a map that they lie in is called.
+
+    ``around`` are the fields that they lie in, outermost first and their own last: where its length
+    stands, where its content begins and ends.
+    """
 
     kind: str
     begin: int
     end: int
     key: bytes
+    around: tuple[tuple[int, int, int], ...] = ()
 
 
 class Unclear(Exception):
@@ -50,7 +58,7 @@ def holes(data: bytes, form: Form) -> Iterator[Hole]:
 def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
     named, key = KEY in form.values(), b""
     while at < end:
-        number, wire, begin, at = _field(data, at, end)
+        number, wire, length, begin, at = _field(data, at, end)
         inside = form.get(number)
         if inside is None:
             continue
@@ -61,16 +69,17 @@ def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
         elif named and not key:
             raise Unclear  # whose it is comes behind it
         elif isinstance(inside, str):
-            yield Hole(inside, begin, at, key)
+            yield Hole(inside, begin, at, key, ((length, begin, at),))
         else:
             for hole in _holes(data, begin, at, inside):
-                yield hole._replace(key=key) if named else hole
+                around = ((length, begin, at), *hole.around)
+                yield hole._replace(key=key if named else hole.key, around=around)
 
 
-def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
-    """The number and the wire type of the next field, and where its content begins and ends."""
+def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int, int]:
+    """The next field: number, wire type, where a length stands, where content begins and ends."""
     tag, at = varint(data, at, end)
-    wire = tag & 7
+    wire, length = tag & 7, at
     if wire == _LENGTH:
         size, begin = varint(data, at, end)
     elif wire == 0:
@@ -82,7 +91,7 @@ def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
         raise Unclear
     if begin + size > end:
         raise Unclear
-    return tag >> 3, wire, begin, begin + size
+    return tag >> 3, wire, length, begin, begin + size
 
 
 def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -157,3 +166,70 @@ class Layout:
         for (_, piece), data in zip(self._rest, changing, strict=True):
             parts += (data, piece)
         return b"".join(parts)
+
+
+class Frame:
+    """A serialized message of which parts come in other lengths, which are told before them.
+
+    Each part is alone in the fields around it. Thread-safe.
+
+    >>> whole = bytes([8, 1, 18, 8, 10, 1, 109, 18, 3]) + b"old"
+    >>> frame = Frame(whole, list(holes(whole, {2: {1: KEY, 2: DATA}})))
+    >>> frame.filled([b"newer"]) == bytes([8, 1, 18, 10, 10, 1, 109, 18, 5]) + b"newer"
+    True
+    """
+
+    __slots__ = ("_end", "_parts")
+
+    def __init__(self, data: bytes, changing: Sequence[Hole]) -> None:
+        parts: list[_Part] = []
+        at = 0
+        for hole in changing:
+            length, _, end = hole.around[0]
+            if length < at:
+                raise Unclear  # within the fields of the one before
+            parts.append(_Part(data, at, hole))
+            at = end
+        self._parts = parts
+        self._end = data[at:]
+
+    def filled(self, changing: Sequence[bytes]) -> bytes:
+        """The message with ``changing`` in its holes."""
+        parts: list[bytes] = []
+        for part, data in zip(self._parts, changing, strict=True):
+            parts += (part.before, part.heads.get(len(data)) or part.head(len(data)))
+            parts += (data, part.behind)
+        parts.append(self._end)
+        return b"".join(parts)
+
+
+class _Part:
+    """What stands around one hole, from where the part before it ended.
+
+    ``heads`` are the lengths around data of so many bytes, with what is between them.
+    """
+
+    __slots__ = ("_between", "before", "behind", "heads")
+
+    def __init__(self, data: bytes, at: int, hole: Hole) -> None:
+        outer, inner = hole.around[0], hole.around[-1]
+        self.before = data[at : outer[0]]
+        self.behind = data[inner[2] : outer[2]]
+        # Innermost first: what stands before the length within, and how much behind the data.
+        self._between = [
+            (data[begin:within], end - inner[2])
+            for (_, begin, end), (within, _, _) in zip(
+                hole.around[-2::-1], hole.around[:0:-1], strict=True
+            )
+        ]
+        self.heads: dict[int, bytes] = {}
+
+    def head(self, size: int) -> bytes:
+        """Of data of ``size`` bytes."""
+        head = _written(size)
+        for between, behind in self._between:
+            head = between + head
+            head = _written(len(head) + size + behind) + head
+        if len(self.heads) < MOST_HEADS:
+            self.heads[size] = head
+        return head

@@ -11,8 +11,9 @@ the handler that parses. With it and without it every message has the same outco
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -24,7 +25,8 @@ from horngate.batching.work import Work
 from horngate.errors import RequestError
 from horngate.inference import Call, Inference, admitted, respond, submit
 from horngate.lifecycle.served import Handle
-from horngate.protocols.layout import DATA, ID, Form, Hole, Layout, Unclear, holes
+from horngate.protocols.elements import Write, as_it_lies
+from horngate.protocols.layout import DATA, ID, Form, Frame, Hole, Layout, Unclear, holes
 from horngate.tensors import Array, Arrays, Request, Response
 
 MOST_KINDS: Final = 64
@@ -46,16 +48,26 @@ class _Tensor(NamedTuple):
 
 
 class _Reply(NamedTuple):
-    """What the answers to a kind look like."""
+    """What the answers to a kind look like, whose outputs are on the wire as they are in memory."""
 
     layout: Layout
     tensors: tuple[_Tensor, ...]
 
 
-class _Kind:
-    """What messages of the same fixed bytes mean. ``reply`` is known after the first answer."""
+class _Varied(NamedTuple):
+    """The same where an output takes more or fewer bytes by its values."""
 
-    __slots__ = ("extra", "handle", "id", "layout", "reply", "request", "rows", "tensors")
+    frame: Frame
+    tensors: tuple[tuple[_Tensor, Write], ...]
+
+
+class _Kind:
+    """What messages of the same fixed bytes mean.
+
+    ``reply``, or ``varied``, is known after the first answer.
+    """
+
+    __slots__ = ("extra", "handle", "id", "layout", "reply", "request", "rows", "tensors", "varied")
 
     def __init__(
         self,
@@ -76,6 +88,7 @@ class _Kind:
         self.tensors = tensors
         self.id = None if identity is None else slice(identity.begin, identity.end)
         self.reply: _Reply | None = None
+        self.varied: _Varied | None = None
 
 
 class Codec(Protocol):
@@ -88,6 +101,9 @@ class Codec(Protocol):
     @property
     def reply_form(self) -> Form:
         """Of its answer."""
+
+    def writer(self, array: Array) -> Write:
+        """What writes outputs of its dtype; ``as_it_lies`` where those take their own bytes."""
 
     def read(self, message: Any) -> tuple[Request, Any] | None:
         """What a message asks for, and what ``write`` needs to know of it.
@@ -177,9 +193,13 @@ class Prepared:
                 changing.append(array.tobytes())
             else:
                 return reply.layout.filled(changing)
+        elif kind.varied is not None:
+            parts = _parts(kind.varied, outputs)
+            if parts is not None:
+                return kind.varied.frame.filled(parts)
         response = respond(handle, kind.request.outputs, outputs)
         written = self._codec.write(identity.decode(), kind.extra, response).SerializeToString()
-        kind.reply = self._reply(kind, written, response)
+        self._learn_reply(kind, written, response)
         return written
 
     def _kind(self, data: bytes, message: Message, call: Call) -> _Kind | None:
@@ -190,7 +210,9 @@ class Prepared:
         arrays = request.inputs
         if len(data) - sum(array.nbytes for array in arrays.values()) > MOST_FIXED:
             return None
-        found = _found(data, self._codec.form, list(arrays), arrays)
+        # Truths may be sent in other bytes than 0 and 1, and stand for those.
+        writers = {name: as_it_lies for name, array in arrays.items() if array.dtype.kind != "b"}
+        found = _found(data, self._codec.form, list(arrays), arrays, writers)
         if found is None:
             return None
         identity, tensors = found
@@ -212,20 +234,26 @@ class Prepared:
             identity=identity[0] if identity else None,
         )
 
-    def _reply(self, kind: _Kind, written: bytes, response: Response) -> _Reply | None:
+    def _learn_reply(self, kind: _Kind, written: bytes, response: Response) -> None:
+        kind.reply = kind.varied = None
+        outputs = response.outputs
+        writers = {name: self._codec.writer(array) for name, array in outputs.items()}
         names = list(kind.request.outputs or response.signature.outputs)
-        found = _found(written, self._codec.reply_form, names, response.outputs)
+        found = _found(written, self._codec.reply_form, names, outputs, writers)
         if found is None:
-            return None
-        identity, tensors = found
-        ordered = sorted(tensors.items(), key=lambda each: each[1].begin)
+            return
+        identity, lying = found
+        ordered = sorted(lying.items(), key=lambda each: each[1].begin)
         changing = [*identity, *(hole for _, hole in ordered)]
         if len(identity) != (kind.id is not None) or changing != sorted(changing, key=_begin):
-            return None
-        return _Reply(
-            Layout(written, changing),
-            tuple(_tensor(name, response.outputs[name], hole) for name, hole in ordered),
-        )
+            return
+        tensors = tuple(_tensor(name, outputs[name], hole) for name, hole in ordered)
+        if all(write is as_it_lies for write in writers.values()):
+            kind.reply = _Reply(Layout(written, changing), tensors)
+        elif not identity:
+            with contextlib.suppress(Unclear):
+                frame = Frame(written, changing)
+                kind.varied = _Varied(frame, tuple((each, writers[each.name]) for each in tensors))
 
 
 class _PreparedAnswer(Answer[bytes]):
@@ -257,9 +285,13 @@ class _PreparedAnswer(Answer[bytes]):
 
 
 def _found(
-    data: bytes, form: Form, names: Sequence[str], arrays: Arrays
+    data: bytes,
+    form: Form,
+    names: Sequence[str],
+    arrays: Arrays,
+    writers: Mapping[str, Write],
 ) -> tuple[list[Hole], dict[str, Hole]] | None:
-    """At most one id, and where each array lies as it is; None where that is not so plain.
+    """At most one id, and where each array lies as its writer has it; None where one does not.
 
     Tensors are told apart by the keys of their map, or else by their order, that of ``names``.
     """
@@ -273,14 +305,24 @@ def _found(
         return None
     keyed = [hole.key.decode("utf-8", "replace") for hole in lying if hole.key]
     tensors = dict(zip(keyed or names, lying, strict=False))
-    if tensors.keys() != arrays.keys():
+    if not tensors.keys() == arrays.keys() == writers.keys():
         return None
     for name, hole in tensors.items():
         array = arrays[name]
-        # Not what stands for something else: texts, and truths of other bytes than 0 and 1.
-        if array.dtype.kind in "OSUb" or array.tobytes() != data[hole.begin : hole.end]:
+        if array.dtype.kind in "OSU" or writers[name](array) != data[hole.begin : hole.end]:
             return None
     return identity, tensors
+
+
+def _parts(varied: _Varied, outputs: Arrays) -> list[bytes] | None:
+    """The outputs as they are written; None where one is not as those before."""
+    parts = []
+    for (name, shape, dtype, _), write in varied.tensors:
+        array = outputs[name]
+        if array.shape != shape or array.dtype != dtype:
+            return None
+        parts.append(write(array))
+    return parts
 
 
 def _tensor(name: str, array: Array, hole: Hole) -> _Tensor:

@@ -17,15 +17,31 @@ from hypothesis import strategies as st
 from horngate.access.gate import Gate
 from horngate.calls import Calls, Failure
 from horngate.inference import Inference
-from horngate.protocols.layout import DATA, ID, KEY, Form, Layout, Unclear, holes
+from horngate.protocols.layout import (
+    DATA,
+    ID,
+    KEY,
+    MOST_HEADS,
+    Form,
+    Frame,
+    Layout,
+    Unclear,
+    holes,
+    packed_head,
+)
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
 from horngate.protocols.oip.tensor import encode as encode_oip
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 from horngate.protocols.pb.tensorflow.core.framework.types_pb2 import DataType
-from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
+from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
+    PredictRequest,
+    PredictResponse,
+)
 from horngate.protocols.prepared import MOST_KINDS, Prepared
 from horngate.protocols.tfserving.methods import methods as tfserving_methods
+from horngate.protocols.tfserving.predict import PredictCodec
+from horngate.protocols.tfserving.tensor import decode
 from horngate.telemetry.calls import CallFigures
 from horngate.tensors import Array
 from tests.fuzz.engine import make_inference
@@ -53,10 +69,10 @@ Outcome = bytes | Failure
 class Port:
     """Both methods that predict, over the same models; ``prepare`` False leaves preparing out."""
 
-    def __init__(self, inference: Inference, *, prepare: bool) -> None:
+    def __init__(self, inference: Inference, *, prepare: bool, content: bool = False) -> None:
         table = [
             *oip_methods(inference, FakeFigures(), FakeLogs()),
-            *tfserving_methods(inference),
+            *tfserving_methods(inference, content=content),
         ]
         self.methods: dict[type, UnaryMethod] = {}
         for method in table:
@@ -133,6 +149,9 @@ def predict(model: str, arrays: dict[str, Array], *, typed: bool) -> PredictRequ
     return message
 
 
+VALUES = st.integers(0, 99) | st.sampled_from([-1, 127, 128, 300, 2**14])
+
+
 @st.composite
 def messages(draw: st.DrawFn) -> list[tuple[type, bytes]]:
     """A few kinds of messages, each sent several times with other tensors, some of them broken."""
@@ -146,7 +165,7 @@ def messages(draw: st.DrawFn) -> list[tuple[type, bytes]]:
         for turn in range(draw(st.integers(2, 5))):
             arrays: dict[str, Array] = {
                 name: np.array(
-                    draw(st.lists(st.integers(0, 99), min_size=1, max_size=3)), np.float64
+                    draw(st.lists(VALUES, min_size=1, max_size=3)), np.float64
                 ).take(np.arange(rows * int(np.prod(shape))), mode="wrap")
                 .reshape(rows, *shape).astype(DTYPES.get(model, np.float32))
                 for name, shape in SHAPES.get(model, {"x": (1,)}).items()
@@ -212,6 +231,79 @@ def test_the_third_message_of_a_kind_is_not_parsed(
 
 def unexpected(request: object, call: object) -> Any:
     raise AssertionError("it was parsed")
+
+
+@pytest.mark.parametrize("model", ["int64_pair", "float16_pair", "bool_pair"])
+@pytest.mark.parametrize("content", [False, True])
+def test_answers_of_whatever_length_are_made_like_the_first(
+    inference: Inference, monkeypatch: pytest.MonkeyPatch, model: str, *, content: bool
+) -> None:
+    port, whole = (Port(inference, prepare=each, content=content) for each in (True, False))
+    written: list[int] = []
+    write = PredictCodec.write
+
+    def counted(*arguments: Any) -> Any:
+        written.append(1)
+        return write(*arguments)
+
+    monkeypatch.setattr(PredictCodec, "write", counted)
+    sent = [(1, 2), (3, 4), (5, 6), (0, 7), (300, 1), (1, 400), (-1, 128), (127, -9)]
+    columns = [np.array(values, DTYPES[model]).reshape(2, 1) for values in sent]
+    for y in columns:
+        x = np.concatenate([y, y], 1)
+        data = predict(model, {"x": x}, typed=False).SerializeToString()
+        answer = port.tell(PredictRequest, data)
+        assert answer == whole.tell(PredictRequest, data)
+        assert isinstance(answer, bytes)
+        (received,) = PredictResponse.FromString(answer).outputs.values()
+        assert decode(received, "y").tolist() == y.tolist()
+    if model != "bool_pair":  # whose requests are parsed each time
+        assert len(written) == 1
+
+
+def test_truths_of_other_bytes_are_truths(inference: Inference) -> None:
+    port = Port(inference, prepare=True)
+    sent = predict("bool_pair", {"x": np.array([[True, False]])}, typed=False)
+    for content in (b"\1\0", b"\1\0", b"\2\0", b"\0\2"):
+        sent.inputs["x"].tensor_content = content
+        answer = port.tell(PredictRequest, sent.SerializeToString())
+        assert isinstance(answer, bytes)
+        assert PredictResponse.FromString(answer).outputs["y"].bool_val == [content[0] > 0]
+
+
+def test_lengths_are_written_anew_around_each_part() -> None:
+    messages = []
+    for count in (1, 5, 40, 3000):
+        message = PredictResponse()
+        message.model_spec.name = "m"
+        for name, times in (("a", count), ("b", 2 * count)):
+            output = message.outputs[name]
+            output.dtype = DataType.DT_INT64
+            output.int64_val.extend([300] * times)
+            output.uint64_val.append(0)  # a field behind it
+        messages.append(message.SerializeToString(deterministic=True))
+    form: Form = {1: {1: KEY, 2: {10: DATA}}}
+    frame = Frame(messages[0], list(holes(messages[0], form)))
+    for _ in range(2):
+        for data in messages:
+            assert frame.filled([data[hole.begin : hole.end] for hole in holes(data, form)]) == data
+    assert {len(part.heads) for part in frame._parts} == {4}
+
+
+def test_heads_are_bounded() -> None:
+    data = bytes([10, 4]) + b"data"
+    frame = Frame(data, list(holes(data, {1: DATA})))
+    for size in range(3 * MOST_HEADS):
+        assert frame.filled([bytes(size)]) == packed_head(1, size) + bytes(size)
+    assert [len(part.heads) for part in frame._parts] == [MOST_HEADS]
+
+
+def test_parts_that_share_a_field_have_no_frame() -> None:
+    data = bytes([10, 6, 18, 1, 120, 26, 1, 121])
+    found = list(holes(data, {1: {2: DATA, 3: DATA}}))
+    assert len(found) == 2
+    with pytest.raises(Unclear):
+        Frame(data, found)
 
 
 def test_a_swap_is_seen_at_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from horngate.answer import Answer
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
 from horngate.inference import Call, Inference
-from horngate.protocols.elements import Expand, check_tensors
+from horngate.protocols.elements import Expand, Write, as_it_lies, check_tensors
 from horngate.protocols.layout import DATA, ID, Form
 from horngate.protocols.oip.parameters import default_signature, number, read_version, text
 from horngate.protocols.oip.regions import Regions
@@ -81,6 +81,10 @@ class InferCodec:
 
     form: Final[Form] = {3: ID, 5: {5: {6: DATA, 7: DATA}}, 7: DATA}
     reply_form: Final[Form] = {3: ID, 5: {5: dict.fromkeys(range(1, 9), DATA)}, 6: DATA}
+
+    def writer(self, array: Array) -> Write:  # noqa: ARG002 - of every dtype
+        """Outputs are raw."""
+        return as_it_lies
 
     def read(self, message: ModelInferRequest) -> tuple[Request, _Extra] | None:
         """What a message asks for that names no time, and whose tensors are in it as they are."""

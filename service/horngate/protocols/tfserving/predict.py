@@ -9,14 +9,20 @@ from google.protobuf.message import Message
 
 from horngate.answer import Answer
 from horngate.inference import Call, Inference
-from horngate.protocols.elements import Expand, check_tensors
+from horngate.protocols.elements import Expand, Write, as_it_lies, check_tensors
 from horngate.protocols.layout import DATA, KEY, Form
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
     PredictRequest,
     PredictResponse,
 )
 from horngate.protocols.tfserving.spec import read_target, write_spec
-from horngate.protocols.tfserving.tensor import MAX_REPEATED_BYTES, decode, encode
+from horngate.protocols.tfserving.tensor import (
+    MAX_REPEATED_BYTES,
+    NUMBER_FIELDS,
+    decode,
+    encode,
+    writer,
+)
 from horngate.tensors import Array, Request, Response
 
 
@@ -40,7 +46,11 @@ class PredictCodec:
         self._content = content
 
     form: Final[Form] = {2: {1: KEY, 2: {4: DATA, 5: DATA, 6: DATA}}}
-    reply_form: Final[Form] = {1: {1: KEY, 2: {4: DATA, 5: DATA, 6: DATA}}}
+    reply_form: Final[Form] = {1: {1: KEY, 2: dict.fromkeys(NUMBER_FIELDS, DATA)}}
+
+    def writer(self, array: Array) -> Write:
+        """What writes outputs of its dtype."""
+        return as_it_lies if self._content else writer(array)
 
     def read(self, message: PredictRequest) -> tuple[Request, None]:
         """What a message asks for."""

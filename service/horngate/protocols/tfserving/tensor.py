@@ -15,6 +15,8 @@ from horngate.errors import InvalidInput
 from horngate.protocols.elements import (
     Expand,
     MalformedTensor,
+    Write,
+    as_it_lies,
     dtype_of,
     element_count,
     from_buffer,
@@ -27,6 +29,7 @@ from horngate.protocols.layout import packed_head
 from horngate.protocols.pb.private.packed_pb2 import PackedTensor
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
+from horngate.protocols.varints import FEW, varints
 from horngate.tensors import Array, DType, format_shape
 
 MAX_REPEATED_BYTES: Final = 1 << 26
@@ -126,9 +129,25 @@ def _write_values(array: Array, dtype: DType, proto: TensorProto) -> None:
         number = PackedTensor.DESCRIPTOR.fields_by_name[field].number
         # As the field lies on the wire, which is read as fast as bytes are taken.
         proto.MergeFromString(b"".join((packed_head(number, values.nbytes), values.data)))
-    else:
+    elif array.size <= FEW:
         numbers = array.view(np.uint16) if field == "half_val" else array
         getattr(proto, field).extend(numbers.ravel().tolist())
+    else:
+        data = writer(array)(array)
+        number = TensorProto.DESCRIPTOR.fields_by_name[field].number
+        proto.MergeFromString(packed_head(number, len(data)) + data)
+
+
+def writer(array: Array) -> Write:
+    """What writes numbers of the dtype of ``array`` as the field of their type has them packed."""
+    field = _FIELDS[dtype_of(array)]
+    if field in _SAME_BYTES:
+        return as_it_lies
+    return _halves_bits if field == "half_val" else varints
+
+
+def _halves_bits(array: Array) -> bytes:
+    return varints(array.view(np.uint16))
 
 
 def _decode(proto: TensorProto, max_bytes: int, expand: Expand | None) -> Array:
@@ -239,6 +258,12 @@ _FIELDS: Final[dict[DType, str]] = {
     DType.STRING: "string_val",
 }
 """Where TensorFlow puts the values of each dtype."""
+
+NUMBER_FIELDS: Final = frozenset(
+    TensorProto.DESCRIPTOR.fields_by_name[field].number
+    for field in ("tensor_content", *(set(_FIELDS.values()) - {"string_val"}))
+)
+"""The fields of a message that hold numbers."""
 
 _SAME_BYTES: Final = frozenset(field.name for field in PackedTensor.DESCRIPTOR.fields)
 """Fields whose packed values are an array's bytes."""
