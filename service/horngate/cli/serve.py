@@ -68,22 +68,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Serve until a signal; 0 after a drain."""
+def flags_given(options: argparse.Namespace) -> dict[str, str]:
+    """The settings among ``options``, as text.
+
+    Raises:
+        ConfigError: a flag that has no counterpart here.
+    """
     peer_flags.check(options)
     if options.monitoring_config_file is not None:
         check_monitoring_config_file(options.monitoring_config_file)
     if options.load_model:
         options.load_models = ",".join([options.load_models or "", *options.load_model])
     flags = {key: getattr(options, key) for key in (FILE_KEY, *KEYS, *GONE)}
-    settings = read_server_settings(
-        {key: value for key, value in flags.items() if value is not None}, os.environ
-    )
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal; 0 after a drain."""
+    flags = flags_given(options)
+    settings = read_server_settings(flags, os.environ)
     logs.configure(settings.log_level, settings.log_format)
     if settings.sandbox != "off":
         from horngate.server.sandbox import confine  # noqa: PLC0415 - few ask for it
 
-        confine(settings, {key: value for key, value in flags.items() if value is not None})
+        confine(settings, flags)
     logs.take_over()
     for name in unknown_variables(os.environ):
         logs.logger("config").warning("environment variable is no setting", name=name)

@@ -101,16 +101,7 @@ def assemble(settings: ServerSettings) -> Assembly:
     loop = ReconcileLoop(
         repository,
         source,
-        load=Loader(
-            [engine(trust_operations=settings.trust_model_ops) for engine in (onnx, tensorflow)],
-            lambda batching, name: BurstExecutor(ThreadExecutor(batching.at_once, name)),
-            clock,
-            events,
-            instances=min(len(os.sched_getaffinity(0)), MOST_INSTANCES),
-            read_recorded=read_warm_up,
-            read_samples=read_samples,
-            memory=memory,
-        ),
+        load=make_loader(events, clock, memory, trust_operations=settings.trust_model_ops),
         observer=events,
         clock=clock,
         poll_seconds=_poll_seconds(settings),
@@ -238,6 +229,22 @@ def make_roots(settings: ServerSettings, source: Source) -> Roots:
         return Roots(map(Path, named))
     listed = source.folders if isinstance(source, Listed) else ()
     return Roots([settings.models, *listed])
+
+
+def make_loader(
+    events: RepositoryEvents, clock: Clock, memory: Memory, *, trust_operations: bool = False
+) -> Loader:
+    """What loads versions, on the engines that there are."""
+    return Loader(
+        [engine(trust_operations=trust_operations) for engine in (onnx, tensorflow)],
+        lambda batching, name: BurstExecutor(ThreadExecutor(batching.at_once, name)),
+        clock,
+        events,
+        instances=min(len(os.sched_getaffinity(0)), MOST_INSTANCES),
+        read_recorded=read_warm_up,
+        read_samples=read_samples,
+        memory=memory,
+    )
 
 
 def make_source(settings: ServerSettings) -> Source:

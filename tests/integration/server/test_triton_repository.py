@@ -10,7 +10,7 @@ import tritonclient.grpc as triton
 from onnx import TensorProto, helper
 
 from horngate.builder.publish import publish_keras
-from horngate.cli.check_migration import DIFFERS, FAILS, WORKS, check
+from horngate.cli.check_migration import DIFFERS, FAILS, WORKS, Check
 from tests.onnx_models import FLOAT, model, put, scaled, value
 from tests.serving import RunningServer, wait_until
 from tests.small_models import constant
@@ -48,7 +48,7 @@ def test_a_triton_repository_is_served_as_it_is(tmp_path: Path) -> None:
         .replace("[ 3 ]", "[ 4 ]")
         .replace('label_filename: "labels.txt"', "")
     )
-    told = {row.what: row.outcome for row in check([str(tmp_path)])}
+    told = {row.what: row.outcome for row in Check().rows([str(tmp_path)])}
     assert told == {
         "adder: version 1": WORKS,
         "both: config.pbtxt": FAILS,
