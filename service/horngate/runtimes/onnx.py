@@ -17,6 +17,8 @@ import onnxruntime
 
 from horngate.errors import InvalidInput, InvalidRequest, LoadError, in_full
 from horngate.runtimes.denormals import flushed
+from horngate.runtimes.onnx_guard import NAME as GUARD
+from horngate.runtimes.onnx_guard import guarded
 from horngate.runtimes.onnx_model import load_model
 from horngate.runtimes.onnx_session import ELEMENTS, session
 from horngate.servable import Files
@@ -34,6 +36,7 @@ from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format
 
 NAME: Final = "onnx"
 _REFUSED: Final = {
+    GUARD: "nothing is left of it on the way, no rows or no steps",
     "division by zero": "an integer is divided by zero",
     "modulo by zero": "an integer is divided by zero",
     "out of bounds": "an index past the end of what it points into",
@@ -170,7 +173,7 @@ def _content(folder: Path, form: CompiledSignature, files: Files | None) -> byte
 def _form(content: bytes, signature: Signature, threads: int) -> _Program:
     where = f"the compiled form of signature {signature.name!r}"
     try:
-        made = session(content, threads)
+        made = session(guarded(content), threads)
     except Exception as error:
         raise LoadError(
             f"{where}: ONNX Runtime cannot load it; run `horngate compile` again",

@@ -7,14 +7,16 @@ message that is there twice where one is expected, is refused. It knows no engin
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from horngate.errors import LoadError
-from horngate.runtimes.onnx_operations import allowed, refusal
+from horngate.runtimes.onnx_operations import GUARDED, allowed, refusal
 from horngate.store.layout import PLAIN
 
 MOST_NODES: Final = 200_000
@@ -50,9 +52,9 @@ class OnnxFile:
             constant that is known to be harmless. Nothing may be, if they are integers.
     """
 
-    externals: list[External] = field(default_factory=list)
-    shaped: set[str] = field(default_factory=set)
-    divisors: set[str] = field(default_factory=set)
+    externals: list[External] = dataclasses.field(default_factory=list)
+    shaped: set[str] = dataclasses.field(default_factory=set)
+    divisors: set[str] = dataclasses.field(default_factory=set)
 
 
 def read_onnx_file(content: bytes, *, trust_operations: bool = False) -> OnnxFile:
@@ -69,8 +71,8 @@ def read_onnx_file(content: bytes, *, trust_operations: bool = False) -> OnnxFil
 
 def with_outputs(content: bytes, names: set[str]) -> bytes:
     """``content`` with the tensors ``names`` as further outputs, of whatever type they are."""
-    graph = b"".join(_field(12, _field(1, name.encode())) for name in sorted(names))
-    return content + _field(7, graph)
+    graph = b"".join(field(12, field(1, name.encode())) for name in sorted(names))
+    return content + field(7, graph)
 
 
 class _Reader:
@@ -127,6 +129,10 @@ class _Reader:
         divides = [self._attribute(each, harmless, depth) for each in node.parts(5)]
         if operation == "Constant" and any(divides):
             harmless.update(node.texts(2))
+        if depth and operation in GUARDED:
+            self._refused[
+                f"{operation} in a loop or branch (where it is given nothing it ends the process)"
+            ] = None
         if operation == "Div" and len(inputs) == 2 and inputs[1] not in harmless:
             if depth:
                 self._refused[
@@ -203,25 +209,11 @@ class _Message:
 
     def __init__(self, data: memoryview) -> None:
         self._fields: dict[int, list[int | memoryview]] = {}
-        place, end = 0, len(data)
-        while place < end:
-            tag, place = _varint(data, place)
-            values = self._fields.setdefault(tag >> 3, [])
-            wire = tag & 7
-            if wire == 0:
-                value, place = _varint(data, place)
-                values.append(value)
-                continue
-            if wire == 2:
-                length, place = _varint(data, place)
-            elif wire in (1, 5):
-                length = 8 if wire == 1 else 4
-            else:
-                raise ValueError("a group")
-            if place + length > end:
-                raise ValueError("cut off")
-            values.append(data[place : place + length])
-            place += length
+        for number, whole, inner in fields(data):
+            value: int | memoryview = inner
+            if whole[0] & 7 == 0:
+                value, _ = _varint(inner, 0)
+            self._fields.setdefault(number, []).append(value)
 
     def has(self, number: int) -> bool:
         """Whether the field is there."""
@@ -281,9 +273,35 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
     raise ValueError("a number without an end")
 
 
-def _field(number: int, content: bytes) -> bytes:
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes, with its number and its length before it."""
     length, size = b"", len(content)
     while size > 0x7F:
         length += bytes([size & 0x7F | 0x80])
         size >>= 7
     return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+def fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+    """Each field of a message: its number, all of it, and its content, which a number is, too.
+
+    Raises:
+        IndexError, ValueError: it is no message.
+    """
+    place, end = 0, len(data)
+    while place < end:
+        start = place
+        tag, place = _varint(data, place)
+        wire, begin = tag & 7, place
+        if wire == 0:
+            _, place = _varint(data, place)
+        elif wire == 2:
+            length, begin = _varint(data, place)
+            place = begin + length
+        elif wire in (1, 5):
+            place += 8 if wire == 1 else 4
+        else:
+            raise ValueError("a group")
+        if place > end:
+            raise ValueError("cut off")
+        yield tag >> 3, data[start:place], data[begin:place]

@@ -17,6 +17,7 @@ import onnxruntime
 from horngate.errors import LoadError, in_full
 from horngate.private import private_folder
 from horngate.runtimes.onnx_file import OnnxFile, read_onnx_file, with_outputs
+from horngate.runtimes.onnx_guard import guarded
 from horngate.runtimes.onnx_session import ELEMENTS, session
 from horngate.servable import Files
 from horngate.sizes import FORM
@@ -59,7 +60,10 @@ def load_model(
         try:
             if found.divisors and not trust_operations:
                 _hold_divisors(content, found.divisors, folder)
-            made = session(content, threads, folder=folder)
+            safe = guarded(content)
+            made = session(safe, threads, folder=folder)
+            # Shapes that follow from guarded tensors are told by the graph as it was.
+            known = made if safe is content else session(content, folder=folder, as_written=True)
         except LoadError:
             raise
         except Exception as error:
@@ -72,8 +76,8 @@ def load_model(
             ) from error
     signature = Signature(
         DEFAULT_SIGNATURE,
-        inputs=_specs("input", made.get_inputs(), found.shaped),
-        outputs=_specs("output", made.get_outputs(), found.shaped),
+        inputs=_specs("input", known.get_inputs(), found.shaped),
+        outputs=_specs("output", known.get_outputs(), found.shaped),
     )
     return signature, made
 

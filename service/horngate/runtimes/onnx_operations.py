@@ -55,6 +55,11 @@ DOMAINS: Final = {
 """The operations that are allowed, by domain; the first two are the same."""
 
 
+GUARDED: Final = {"LSTM": 1, "GRU": 1, "DynamicQuantizeLSTM": 1, "FeatureVectorizer": 1 << 30}
+"""Operations that end the process where one of so many first inputs has no elements: ``onnx_guard``
+sees to it. Of all that are allowed these were found, given no rows, and no elements in a row."""
+
+
 def allowed(domain: str, operation: str) -> bool:
     """Whether a model may have the operation."""
     return operation in DOMAINS.get(domain, ())

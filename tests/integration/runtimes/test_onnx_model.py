@@ -12,9 +12,11 @@ from onnx import TensorProto, helper
 
 from horngate.errors import InvalidRequest, LoadError
 from horngate.runtimes.onnx import OnnxRuntime, OnnxServable
+from horngate.runtimes.onnx_guard import guarded
+from horngate.store.compiled import CompiledSignature
 from horngate.store.goldens import Golden, check_goldens
 from horngate.store.manifest import Hashes, write_checksums
-from horngate.tensors import DType
+from horngate.tensors import DType, Signature, TensorSpec
 from tests.onnx_models import model, put, scaled, value
 
 INT32, INT64 = TensorProto.INT32, TensorProto.INT64
@@ -285,3 +287,112 @@ def test_memory_that_is_not_there_is_not(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="allocate memory") as raised:
         servable.run("serving_default", fed)
     assert not isinstance(raised.value, InvalidRequest)
+
+
+def recurrent(operation: str, gates: int, shape: list[Any], before: list[Any]) -> onnx.ModelProto:
+    """A layer of 2 units over ``last``, [steps, rows, 3], which ``before`` makes of ``x``."""
+    weights = [
+        helper.make_tensor(name, TensorProto.FLOAT, [1, 2 * gates, size], [0.5] * 2 * gates * size)
+        for name, size in (("w", 3), ("r", 2))
+    ]
+    node = helper.make_node(operation, ["last", "w", "r"], ["y"], hidden_size=2)
+    return model([*before, node], [value("x", shape)], [value("y", None)], weights)
+
+
+SAME = [helper.make_node("Identity", ["x"], ["last"])]
+NARROWED = [
+    helper.make_node("MaxPool", ["x"], ["pooled"], kernel_shape=[3], strides=[1]),
+    helper.make_node("Transpose", ["pooled"], ["last"], perm=[2, 0, 1]),
+]
+
+
+@pytest.mark.parametrize(("operation", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+def test_a_recurrent_layer_that_is_given_nothing_does_not_end_the_process(
+    tmp_path: Path, operation: str, gates: int
+) -> None:
+    servable = load(put(recurrent(operation, gates, ["steps", "rows", 3], SAME), tmp_path))
+    (output,) = servable.signatures["serving_default"].outputs.values()
+    assert output.shape == (None, 1, None, 2), "as the graph tells it"
+    for shape in [(4, 2, 3), (2, 0, 3), (0, 2, 3), (0, 0, 3)]:
+        fed = {"x": np.ones(shape, np.float32)}
+        if 0 not in shape:
+            assert servable.run("serving_default", fed)["y"].shape == (4, 1, 2, 2)
+        elif operation == "RNN":
+            assert not servable.run("serving_default", fed)["y"].size
+        else:
+            with pytest.raises(InvalidRequest, match="nothing is left of it on the way"):
+                servable.run("serving_default", fed)
+
+
+def test_nor_one_of_which_nothing_is_left_on_the_way(tmp_path: Path) -> None:
+    servable = load(put(recurrent("GRU", 3, ["rows", 3, "width"], NARROWED), tmp_path))
+    for width in (4, 3, 2):
+        fed = {"x": np.ones((1, 3, width), np.float32)}
+        if width >= 3:
+            assert servable.run("serving_default", fed)["y"].shape == (width - 2, 1, 1, 2)
+        else:
+            with pytest.raises(InvalidRequest, match="refused the values"):
+                servable.run("serving_default", fed)
+
+
+def test_other_kernels_that_are_given_nothing(tmp_path: Path) -> None:
+    node = helper.make_node(
+        "FeatureVectorizer", ["x", "x"], ["y"], domain="ai.onnx.ml", inputdimensions=[2, 2]
+    )
+    made = model([node], [value("x", ["n", 2])], [value("y", ["n", 4])], ai__onnx__ml=3)
+    servable = load(put(made, tmp_path))
+    assert servable.run("serving_default", {"x": np.ones((3, 2), np.float32)})["y"].shape == (3, 4)
+    with pytest.raises(InvalidRequest, match="nothing is left of it"):
+        servable.run("serving_default", {"x": np.ones((0, 2), np.float32)})
+
+
+def test_in_a_branch_it_cannot_be_seen_to(tmp_path: Path) -> None:
+    whole = recurrent("GRU", 3, ["steps", "rows", 3], SAME)
+    branches: dict[str, Any] = {
+        name: helper.make_graph(
+            [helper.make_node("GRU", ["x", "w", "r"], ["out"], hidden_size=2)],
+            name,
+            [],
+            [value("out", None)],
+        )
+        for name in ("then_branch", "else_branch")
+    }
+    made = model(
+        [helper.make_node("If", ["which"], ["y"], **branches)],
+        [value("which", [], TensorProto.BOOL), value("x", ["a", "b", 3])],
+        [value("y", None)],
+        list(whole.graph.initializer),
+    )
+    with pytest.raises(LoadError, match=r"GRU in a loop or branch \(where it is given nothing"):
+        load(put(made, tmp_path))
+
+
+def test_a_guarded_model_is_otherwise_the_same() -> None:
+    made = recurrent("LSTM", 4, ["steps", "rows", 3], SAME)
+    content = made.SerializeToString()
+    changed = onnx.ModelProto.FromString(guarded(content))
+    before = [node.op_type for node in made.graph.node]
+    assert [node.op_type for node in changed.graph.node] == [
+        *before[:-1],
+        *("Shape", "Div", "Mul", "Reshape"),
+        "LSTM",
+    ]
+    assert list(changed.graph.node[-1].input) == ["horngate.guard.1", "w", "r"]
+    changed.graph.ClearField("node")
+    made.graph.ClearField("node")
+    assert changed == made
+    assert guarded(scaled().SerializeToString()) == scaled().SerializeToString()
+
+
+def test_a_compiled_form_is_guarded_as_well(tmp_path: Path) -> None:
+    made = recurrent("LSTM", 4, ["steps", "rows", 3], SAME)
+    (tmp_path / "form").write_bytes(made.SerializeToString())
+    signature = Signature(
+        "s",
+        {"x": TensorSpec("x", DType.FLOAT32, (None, None, 3))},
+        {"y": TensorSpec("y", DType.FLOAT32, (None, 1, None, 2))},
+    )
+    form = CompiledSignature(signature, "form", "", 1e-4, 1e-5, 0.0, (1,))
+    servable = OnnxServable.of(tmp_path, {"s": form})
+    with pytest.raises(InvalidRequest, match="nothing is left of it on the way"):
+        servable.run("s", {"x": np.ones((2, 0, 3), np.float32)})
