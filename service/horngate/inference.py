@@ -359,7 +359,7 @@ def admitted(handle: Handle, request: Request) -> Admitted:
         request.inputs,
         max_rows=version.max_request_rows,
         max_bytes=version.max_tensor_bytes,
-        alone=handle.signature.name in version.alone,
+        alone=not version.batching.enabled or handle.signature.name in version.alone,
         any_shape=handle.signature.name in version.any_shape,
     )
 

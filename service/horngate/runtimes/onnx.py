@@ -7,7 +7,7 @@ shapes are the SavedModel's own and come from the record. A plain model has been
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,9 +69,10 @@ class OnnxRuntime:
         files = files or Hashes(folder)
         if is_plain(folder):
             signature, made = load_model(files, threads, trust_operations=self._trust_operations)
-            return OnnxServable(
-                {signature.name: signature}, {signature.name: _program(made, signature)}
-            )
+            name = signature.name
+            servable = OnnxServable({name: signature}, {name: _program(made, signature)})
+            servable.any_shape = (name,)  # the engine holds shapes against the graph's, too
+            return servable
         record = read_compiled(folder, files)
         if record is None:
             raise LoadError("expected a compiled form, received none; run `horngate compile`")
@@ -96,7 +97,7 @@ class OnnxServable:
     """A model in memory. ``run`` is thread-safe, as ``InferenceSession.run`` is."""
 
     engine = NAME
-    any_shape = ()  # a form was held against TensorFlow by the shapes of its signatures
+    any_shape: Collection[str] = ()  # a form was held against TensorFlow by its signatures' shapes
 
     def __init__(
         self, signatures: Mapping[str, Signature], programs: Mapping[str, _Program]
