@@ -284,8 +284,10 @@ def _defaults(origin: str | None) -> Iterator[Row]:
 def _not_taken(flag: str, value: str) -> Row:
     name = flag.lstrip("-")
     spelled = {name, name.replace("_", "-"), name.replace("-", "_")}
-    if spelled & peer_flags.ALWAYS.keys() and value in ("", "true", "True", "1"):
+    if spelled & peer_flags.ALWAYS.keys() and peer_flags.is_on(value):
         return Row(WORKS, flag, "it always holds")
+    if spelled & peer_flags.ABSENT.keys() and peer_flags.is_off(value):
+        return Row(WORKS, flag, "it is off here, too")
     for remedies in (peer_flags.ALWAYS, peer_flags.ABSENT):
         for each in sorted(spelled & remedies.keys()):
             return Row(FAILS, flag, f"leave it out: {remedies[each]}")

@@ -28,6 +28,8 @@ from horngate.telemetry import logs
 _BARE: Final[dict[str, Any]] = {"nargs": "?", "const": "true"}
 """A truth may stand without a value."""
 
+_ONCE: Final[dict[str, Any]] = {"action": peer_flags.Once}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags: one for each setting."""
@@ -42,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             *peer_flags.ALIASES.get(key, ()),
             dest=key,
             **_BARE if isinstance(setting.default, bool) else {},
+            **_ONCE if key == "models" else {},
             metavar=key.rpartition("_")[2].upper(),
             help=f"{told}{allowed} ({default}also {PREFIX}{key.upper()})",
         )

@@ -91,7 +91,7 @@ def test_other_files_of_tensorflow_serving(tmp_path: Path) -> None:
 def test_a_command_line(repository: Path) -> None:
     found = rows(
         *("tritonserver", "--model-repository", repository / "scaled", "--grpc-port=8001"),
-        *("--strict-readiness=false", "--rate-limit=off", "--allow-grpc", "--nonsense"),
+        *("--strict-readiness=false", "--rate-limit=execution_count", "--allow-grpc", "--nonsense"),
     )
     assert outcomes(found) == {
         "--model-repository": WORKS,

@@ -65,6 +65,59 @@ def test_every_flag_of_tensorflow_serving_has_a_meaning_or_a_remedy(flag: str) -
     assert all(remedy for _, remedy in options.absent)
 
 
+TRITONS = """
+    id exit-timeout-secs model-store model-repository exit-on-error disable-auto-complete-config
+    strict-readiness model-control-mode repository-poll-secs load-model model-load-thread-count
+    model-load-retry-count model-namespacing allow-http http-address http-port reuse-http-port
+    http-header-forward-pattern http-thread-count http-restricted-api allow-grpc grpc-address
+    grpc-port reuse-grpc-port grpc-header-forward-pattern grpc-infer-allocation-pool-size
+    grpc-use-ssl grpc-use-ssl-mutual grpc-server-cert grpc-server-key grpc-root-cert
+    grpc-infer-response-compression-level grpc-keepalive-time grpc-keepalive-timeout
+    grpc-keepalive-permit-without-calls grpc-http2-max-pings-without-data
+    grpc-http2-min-recv-ping-interval-without-data grpc-http2-max-ping-strikes
+    grpc-max-connection-age grpc-max-connection-age-grace grpc-restricted-protocol log-verbose
+    log-info log-warning log-error log-format log-file allow-sagemaker sagemaker-port
+    sagemaker-safe-port-range sagemaker-thread-count allow-vertex-ai vertex-ai-port
+    vertex-ai-thread-count vertex-ai-default-model allow-metrics allow-gpu-metrics allow-cpu-metrics
+    metrics-address metrics-port metrics-interval-ms metrics-config trace-config cache-config
+    cache-directory rate-limit rate-limit-resource pinned-memory-pool-byte-size
+    cuda-memory-pool-byte-size cuda-virtual-address-size min-supported-compute-capability
+    buffer-manager-thread-count host-policy model-load-gpu-limit backend-directory backend-config
+    repoagent-directory strict-model-config response-cache-byte-size trace-file trace-level
+    trace-rate trace-count trace-log-frequency
+"""
+"""Every flag of Triton's but --help."""
+
+
+@pytest.mark.parametrize("flag", TRITONS.split())
+def test_every_flag_of_triton_has_a_meaning_or_a_remedy(flag: str) -> None:
+    options = parse(f"--{flag}=1")
+    assert all(remedy for _, remedy in options.absent)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--strict-model-config=false",
+        "--exit-on-error=false",
+        "--grpc-use-ssl=False",
+        "--rate-limit=off",
+        "--log-verbose=0",
+        "--prefer_tflite_model=false",
+        "--enable_profiler=0",
+        "--allow-http=on",
+    ],
+)
+def test_what_is_off_here_may_be_given_as_off(flag: str) -> None:
+    peer_flags.check(parse(flag))
+
+
+def test_one_repository_is_served(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--model-repository=/a", "--model-store=/b")
+    assert "expected one folder, received two; put links to all models" in capsys.readouterr().err
+
+
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse("--version")
@@ -83,6 +136,7 @@ def test_tritons_spellings_are_taken() -> None:
         "--grpc-server-cert=cert.pem",
         "--grpc-server-key=key.pem",
         "--grpc-root-cert=ca.pem",
+        "--exit-timeout-secs=7",
     )
     peer_flags.check(options)
     assert (options.models, options.http_port, options.grpc_port) == ("/models", "8000", "8001")
@@ -92,6 +146,7 @@ def test_tritons_spellings_are_taken() -> None:
         "ca.pem",
     )
     assert (options.model_control_mode, options.load_model) == ("explicit", ["a", "b"])
+    assert options.drain_seconds == "7"
 
 
 def test_every_flag_that_has_no_counterpart_is_named_with_a_remedy() -> None:
