@@ -118,7 +118,31 @@ def described() -> dict[str, Any]:
     }
 
 
-MODELS = (described, half_plus_two, unranked, table, ordered, vector, defaulted)
+FIELDS = {
+    "bool": "bool_val",
+    "int8": "int_val",
+    "uint8": "int_val",
+    "int16": "int_val",
+    "int32": "int_val",
+    "int64": "int64_val",
+    "uint16": "int_val",
+    "uint32": "uint32_val",
+    "uint64": "uint64_val",
+    "float16": "half_val",
+    "float32": "float_val",
+    "float64": "double_val",
+    "complex64": "scomplex_val",
+}
+
+
+def numbers() -> dict[str, Any]:
+    """Numbers, of which each output makes those of its dtype."""
+    x = v1.placeholder(tf.float64, [None, None], name="x")
+    outputs = {dtype: tf.identity(tf.cast(x, dtype)) for dtype in FIELDS}
+    return {"serving_default": signature({"x": x}, outputs)}
+
+
+MODELS = (described, half_plus_two, unranked, table, ordered, vector, defaulted, numbers)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +182,23 @@ def rest(serving: RunningServer, path: str, content: Any = None) -> tuple[int, A
             return reply.status, json.load(reply)
     except HTTPError as error:
         return error.code, json.load(error)
+
+
+@pytest.mark.parametrize("width", [1, 5, 100])
+def test_numbers_are_in_the_fields_of_their_types(stub: Any, width: int) -> None:
+    """As TensorFlow reads them: parsed at first, and prepared from the third on."""
+    asked = predict_pb2.PredictRequest()
+    asked.model_spec.name = "numbers"
+    for turn in range(5):
+        x = np.resize(np.array([turn, 0, 3, 100, 7.5]), (2, width))
+        asked.inputs["x"].CopyFrom(tf.make_tensor_proto(x))
+        outputs = stub.Predict(asked).outputs
+        for dtype, field in FIELDS.items():
+            output, expected = outputs[dtype], tf.cast(x, dtype).numpy()
+            assert not output.tensor_content
+            assert np.array_equal(tf.make_ndarray(output), expected)
+            per_element = 2 if dtype.startswith("complex") else 1
+            assert len(getattr(output, field)) == x.size * per_element
 
 
 @pytest.mark.parametrize("model", ANSWERS)
