@@ -121,13 +121,32 @@ class TensorSpec:
         return f"{self.dtype.value}{shape}"
 
 
+class Picture(NamedTuple):
+    """How an encoded picture, a JPEG say, becomes a row of an input.
+
+    ``height`` and ``width`` are in pixels, None where the model takes any size. ``channels`` is 1
+    (grey) or 3 (RGB), after the pixels unless ``channels_first``. ``low`` and ``high`` are what black
+    and white become.
+    """
+
+    height: int | None
+    width: int | None
+    channels: int
+    channels_first: bool = False
+    low: float = 0.0
+    high: float = 1.0
+
+
 @dataclass(frozen=True)
 class Signature:
     """One way to call a model: named inputs and outputs, each with dtype and shape.
 
     ``batched`` says whether rows of several requests may share one call: every input and
     every output has a free first dimension. ``defaults`` are what inputs are where a request leaves
-    them out, ``labels`` what the classes of an output are called.
+    them out, ``labels`` what the classes of an output are called, by its name. ``pictures`` are the
+    inputs that take encoded pictures too. ``activations`` are what outputs end with, by their names,
+    where that is known: "softmax" for one class of several, "sigmoid" for each by itself, "linear"
+    for numbers such as a regression's or an embedding's.
     """
 
     name: str
@@ -136,6 +155,8 @@ class Signature:
     method: str = "tensorflow/serving/predict"
     defaults: Arrays = field(default_factory=dict, compare=False)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    pictures: Mapping[str, Picture] = field(default_factory=dict, compare=False)
+    activations: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @cached_property
     def batched(self) -> bool:
