@@ -125,8 +125,8 @@ class Picture(NamedTuple):
     """How an encoded picture, a JPEG say, becomes a row of an input.
 
     ``height`` and ``width`` are in pixels, None where the model takes any size. ``channels`` is 1
-    (grey) or 3 (RGB), after the pixels unless ``channels_first``. ``low`` and ``high`` are what black
-    and white become.
+    (grey) or 3 (RGB), after the pixels unless ``channels_first``. ``low`` and ``high`` are what
+    black and white become.
     """
 
     height: int | None
@@ -144,9 +144,9 @@ class Signature:
     ``batched`` says whether rows of several requests may share one call: every input and
     every output has a free first dimension. ``defaults`` are what inputs are where a request leaves
     them out, ``labels`` what the classes of an output are called, by its name. ``pictures`` are the
-    inputs that take encoded pictures too. ``activations`` are what outputs end with, by their names,
-    where that is known: "softmax" for one class of several, "sigmoid" for each by itself, "linear"
-    for numbers such as a regression's or an embedding's.
+    inputs that take encoded pictures too. ``activations`` are what outputs end with, by name, where
+    that is known: "softmax" for one class of several, "sigmoid" for each by itself, "linear" for
+    numbers such as a regression's or an embedding's.
     """
 
     name: str

@@ -14,7 +14,7 @@ from PIL import Image
 
 from horngate.builder.digits import Digits
 from horngate.builder.publish import Published, publish_keras
-from horngate.builder.recipes import Inputs, Recipe
+from horngate.builder.recipes import LABELS, PIXELS, Inputs, Recipe
 from horngate.builder.report import hold_against, read_floors, write_report
 from horngate.builder.training import Trained, arranged, train
 from horngate.store.layout import SETTINGS_FILE
@@ -65,6 +65,9 @@ def build(
             "training_digits": len(digits.train),
             "epochs": len(trained.history["loss"]),
         },
+        image_input="image",
+        pixels=PIXELS,
+        labels=LABELS,
     )
     write_samples(folder, trained.model, inputs, digits.test.labels)
     write_report(folder, trained, _figures(trained, digits, seed))

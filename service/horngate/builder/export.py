@@ -48,6 +48,24 @@ class NamedModel:
         self._alone = not isinstance(structure, dict | list | tuple)
 
     @property
+    def model(self) -> keras.Model:
+        """The model itself."""
+        return self._model
+
+    @property
+    def inputs(self) -> Tensors:
+        """Keras' symbols of its inputs, by name."""
+        return dict(self._inputs)
+
+    @property
+    def outputs(self) -> Tensors:
+        """The same of its outputs."""
+        structure = _structure(self._model, "output")
+        if self._output_names is None:
+            return {str(key): value for key, value in structure.items()}
+        return dict(zip(self._output_names, _flat(structure, "output"), strict=True))
+
+    @property
     def input_specs(self) -> dict[str, tf.TensorSpec]:
         """Each input's shape, None where any size goes, and dtype, by name."""
         return {

@@ -20,6 +20,7 @@ from horngate import __version__
 from horngate.builder.comparison import made_up_inputs
 from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
+from horngate.builder.meaning import Labels, Meaning, Pixels, annotate
 from horngate.builder.measure import measure_version
 from horngate.builder.staging import staging_folder, sync
 from horngate.errors import HorngateError, LoadError, PublishError
@@ -28,6 +29,7 @@ from horngate.runtimes.savedmodel import SavedModelRuntime
 from horngate.servable import Servable
 from horngate.sizes import GOLDEN
 from horngate.store import manifest
+from horngate.store.annotations import read_annotations, write_annotations
 from horngate.store.compiled import CompiledRecord
 from horngate.store.files import VersionFiles
 from horngate.store.goldens import Golden, write_golden
@@ -48,7 +50,7 @@ class Published:
     """Where the version went, and what became of compiling it; None where that was left out.
 
     ``alone`` says by name why signatures will run request by request, though they could share runs
-    by their shapes.
+    by their shapes. ``notes`` tell what its pictures are taken to be.
     """
 
     model: str
@@ -56,6 +58,7 @@ class Published:
     folder: Path
     compiled: CompiledRecord | None = None
     alone: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def publish_keras(
@@ -68,6 +71,9 @@ def publish_keras(
     provenance: Mapping[str, Any] | None = None,
     compiled: bool = True,
     trust_operations: bool = False,
+    image_input: str | None = None,
+    pixels: Pixels | None = None,
+    labels: Labels | None = None,
 ) -> Published:
     """Publish a trained Keras model.
 
@@ -81,6 +87,11 @@ def publish_keras(
         compiled: whether to compile it as well. A model that cannot be compiled is published all
             the same.
         trust_operations: whether it may read or write files, run Python or reach the network.
+        image_input: the input that is a picture; None for each that is of the shape of one.
+        pixels: what black and white are in it, (0, 255) say; None for what the model's first layer
+            tells, else (0, 1).
+        labels: what the classes of an output are called, in order; by its name where there are
+            several.
 
     Raises:
         PublishError: it cannot be exported, or its SavedModel answers otherwise than Keras does.
@@ -105,7 +116,8 @@ def publish_keras(
         return {DEFAULT_SIGNATURE: golden}
 
     made_by = {"keras": keras.__version__, "class": type(model).__name__, **(provenance or {})}
-    making = _Making(named.export, check, made_by, compiled, trust_operations)
+    meaning = Meaning(image_input, pixels, labels).of(named)
+    making = _Making(named.export, check, made_by, compiled, trust_operations, meaning)
     return _publish(repository, name, version, making)
 
 
@@ -117,6 +129,9 @@ def publish_saved_model(
     version: int | None = None,
     compiled: bool = True,
     trust_operations: bool = False,
+    image_input: str | None = None,
+    pixels: Pixels | None = None,
+    labels: Labels | None = None,
 ) -> Published:
     """Publish a SavedModel that somebody else exported, as it is.
 
@@ -150,7 +165,9 @@ def publish_saved_model(
                     goldens[key] = golden
         return goldens
 
-    making = _Making(write, check, {"source": source.name}, compiled, trust_operations)
+    meaning = Meaning(image_input, pixels, labels)
+    made_by = {"source": source.name}
+    making = _Making(write, check, made_by, compiled, trust_operations, meaning)
     return _publish(repository, name, version, making)
 
 
@@ -184,13 +201,17 @@ def load_keras(path: Path) -> keras.Model:
 
 
 class _Making(NamedTuple):
-    """How a version is made: its SavedModel, its goldens; the rest as for ``publish_keras``."""
+    """How a version is made: its SavedModel, its goldens, what its tensors mean.
+
+    The rest is as for ``publish_keras``.
+    """
 
     write: Callable[[Path], None]
     check: Callable[[Servable], dict[str, Golden]]
     provenance: Mapping[str, Any]
     compiled: bool
     trust_operations: bool
+    meaning: Meaning
 
 
 def _publish(repository: Path, name: str, version: int | None, making: _Making) -> Published:
@@ -202,13 +223,13 @@ def _publish(repository: Path, name: str, version: int | None, making: _Making) 
                 f"{version}; leave it out to take the next one"
             )
         with staging_folder(model_folder) as staging:
-            record, alone = _fill(staging, name, making)
+            filled = _fill(staging, name, making)
             # It is made for its owner alone; a server may run as somebody else.
             staging.chmod(0o755)
             _sync(staging)
             published = _move_into_place(staging, model_folder, name, version)
         sync(model_folder)
-        return replace(published, compiled=record, alone=alone)
+        return replace(published, compiled=filled.compiled, alone=filled.alone, notes=filled.notes)
 
 
 @contextlib.contextmanager
@@ -233,17 +254,26 @@ def _told(name: str, model_folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _fill(
-    staging: Path, name: str, making: _Making
-) -> tuple[CompiledRecord | None, Mapping[str, str]]:
-    """Write a whole version into ``staging``; what became of compiling it, and what runs alone."""
-    write, check, provenance, compiled, trust_operations = making
+class _Filled(NamedTuple):
+    """What ``Published`` tells of a version but its name."""
+
+    compiled: CompiledRecord | None
+    alone: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def _fill(staging: Path, name: str, making: _Making) -> _Filled:
+    """Write a whole version into ``staging``."""
+    write, check, provenance, compiled, trust_operations, meaning = making
     write(staging)
     servable = SavedModelRuntime(trust_operations=trust_operations).load(staging)
     try:
+        annotated = annotate(servable.signatures, meaning)
         goldens = _recordable(check(servable))
     finally:
         servable.close()
+    write_annotations(staging, annotated.signatures.values())
+    read_annotations(staging, annotated.signatures)
     for signature, golden in goldens.items():
         write_golden(staging, signature, golden)
     if goldens and not (staging / warmup.FILE).exists():
@@ -255,7 +285,7 @@ def _fill(
     record = compile_version(staging, trust_operations=trust_operations) if compiled else None
     measured = measure_version(staging, record, trust_operations=trust_operations)
     manifest.write_checksums(staging)
-    return record, measured.alone
+    return _Filled(record, measured.alone, annotated.notes)
 
 
 def _recordable(goldens: dict[str, Golden]) -> dict[str, Golden]:

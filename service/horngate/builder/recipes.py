@@ -114,4 +114,10 @@ MNIST_FUSION: Final = Recipe(
     },
 )
 
+LABELS: Final = tuple(map(str, range(10)))
+"""Of the classes of ``probabilities``, which each of them has."""
+
+PIXELS: Final = (0.0, 1.0)
+"""Of ``image``, which each of them has."""
+
 RECIPES: Final = {recipe.name: recipe for recipe in (MNIST_CNN, MNIST_FUSION)}

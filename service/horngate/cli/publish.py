@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from horngate.cli.quiet import quiet_tensorflow
+from horngate.cli.values import pixels
 from horngate.errors import PublishError, printable
+from horngate.reading import read_file
+from horngate.sizes import RECORD
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +28,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take a model that reads or writes files, runs Python or reaches the network",
     )
+    parser.add_argument(
+        "--image-input",
+        metavar="NAME",
+        help="the input that takes pictures (default: each whose shape is that of one)",
+    )
+    parser.add_argument(
+        "--pixels",
+        metavar="LOW..HIGH",
+        type=pixels,
+        help="what black and white are in it, as 0..255 or =-1..1 (default: what the model's first "
+        "layer tells, else 0..1)",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="[OUTPUT=]FILE|A,B,C",
+        action="append",
+        default=[],
+        help="what the classes of an output are called, in order: a file with one a line, or a "
+        "list; once for each output that has any",
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     source: Path = options.source
     if not _readable(source):
         raise PublishError(f"{source}: expected a .keras file or a SavedModel folder; not found")
+    labels = read_labels(options.labels)
     quiet_tensorflow()
     from horngate.builder import publish  # noqa: PLC0415 - takes seconds
 
@@ -46,14 +71,55 @@ def run(options: argparse.Namespace) -> int:
         version=options.version,
         compiled=not options.no_compile,
         trust_operations=options.trust_model_ops,
+        image_input=options.image_input,
+        pixels=options.pixels,
+        labels=labels,
     )
     print(f"{published.model}: version {published.version} published in {published.folder}")
+    for note in published.notes:
+        print(printable(f"{published.model}: {note}"))
     if published.compiled is not None:
         print(printable(f"{published.model}: version {published.version} {published.compiled}"))
     for signature, reason in sorted(published.alone.items()):
         told = f"{published.model}: signature {signature!r} is not batched: {reason}"
         print(printable(told))
     return 0
+
+
+def read_labels(arguments: Sequence[str]) -> Sequence[str] | dict[str, Sequence[str]] | None:
+    """The labels of all ``--labels``: of the one output that has so many, or by output.
+
+    Raises:
+        PublishError: one names neither a file nor a list, or several do not name their outputs.
+    """
+    by_output: dict[str, Sequence[str]] = {}
+    for argument in arguments:
+        if _readable(Path(argument)) or "=" not in argument:
+            output, value = "", argument
+        else:
+            output, _, value = argument.partition("=")
+        if output in by_output or (len(arguments) > 1 and not output):
+            raise PublishError(
+                f"--labels: expected OUTPUT=FILE or OUTPUT=a,b,c, each output once, received "
+                f"{argument!r}"
+            )
+        by_output[output] = _labels(value)
+    return by_output.get("", by_output or None)
+
+
+def _labels(value: str) -> list[str]:
+    path = Path(value)
+    try:
+        if _readable(path):
+            lines = read_file(path, RECORD).decode().splitlines()
+            return [line.strip() for line in "\n".join(lines).rstrip().split("\n")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise PublishError(f"--labels: expected a text file in UTF-8: {error}") from error
+    if "," not in value:
+        raise PublishError(
+            f"--labels: expected a file with one label a line, or a list a,b,c, received {value!r}"
+        )
+    return [label.strip() for label in value.split(",")]
 
 
 def _readable(source: Path) -> bool:

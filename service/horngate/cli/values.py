@@ -6,6 +6,7 @@ strings. Knows no server: what an input takes is handed in.
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from horngate.client.arrays import as_array
 from horngate.errors import InvalidInput
+from horngate.store.annotations import read_range
 from horngate.tensors import Array, DType, Signature, TensorSpec, format_shape
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg")
@@ -44,6 +46,18 @@ def read_inputs(arguments: Iterable[str], signature: Signature) -> dict[str, Arr
             raise InvalidInput(f"--input: expected {name!r} once, received it twice", name=name)
         arrays[name] = read_value(value, spec)
     return arrays
+
+
+def pixels(text: str) -> tuple[float, float]:
+    """``--pixels LOW..HIGH``.
+
+    Raises:
+        argparse.ArgumentTypeError: it is anything else.
+    """
+    try:
+        return read_range(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def read_value(text: str, spec: TensorSpec) -> Array:

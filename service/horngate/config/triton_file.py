@@ -21,6 +21,7 @@ from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOp
 from horngate.protocols.pb.inference import model_config_pb2
 from horngate.reading import read_file
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
+from horngate.store.annotations import read_range
 from horngate.store.layout import TRITON_WARM_UP
 from horngate.tensors import DType, Shape
 
@@ -87,6 +88,7 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
         options = _batching(config, batching or BatchingOptions(), notes)
         versions = _versions(config)
         labels = dict(_labels(config, path.parent))
+        pixels = _pixels(config)
         threads = _threads(config, notes)
         warm_ups = tuple(_warm_ups(config, path.parent, notes))
     except ConfigError as error:
@@ -97,12 +99,21 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
     if config.max_batch_size > 0:
         limits = LimitOptions(max_request_rows=config.max_batch_size)
     inputs = _tensors(config.input, config, refused)
+    pictures = {
+        each.name: each.format == model_config_pb2.ModelInput.FORMAT_NCHW
+        for each in config.input
+        if each.format
+    }
+    if pixels is None and any(each.name in pictures and _is_float(each.dtype) for each in inputs):
+        notes.append(f"format: pixels become 0..1; say another range by the parameter {PIXELS!r}")
     declared = Declared(
         plain=_plain(config),
         batched=config.max_batch_size > 0,
         inputs=inputs,
         outputs=_tensors(config.output, config, refused),
         labels=labels,
+        pictures=pictures,
+        pixels=pixels,
         warm_ups=warm_ups,
         refused=tuple(refused),
         notes=(*_noted(config), *notes),
@@ -159,6 +170,10 @@ def _dtype(number: int) -> DType | None:
     text = name.removeprefix("TYPE_").lower().replace("fp", "float")
     text = {"bf16": "bfloat16"}.get(text, text)
     return next((each for each in DType if each.value == text), None)
+
+
+def _is_float(dtype: DType) -> bool:
+    return dtype is DType.BFLOAT16 or dtype.numpy.kind == "f"
 
 
 def _tensors(told: Any, config: Any, refused: list[str]) -> tuple[DeclaredTensor, ...]:
@@ -279,12 +294,25 @@ def _within(folder: Path, name: str, expected: str) -> Path:
 
 
 _THREADS: Final = "intra_op_thread_count"
+PIXELS: Final = "pixels"
+"""Ours, of a model's ``parameters``: what black and white become in an input with a ``format``."""
+
+
+def _pixels(config: Any) -> tuple[float, float] | None:
+    if PIXELS not in config.parameters:  # looked up before it is read, which would add an entry
+        return None
+    try:
+        return read_range(config.parameters[PIXELS].string_value)
+    except ValueError as error:
+        raise ConfigError(f"parameters {PIXELS!r}: {error}") from error
 
 
 def _threads(config: Any, notes: list[str]) -> int:
     threads = 0
     for key in sorted(config.parameters):
         value = config.parameters[key].string_value
+        if key == PIXELS:
+            continue
         if key == _THREADS and value.isascii() and value.isdigit():
             threads = int(value[:9])
         else:

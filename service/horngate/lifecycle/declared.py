@@ -8,11 +8,12 @@ an error of loading. This module knows no file format and no engine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from horngate.errors import LoadError
+from horngate.store.annotations import check_picture, picture_of
 from horngate.store.layout import TRITON_FILE as FILE
 from horngate.tensors import DEFAULT_SIGNATURE, DType, Shape, Signature, TensorSpec
 
@@ -64,6 +65,8 @@ class Declared:
         inputs: those that it names; a model may take no others.
         outputs: those that it names; a model may give others as well.
         labels: of the classes of an output, by its name.
+        pictures: inputs that are pictures, and whether their channels come first.
+        pixels: what black and white become in those; None where it does not say.
         warm_ups: requests to run before it goes live.
         refused: what it asks that is not served, each in words.
         notes: what it says that means nothing here, each in words.
@@ -74,6 +77,8 @@ class Declared:
     inputs: tuple[DeclaredTensor, ...] = ()
     outputs: tuple[DeclaredTensor, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pictures: Mapping[str, bool] = field(default_factory=dict)
+    pixels: tuple[float, float] | None = None
     warm_ups: tuple[DeclaredWarmUp, ...] = ()
     refused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -108,6 +113,34 @@ class Declared:
         wrong = list(self._misfits(default_signature(signatures)))
         if wrong:
             raise LoadError(f"{FILE} does not fit the model: " + "; ".join(wrong))
+
+    def meant(self, signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+        """``signatures`` with what is told of labels and pictures beside what is known of them.
+
+        Raises:
+            LoadError: pixels that an input cannot hold.
+        """
+        return {name: self._meant(signature) for name, signature in signatures.items()}
+
+    def _meant(self, signature: Signature) -> Signature:
+        labels = {name: told for name, told in self.labels.items() if name in signature.outputs}
+        pictures = dict(signature.pictures)
+        for name, first in self.pictures.items():
+            spec = signature.inputs.get(name)
+            picture = None if spec is None else picture_of(spec, channels_first=first)
+            if spec is None or picture is None:
+                continue
+            picture = pictures.get(name, picture)
+            if self.pixels is not None:
+                low, high = self.pixels
+                picture = picture._replace(low=low, high=high)
+            try:
+                pictures[name] = check_picture(picture, spec)
+            except ValueError as error:
+                raise LoadError(f"{FILE}: input {name!r}: {error}") from error
+        if not labels and not pictures:
+            return signature
+        return replace(signature, labels={**signature.labels, **labels}, pictures=pictures)
 
     def _misfits(self, signature: Signature) -> Iterator[str]:
         if self.batched:

@@ -28,6 +28,7 @@ from horngate.lifecycle.warm_up import (
     warm_up,
 )
 from horngate.servable import Clock, Runtime, Servable
+from horngate.store.annotations import carried, read_annotations
 from horngate.store.cost import BatchCost, measure_cost, read_cost, this_machine
 from horngate.store.goldens import Golden, check_goldens, read_goldens
 from horngate.store.layout import is_plain
@@ -134,6 +135,10 @@ class Loader:
                 declared = settings.declared
                 declared.hold(servable.signatures)
                 served = Reshaped(servable, declared) if declared.reshapes else servable
+                known = read_annotations(folder, servable.signatures, files)
+                signatures = declared.meant(
+                    {name: carried(known[name], each) for name, each in served.signatures.items()}
+                )
                 progress.reach("reading its files")
                 verify_checksums(folder, files)
                 batching = settings.batching.decided(
@@ -171,6 +176,7 @@ class Loader:
             scheduler=scheduler,
             executor=executor,
             batching=batching,
+            signatures=signatures,
             cost=cost,
             engine_reason=started.reason,
             engine_detail=started.detail,

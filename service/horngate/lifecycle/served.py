@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,14 +42,6 @@ def find_signature(signatures: Mapping[str, Signature], name: str, whose: str) -
     return found
 
 
-def _labelled(
-    signatures: Mapping[str, Signature], labels: Mapping[str, tuple[str, ...]]
-) -> dict[str, Signature]:
-    if not labels:
-        return dict(signatures)
-    return {name: replace(signature, labels=labels) for name, signature in signatures.items()}
-
-
 class Handle:
     """A signature of a live version, found once: what is submitted runs there.
 
@@ -69,7 +60,8 @@ class ServedVersion:
     """Immutable but for its scheduler; safe to read from any thread.
 
     ``max_request_rows`` is what one request may carry, ``max_tensor_bytes`` what an input may,
-    ``any_shape`` is the servable's. ``plain`` says that the folder has no SavedModel.
+    ``any_shape`` is the servable's. ``signatures`` are the servable's with what they mean, where
+    that is known. ``plain`` says that the folder has no SavedModel.
     ``batching`` is what the settings and ``curve`` decided together; ``engine_reason`` says why no
     engine of earlier choice serves it, "" where none would be, and ``engine_detail`` what is for
     operators alone of that. ``subjects`` are whom calls are
@@ -90,6 +82,7 @@ class ServedVersion:
         scheduler: Scheduler,
         executor: Executor,
         batching: BatchingOptions,
+        signatures: Mapping[str, Signature] | None = None,
         cost: BatchCost | None = None,
         engine_reason: str = "",
         engine_detail: str = "",
@@ -112,7 +105,7 @@ class ServedVersion:
         self.subjects = {name: Subject(model, number, name) for name in servable.signatures}
         self.any_shape = servable.any_shape
         self._servable = servable
-        self._signatures = _labelled(servable.signatures, settings.declared.labels)
+        self._signatures = dict(servable.signatures if signatures is None else signatures)
         self._executor = executor
         self._handles = {
             name: Handle(self, signature, self.subjects[name])

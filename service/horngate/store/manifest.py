@@ -7,6 +7,7 @@
     checksums.json       SHA-256 of every other file of the version
     compiled.json        the compiled form of each signature, or why there is none (compiled.py)
     compiled/NAME.onnx   the form itself
+    annotations.json     names of classes, pictures, activations (annotations.py)
     rows.json            whether rows of several requests may share runs (rows_record.py)
 
 ``assets.extra`` is the folder that TensorFlow Serving leaves to others. Every part may be absent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,21 @@ def sequential() -> keras.Model:
             keras.Input((4,), name="features"),
             layers.Dense(3, activation="relu", name="hidden"),
             layers.Dense(2, activation="softmax", name="scores"),
+        ]
+    )
+
+
+def pictures(
+    first: Sequence[layers.Layer] = (), end: Sequence[layers.Layer] = (), size: int | None = 8
+) -> keras.Model:
+    """Three kinds of photos; ``end`` is in place of the softmax over them."""
+    return keras.Sequential(
+        [
+            keras.Input((size, size, 3), name="photo"),
+            *first,
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            *(end or [layers.Dense(3, activation="softmax", name="kind")]),
         ]
     )
 

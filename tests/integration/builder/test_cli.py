@@ -10,7 +10,7 @@ from horngate.errors import PublishError
 from horngate.store.goldens import read_goldens
 from horngate.store.manifest import read_provenance
 from tests.conftest import Command, Said
-from tests.integration.builder.models import sequential
+from tests.integration.builder.models import pictures, sequential
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +82,16 @@ def test_a_file_that_is_no_keras_model_is_a_publish_error(tmp_path: Path) -> Non
     path.write_bytes(b"PK\x05\x06" + bytes(18))
     with pytest.raises(PublishError, match=r"m\.keras: expected a Keras model; Keras says"):
         load_keras(path)
+
+
+def test_pictures_and_labels_are_told_by_flags(tmp_path: Path, publish: Publish) -> None:
+    pictures([]).save(tmp_path / "m.keras")
+    flags = ("--pixels=-1..1", "--image-input", "photo", "--labels", "cat,dog,fox")
+    status, out, _ = publish(tmp_path / "m.keras", tmp_path, *flags)
+    assert status == 0
+    assert "m: input 'photo' takes pictures, JPEG or PNG, as 8x8 RGB, pixels -1..1\n" in out
+    status, _, err = publish(tmp_path / "m.keras", tmp_path, "--labels", "cat,dog")
+    assert status == 1
+    assert "labels: output 'kind': expected 3 labels, one for each class, received 2" in err
+    with pytest.raises(SystemExit):
+        publish(tmp_path / "m.keras", tmp_path, "--pixels", "255")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from horngate.config.triton_file import MOST_REPLAYED
 from horngate.errors import ConfigError, LoadError
 from horngate.lifecycle.declared import Declared, DeclaredTensor, Sample
 from horngate.lifecycle.settings import ModelSettings
-from horngate.tensors import DType, Signature, TensorSpec
+from horngate.tensors import DType, Picture, Signature, TensorSpec
 
 SIGNATURES = {
     "serving_default": Signature(
@@ -238,3 +239,43 @@ def test_a_link_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "config.pbtxt").symlink_to("/etc/passwd")
     with pytest.raises(ConfigError, match="expected a regular file, received a symbolic link"):
         read_model_settings(tmp_path / "model.toml")
+
+
+PHOTO = Signature(
+    "serving_default",
+    {"photo": TensorSpec("photo", DType.FLOAT32, (None, 3, 8, 6))},
+    {"kind": TensorSpec("kind", DType.FLOAT32, (None, 2))},
+)
+OF_PHOTOS = """
+max_batch_size: 8
+input [ { name: "photo" data_type: TYPE_FP32 dims: [ 3, 8, 6 ] format: FORMAT_NCHW } ]
+output [ { name: "kind" data_type: TYPE_FP32 dims: [ 2 ] label_filename: "labels.txt" } ]
+"""
+
+
+def test_a_format_marks_a_picture_and_labels_are_those_of_their_output(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    told = declared(tmp_path, OF_PHOTOS)
+    meant = told.meant({"serving_default": PHOTO})["serving_default"]
+    assert meant.pictures == {"photo": Picture(8, 6, 3, True, 0.0, 1.0)}
+    assert meant.labels == {"kind": ("cat", "dog")}
+    assert any("say another range by the parameter 'pixels'" in note for note in told.notes)
+    assert told.meant(SIGNATURES) == SIGNATURES
+
+
+def test_pixels_are_a_parameter(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    pixels = 'parameters { key: "pixels" value: { string_value: "-1..1" } }'
+    told = declared(tmp_path, OF_PHOTOS + pixels)
+    meant = told.meant({"serving_default": PHOTO})["serving_default"]
+    assert meant.pictures["photo"][-2:] == (-1.0, 1.0)
+    assert not told.notes
+    with pytest.raises(ConfigError, match=r"parameters 'pixels': expected .* as 0\.\.255"):
+        declared(tmp_path, OF_PHOTOS + pixels.replace("-1..1", "bytes"))
+
+
+def test_what_is_recorded_of_a_picture_stands_unless_pixels_are_told(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    recorded = replace(PHOTO, pictures={"photo": Picture(8, 6, 3, True, 0.0, 255.0)})
+    meant = declared(tmp_path, OF_PHOTOS).meant({"serving_default": recorded})
+    assert meant["serving_default"].pictures["photo"].high == 255

@@ -17,6 +17,7 @@ from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
 from horngate.lifecycle.warm_up import Recorded
 from horngate.servable import Files, Servable
+from horngate.store.annotations import write_annotations
 from horngate.store.goldens import Golden, write_golden
 from horngate.store.manifest import CHECKSUMS, write_checksums
 from horngate.store.rows_record import write_rows
@@ -420,3 +421,16 @@ def test_callers_have_the_shapes_that_are_told(tmp_path: Path) -> None:
     version = bench.load(replace(TRUSTED, declared=declared))
     assert version.signature("serving_default").inputs["x"].shape == (None, 1, None)
     assert (1, 1) in bench.servable.calls
+
+
+def test_a_version_tells_what_its_tensors_mean(bench: Bench) -> None:
+    write_annotations(bench.folder, [replace(DOUBLING, labels={"y": ("low", "high")})])
+    version = bench.load()
+    assert version.signatures["serving_default"].labels == {"y": ("low", "high")}
+    assert version.handle("serving_default").signature.labels == {"y": ("low", "high")}
+    assert not version.signatures["whole"].labels
+
+
+def test_a_record_that_does_not_fit_the_model_is_refused(bench: Bench) -> None:
+    write_annotations(bench.folder, [replace(DOUBLING, labels={"z": ("low", "high")})])
+    bench.refuses("annotations.json: signature 'serving_default': labels: expected one of 'y'")
