@@ -153,6 +153,71 @@ class Mapped(Answer[U]):
         self._source.cancel()
 
 
+class Later(Answer[T]):
+    """The answer of which ``begin`` tells, once somebody has called it.
+
+    Attributes:
+        on_cancel: called where it is cancelled before that; it keeps ``begin`` from being called.
+    """
+
+    __slots__ = ("_begin", "_callback", "_lock", "_source", "on_cancel")
+
+    def __init__(self, begin: Callable[[], Answer[T]]) -> None:
+        self._begin = begin
+        self._lock = threading.Lock()
+        self._callback: Callable[[], None] | None = None
+        self._source: Answer[T] | None = None
+        self.on_cancel: Callable[[], object] | None = None
+
+    def begin(self) -> None:
+        """Begin, on a thread that may be held up; once. What it raises becomes the answer."""
+        if self._source is not None:
+            return
+        try:
+            source = self._begin()
+        except Exception as error:  # noqa: BLE001 - whoever asks for the result is told
+            source = failed = Ticket[T]()
+            failed.fail(error)
+        if not self._found(source):
+            source.cancel()
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        with self._lock:
+            source = self._source
+            if source is None:
+                self._callback = callback
+                return
+        source.on_done(callback)
+
+    def result(self) -> T:
+        if self._source is None:
+            raise RuntimeError("result() was asked of an answer that has not begun")
+        return self._source.result()
+
+    def size(self) -> int:
+        return 0 if self._source is None else self._source.size()
+
+    def cancel(self) -> None:
+        cancelled = Ticket[T]()
+        cancelled.cancel()
+        if self._found(cancelled):
+            if self.on_cancel is not None:
+                self.on_cancel()
+        elif self._source is not None:
+            self._source.cancel()
+
+    def _found(self, source: Answer[T]) -> bool:
+        """Whether ``source`` is what becomes of it; not where something else has."""
+        with self._lock:
+            if self._source is not None:
+                return False
+            self._source = source
+            callback, self._callback = self._callback, None
+        if callback is not None:
+            source.on_done(callback)
+        return True
+
+
 class Together(Answer[list[T]]):
     """Done when all of ``answers`` are; the first of them that failed is the error.
 

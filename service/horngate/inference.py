@@ -20,7 +20,14 @@ from horngate.batching.executor import Burst
 from horngate.batching.scheduler import SchedulerClosed
 from horngate.batching.work import Work, deadline_passed
 from horngate.budget import UNCOUNTED, Budget, Share
-from horngate.errors import InvalidRequest, PermissionDenied, RequestError, ShuttingDown
+from horngate.decoding import Decoders, decoded, encoded, stand_ins
+from horngate.errors import (
+    Expired,
+    InvalidRequest,
+    PermissionDenied,
+    RequestError,
+    ShuttingDown,
+)
 from horngate.lifecycle.control import Control
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import Handle, Subject, find_signature
@@ -207,6 +214,7 @@ class Inference:
         self.control = control
         self._open_control = open_control
         self._repository = repository
+        self._decoders = Decoders()
         self._draining = threading.Event()
         self._drain_listeners: list[Callable[[], None]] = []
 
@@ -242,12 +250,42 @@ class Inference:
             defaults = handle.signature.defaults
             if defaults:
                 request = request._replace(inputs={**defaults, **request.inputs})
+            if handle.signature.pictures and (names := encoded(handle.signature, request.inputs)):
+                return self._decoded(handle, names, request, call)
             rows, misfit = admitted(handle, request)
             # A version that was retired between look-up and submission has been replaced before
             # that: look again. One that was asked for by number is not found then.
             with contextlib.suppress(SchedulerClosed):
                 work = submit(handle, request.inputs, rows, request.priority, call, misfit=misfit)
                 return work.then(partial(respond, handle, request.outputs))
+
+    def _decoded(
+        self, handle: Handle, names: tuple[str, ...], request: Request, call: Call
+    ) -> Answer[Response]:
+        """Queue ``request`` once the pictures that it has in place of tensors are decoded.
+
+        What else is wrong with it is known before.
+
+        Raises:
+            RequestError: as ``predict``.
+        """
+        expected = stand_ins(handle.signature, request.inputs, names)
+        admitted(handle, request._replace(inputs={**request.inputs, **expected}))
+
+        def begin() -> Answer[Response]:
+            if call.ran_out(self.clock()):
+                raise Expired("the deadline passed while the request's pictures waited")
+            call.burst = None  # it belongs to the thread that brought the call
+            most = handle.version.max_tensor_bytes
+            inputs = decoded(handle.signature, request.inputs, names, call, most)
+            rows, misfit = admitted(handle, request._replace(inputs=inputs))
+            try:
+                work = submit(handle, inputs, rows, request.priority, call, misfit=misfit)
+            except SchedulerClosed:  # the version in its place may take pixels of another range
+                return self.predict(request, call)
+            return work.then(partial(respond, handle, request.outputs))
+
+        return self._decoders.later(begin)
 
     def describe(self, model: str, version: VersionRef, call: Call) -> ModelDescription:
         """What is known of a live version, the newest where ``version`` is None.

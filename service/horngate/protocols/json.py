@@ -119,6 +119,13 @@ def shown(value: Any, most: int = 80) -> str:
     return (value[:most] if isinstance(value, str) else _BRIEF.repr(value))[:most]
 
 
+def holds_strings(value: Any) -> bool:
+    """Whether a JSON value is of strings, as far as its first element tells."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    return isinstance(value, str | dict)
+
+
 def read_array(value: Any, dtype: DType) -> Array:
     """The JSON value as an array of ``dtype``: a number, text, or lists of equal lengths of them.
 

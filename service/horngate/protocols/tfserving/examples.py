@@ -88,7 +88,22 @@ def to_inputs(examples: Sequence[Example], signature: Signature) -> Arrays:
         (name,) = signature.inputs
         serialized = [example.SerializeToString() for example in examples]
         return {name: np.array([*serialized, None], object)[:-1]}
-    return {name: _column(examples, spec) for name, spec in signature.inputs.items()}
+    return {
+        name: _pictures(examples, spec)
+        if name in signature.pictures and _of_bytes(examples[0], name)
+        else _column(examples, spec)
+        for name, spec in signature.inputs.items()
+    }
+
+
+def _of_bytes(example: Example, name: str) -> bool:
+    features = example.features.feature
+    return name in features and features[name].WhichOneof("kind") == "bytes_list"
+
+
+def _pictures(examples: Sequence[Example], spec: TensorSpec) -> Array:
+    """Encoded, one of each example, in place of numbers."""
+    return _column(examples, TensorSpec(spec.name, DType.STRING, (None, 1)))
 
 
 def _with_context(example: Example, context: Example) -> Example:

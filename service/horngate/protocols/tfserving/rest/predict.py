@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from horngate.protocols.elements import MalformedTensor, check_tensors
 from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
 from horngate.protocols.json import (
     B64,
+    holds_strings,
     parsed_bytes,
     read_array,
     shown,
@@ -124,6 +126,8 @@ def _only_input(signature: Signature) -> list[str]:
 
 def _array(name: str, value: Any, signature: Signature) -> Array:
     spec = signature.inputs.get(name)
+    if name in signature.pictures and holds_strings(value):
+        spec = replace(signature.inputs[name], dtype=DType.STRING)  # encoded, in place of numbers
     try:
         # A name that the signature lacks is the admission's to refuse, with all others.
         return read_array(value, DType.FLOAT32 if spec is None else spec.dtype)

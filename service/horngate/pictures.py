@@ -1,0 +1,321 @@
+"""Encoded pictures as rows of an input: a JPEG or a PNG decoded, turned, resized and scaled.
+
+Pillow decodes, outside of Python's lock. Resizing is that of ``tf.image.resize`` without
+antialiasing: bilinear between pixels' centres, in float32, to the same bits where the picture was
+not turned. What a file says of itself is held against the bounds here before anything of its size
+is made; whoever sent it may have made it to be as costly as can be. Knows no model and no request.
+
+>>> from PIL import Image
+>>> written = io.BytesIO()
+>>> Image.new("RGB", (4, 4), "white").save(written, "PNG")
+>>> row = Encoded(written.getvalue()).row(Picture(2, 2, 1), np.dtype(np.float32))
+>>> row.shape, float(row.max())
+((2, 2, 1), 1.0)
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import warnings
+from functools import cache, lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horngate.tensors import Array, Picture
+
+MOST_PIXELS: Final = 50_000_000
+"""Of a picture: what the largest of common cameras have."""
+
+MOST_PASSES: Final = 12 * MOST_PIXELS
+"""Pixels of a JPEG times the scans that it is written in, each of which goes over all of them. The
+usual progressive one has ten; a few bytes may ask for thousands."""
+
+MOST_HEAD: Final = 4 * 1024 * 1024
+MOST_PARTS: Final = 20_000
+"""Bytes of a JPEG before its pixels, and segments or chunks of a file: Pillow reads them in Python,
+with its lock."""
+
+PIXEL_BYTES: Final = 12
+"""What decoding takes for a pixel beside the row: what Pillow holds, and its decoder."""
+
+BAND: Final = 1 << 22
+"""Pixels that are copied at a time out of what Pillow holds."""
+
+_ORIENTATION: Final = 0x0112
+_JPEG: Final = b"\xff\xd8\xff"
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_SCAN, _END = 0xDA, 0xD9
+_MARKER: Final = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
+"""Of a JPEG's segment; within its pixels others stand for themselves."""
+_AS_TEXT: Final = (b"/9j/", b"iVBORw0KGgo")
+
+_TURNS: Final = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+"""By EXIF's number: whether rows become columns, and which of the two then run backwards."""
+
+
+class BadPicture(ValueError):
+    """The bytes are no picture that can be taken; says why and what to do."""
+
+
+class Encoded:
+    """A picture's bytes, of which only the head has been read. Belongs to one thread.
+
+    ``width`` and ``height`` are as it is stored; turned by EXIF, they may change places.
+
+    Raises:
+        BadPicture: it is neither a JPEG nor a PNG, or too large, or moves.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._image: Any = _opened(data)
+        self.width: int
+        self.height: int
+        self.width, self.height = self._image.size
+        pixels = self.width * self.height
+        if pixels > MOST_PIXELS:
+            raise BadPicture(
+                f"expected at most {MOST_PIXELS} pixels, received {self.width}x{self.height}; send "
+                "a smaller picture"
+            )
+        if self._image.mode[:1] in "IF":
+            raise BadPicture(
+                f"expected a picture of 8 bits a channel, received one of mode {self._image.mode}; "
+                "convert it, or send its numbers as a tensor"
+            )
+        if getattr(self._image, "is_animated", False):
+            raise BadPicture(
+                f"expected one picture, received {self._image.n_frames} that make an animation; "
+                "send one of them"
+            )
+        most = MOST_PASSES // pixels
+        if self._image.format == "JPEG" and _scans(data, most) > most:
+            raise BadPicture(
+                f"expected a JPEG of {self.width}x{self.height} in at most {most} scans, received "
+                "more; save it anew"
+            )
+
+    @property
+    def room(self) -> int:
+        """Bytes that decoding takes while it lasts."""
+        return self.width * self.height * PIXEL_BYTES
+
+    def size(self, picture: Picture) -> int:
+        """Numbers of the row that it becomes."""
+        sides = (picture.height or self.height) * (picture.width or self.width)
+        if picture.height is None and picture.width is None:
+            sides = self.width * self.height
+        elif picture.height is None or picture.width is None:  # which of its sides, EXIF says
+            sides = (picture.height or picture.width or 1) * max(self.width, self.height)
+        return sides * picture.channels
+
+    def row(self, picture: Picture, dtype: np.dtype[Any]) -> Array:
+        """The row, [height, width, channels] or as ``picture`` has it, of ``dtype``. Slow.
+
+        Raises:
+            BadPicture: it is cut short or damaged.
+        """
+        image = self._image
+        try:
+            image.load()
+            turn = _turn(image)
+            # A palette's transparent colours would make Pillow warn that they are left out.
+            image.info.pop("transparency", None)
+            mode = "RGB" if picture.channels == 3 else "L"
+            if image.mode != mode:
+                image = image.convert(mode)
+        except Exception:  # noqa: BLE001 - Pillow raises anything of what strangers send
+            raise BadPicture(
+                "expected a whole picture, received one that is cut short or damaged; send it again"
+            ) from None
+        height, width = picture.height, picture.width
+        if turn[0]:
+            height, width = width, height
+        values = _resized(image, height or image.height, width or image.width)
+        values = _turned(values, turn)
+        if (picture.low, picture.high) != (0.0, 255.0):
+            values = values / np.float32(255 / (picture.high - picture.low))
+            values += np.float32(picture.low)
+        if dtype.kind in "iu":
+            values = np.rint(values)
+        if picture.channels_first:
+            values = values.transpose(2, 0, 1)
+        return values.astype(dtype)
+
+
+@cache
+def _plugins() -> tuple[Any, Any]:
+    """What reads a JPEG and a PNG."""
+    # Pillow gives memory back after each picture and has it cleared anew for the next, which takes
+    # a fifth of the time of decoding a small one. It is told before it is imported to keep some.
+    os.environ.setdefault("PILLOW_BLOCK_SIZE", "4m")
+    os.environ.setdefault("PILLOW_BLOCKS_MAX", "4")
+    # An extra's; and most requests are none of its business. Not ``Image.open``: it asks all
+    # formats, has a bound of its own for the whole process, and warns.
+    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - see above
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - see above
+
+    # What is odd in a stranger's file is told to whoever sent it, and no line of ours.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    return JpegImageFile, PngImageFile
+
+
+def _opened(data: bytes) -> Any:
+    jpeg, png = _plugins()
+    kind = jpeg if data.startswith(_JPEG) else png if data.startswith(_PNG) else None
+    if kind is None:
+        hint = ""
+        if data.startswith(_AS_TEXT):
+            hint = '; it is base64: send the bytes themselves, or {"b64": …} where JSON is sent'
+        raise BadPicture(f"expected a JPEG or a PNG, received {len(data)} other bytes{hint}")
+    try:
+        if kind is jpeg:
+            _hold_segments(data)
+        else:
+            _hold_chunks(data)
+        return kind(io.BytesIO(data))
+    except Exception:  # noqa: BLE001 - Pillow raises anything of what strangers send
+        raise BadPicture(
+            "expected a JPEG or a PNG, received one whose head is damaged or far too long; send it "
+            "again, or save it anew"
+        ) from None
+
+
+def _hold_segments(data: bytes) -> None:
+    """Refuse a JPEG whose segments before its pixels are many or long, or do not follow on."""
+    at = 2
+    for _ in range(MOST_PARTS):
+        found = _MARKER.match(data, at)
+        if found is None or at > MOST_HEAD:
+            break
+        at = found.end()
+        if data[at - 1] == _SCAN:
+            return
+        at += int.from_bytes(data[at : at + 2])
+    raise ValueError
+
+
+def _hold_chunks(data: bytes) -> None:
+    """Refuse a PNG of too many chunks."""
+    at = len(_PNG)
+    for _ in range(MOST_PARTS):
+        if at >= len(data):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4])
+    raise ValueError
+
+
+def _scans(data: bytes, most: int) -> int:
+    """In how many scans a JPEG is written; more than ``most`` are not counted."""
+    at, scans = 2, 0
+    for _ in range(MOST_PARTS):
+        found = _MARKER.search(data, at)
+        if found is None or scans > most:
+            return scans
+        at = found.end()
+        if data[at - 1] == _END:
+            return scans
+        scans += data[at - 1] == _SCAN
+        at += int.from_bytes(data[at : at + 2])
+    return most + 1
+
+
+def _turn(image: Any) -> tuple[bool, bool, bool]:
+    """How it is to be turned; not at all where what says so cannot be read."""
+    try:
+        number = image.getexif().get(_ORIENTATION)
+    except Exception:  # noqa: BLE001 - as above
+        number = None
+    return _TURNS.get(number, (False, False, False)) if isinstance(number, int) else (False,) * 3
+
+
+def _turned(values: Array, turn: tuple[bool, bool, bool]) -> Array:
+    columns, down, across = turn
+    if columns:
+        values = values.swapaxes(0, 1)
+    return values[:: -1 if down else 1, :: -1 if across else 1]
+
+
+class _Places(NamedTuple):
+    """Between which two places of a side of ``before`` each of ``after`` lies, and how far."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    share: NDArray[np.float32]
+    """Of ``second``, in four copies: one for each channel, as Pillow keeps them."""
+
+
+@lru_cache(maxsize=256)
+def _places(before: int, after: int) -> _Places:
+    half = np.float32(0.5)
+    place = (np.arange(after, dtype=np.float32) + half) * (
+        np.float32(before) / np.float32(after)
+    ) - half
+    floor = np.floor(place)
+    first = np.maximum(floor, 0).astype(np.intp)
+    second = np.minimum(np.ceil(place), before - 1).astype(np.intp)
+    return _Places(first, second, np.repeat(place - floor, 4))
+
+
+def _resized(image: Any, height: int, width: int) -> NDArray[np.float32]:
+    """[height, width, channels], float32, 0 to 255."""
+    lanes = 4 if image.mode == "RGB" else 1
+    channels = min(3, lanes)
+    if image.size == (width, height):
+        pixels: Array = np.asarray(image, np.float32)
+        return pixels.reshape(height, width, channels)
+    down, across = _places(image.height, height), _places(image.width, width)
+    shares = across.share if lanes == 4 else across.share[::4]
+    lines, above, below = _lines(image, down)
+    rows = []
+    for which in (above, below):
+        pixels = lines[which]
+        # In place, and over whole lines with their unused fourth channel: a loop over three
+        # channels would be most of the time.
+        left = pixels.take(across.first, axis=1).view(np.uint8).astype(np.float32)
+        right = pixels.take(across.second, axis=1).view(np.uint8).astype(np.float32)
+        right -= left
+        right *= shares
+        right += left
+        rows.append(right)
+    upper, values = rows
+    values -= upper
+    values *= down.share[::4, np.newaxis]
+    values += upper
+    return values.reshape(height, width, lanes)[:, :, :channels]
+
+
+def _lines(image: Any, places: _Places) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+    """Lines of pixels, one number each, and which of them lie above and below each place.
+
+    All lines of a small picture; of a large one those that are needed, copied band by band.
+    """
+    width, height = image.size
+    if width * height <= BAND:
+        return _numbers(image), places.first, places.second
+    needed = np.union1d(places.first, places.second)
+    lines: Array = np.empty((len(needed), width), np.uint32 if image.mode == "RGB" else np.uint8)
+    step = max(1, BAND // width)
+    for top in range(0, height, step):
+        begin, end = np.searchsorted(needed, (top, top + step))
+        if begin < end:
+            band = _numbers(image.crop((0, top, width, min(top + step, height))))
+            lines[begin:end] = band[needed[begin:end] - top]
+    return lines, np.searchsorted(needed, places.first), np.searchsorted(needed, places.second)
+
+
+def _numbers(image: Any) -> Array:
+    """Its pixels, [height, width]: of RGB as one number of four bytes each, as Pillow has them."""
+    raw, dtype = ("RGBX", np.uint32) if image.mode == "RGB" else ("L", np.uint8)
+    return np.frombuffer(image.tobytes("raw", raw), dtype).reshape(image.height, image.width)

@@ -1,0 +1,263 @@
+"""A JPEG in place of a tensor is answered as Keras' own pipeline answers it, by every way in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tritonclient.grpc as triton
+from keras import layers
+from tensorflow_serving.apis import classification_pb2, prediction_service_pb2_grpc
+
+from horngate.builder.publish import publish_keras
+from horngate.client import Client
+from horngate.errors import HorngateError, InvalidRequest
+from horngate.tensors import Array
+from tests.integration.builder.models import pictures
+from tests.photos import encoded, noise, photo, png_head, turned
+from tests.serving import RunningServer
+
+LABELS = ("cat", "dog", "fox")
+PHOTOS = [photo(48, 64, seed) for seed in range(3)]
+
+
+def beside() -> keras.Model:
+    """A photo and what is known beside it."""
+    image, known = keras.Input((6, 8, 1), name="image"), keras.Input((2,), name="known")
+    joined = layers.Concatenate()([layers.Flatten()(image), known])
+    return keras.Model([image, known], layers.Dense(2, name="score")(joined))
+
+
+class Served(NamedTuple):
+    server: RunningServer
+    models: dict[str, keras.Model]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    keras.utils.set_random_seed(7)
+    folder = tmp_path_factory.mktemp("models")
+    models = {
+        "plain": pictures(),
+        "rescaled": pictures([layers.Rescaling(1 / 255)]),
+        "signed": pictures([layers.Rescaling(1 / 127.5, offset=-1)]),
+        "any_size": pictures([layers.Rescaling(1 / 255)], size=None),
+        "beside": beside(),
+    }
+    for name, model in models.items():
+        # Weights that tell pictures apart, and a wrong range from the right one.
+        for weight in model.trainable_variables:
+            weight.assign(weight * 3)
+        labels = None if name == "beside" else LABELS
+        publish_keras(model, folder, name, labels=labels)
+    with RunningServer(folder) as server:
+        yield Served(server, models)
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Iterator[Client]:
+    with Client(served.server.address) as client:
+        yield client
+
+
+def kerass(served: Served, name: str, data: bytes, folder: Path) -> Array:
+    """What Keras' own pipeline makes of a picture, [1, classes]."""
+    path = folder / "picture"
+    path.write_bytes(data)
+    pixels: Array = np.asarray(keras.utils.load_img(path), np.float32)
+    model = served.models[name]
+    if name != "any_size":
+        pixels = tf.image.resize(pixels, model.inputs[0].shape[1:3]).numpy()
+    if name == "plain":
+        pixels = pixels / 255
+    answer: Array = np.asarray(model(pixels[np.newaxis]))
+    return answer
+
+
+def predicted(client: Client, name: str, photos: Array, **more: Any) -> Array:
+    return client.predict(name, {"photo": photos, **more})["kind"]
+
+
+def files(*data: bytes) -> Array:
+    return np.array([*data, None], object)[:-1]
+
+
+@pytest.mark.parametrize("name", ["plain", "rescaled", "signed", "any_size"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "grey", "clear"])
+def test_the_answer_is_that_of_keras_own_pipeline(
+    served: Served, client: Client, tmp_path: Path, name: str, kind: str
+) -> None:
+    data = {
+        "JPEG": photo(),
+        "PNG": encoded(noise(30, 20), "PNG"),
+        "grey": encoded(noise(30, 20, 1), "PNG"),
+        "clear": encoded(np.dstack([noise(20, 20), noise(20, 20, 1)]), "PNG"),
+    }[kind]
+    wanted = kerass(served, name, data, tmp_path)
+    assert np.ptp(wanted) > 0.05, "an answer that says something"
+    np.testing.assert_allclose(predicted(client, name, files(data)), wanted, atol=2e-5)
+
+
+def test_several_pictures_are_rows_of_one_request(
+    served: Served, client: Client, tmp_path: Path
+) -> None:
+    wanted = np.concatenate([kerass(served, "rescaled", each, tmp_path) for each in PHOTOS])
+    for shape in ((3,), (3, 1)):
+        received = predicted(client, "rescaled", files(*PHOTOS).reshape(shape))
+        np.testing.assert_allclose(received, wanted, atol=2e-5)
+    scalar = predicted(client, "rescaled", np.array(PHOTOS[0], object))
+    np.testing.assert_allclose(scalar, wanted[:1], atol=2e-5)
+
+
+def test_a_picture_that_lies_on_its_side_is_turned(served: Served, client: Client) -> None:
+    pixels = noise(30, 20)
+    upright = predicted(client, "rescaled", files(encoded(np.rot90(pixels, -1), "PNG")))
+    lying = predicted(client, "rescaled", files(turned(pixels, 6)))
+    np.testing.assert_allclose(lying, upright, atol=2e-5)
+
+
+def test_tensors_are_taken_as_ever(served: Served, client: Client) -> None:
+    pixels = noise(8, 8).astype(np.float32)[np.newaxis]
+    wanted = np.asarray(served.models["rescaled"](pixels))
+    np.testing.assert_allclose(predicted(client, "rescaled", pixels), wanted, atol=2e-5)
+
+
+def test_what_is_beside_a_picture_stays_a_tensor(served: Served, client: Client) -> None:
+    known = np.array([[1, 2], [3, 4]], np.float32)
+    answer = client.predict("beside", {"image": files(*PHOTOS[:2]), "known": known})["score"]
+    alone = [
+        client.predict("beside", {"image": files(data), "known": row[np.newaxis]})["score"]
+        for data, row in zip(PHOTOS[:2], known, strict=True)
+    ]
+    np.testing.assert_allclose(answer, np.concatenate(alone), atol=1e-4)
+    with pytest.raises(InvalidRequest, match="missing 'known'"):
+        client.predict("beside", {"image": files(b"not looked at")})
+    with pytest.raises(InvalidRequest, match="inputs disagree on the number of rows"):
+        client.predict("beside", {"image": files(*PHOTOS), "known": known})
+
+
+def by_rest(served: Served, photos: list[bytes]) -> Array:
+    rows = [{"photo": {"b64": base64.b64encode(each).decode()}} for each in photos]
+    reply = served.server.rest("/v1/models/rescaled:predict", {"instances": rows})
+    assert reply.status == 200, reply.text
+    return np.array(json.loads(reply.text)["predictions"])
+
+
+def by_rest_columns(served: Served, photos: list[bytes]) -> Array:
+    values = [{"b64": base64.b64encode(each).decode()} for each in photos]
+    reply = served.server.rest("/v1/models/rescaled:predict", {"inputs": {"photo": values}})
+    assert reply.status == 200, reply.text
+    return np.array(json.loads(reply.text)["outputs"])
+
+
+def by_oip_rest(served: Served, photos: list[bytes]) -> Array:
+    data = [{"b64": base64.b64encode(each).decode()} for each in photos]
+    tensor = {"name": "photo", "datatype": "BYTES", "shape": [len(data)], "data": data}
+    reply = served.server.rest("/v2/models/rescaled/infer", {"inputs": [tensor]})
+    assert reply.status == 200, reply.text
+    return np.array(json.loads(reply.text)["outputs"][0]["data"]).reshape(-1, 3)
+
+
+def _input(photos: list[bytes]) -> triton.InferInput:
+    tensor = triton.InferInput("photo", [len(photos)], "BYTES")
+    tensor.set_data_from_numpy(files(*photos))
+    return tensor
+
+
+def by_triton(served: Served, photos: list[bytes]) -> Array:
+    with triton.InferenceServerClient(served.server.address) as client:
+        found: Array = client.infer("rescaled", [_input(photos)]).as_numpy("kind")
+    return found
+
+
+def by_stream(served: Served, photos: list[bytes]) -> Array:
+    answers: queue.Queue[Any] = queue.Queue()
+    with triton.InferenceServerClient(served.server.address) as client:
+        client.start_stream(lambda result, error: answers.put(error or result))
+        client.async_stream_infer("rescaled", [_input(photos)])
+        found: Array = answers.get(timeout=30).as_numpy("kind")
+        client.stop_stream()
+    return found
+
+
+def by_examples(served: Served, photos: list[bytes]) -> Array:
+    request = classification_pb2.ClassificationRequest()
+    request.model_spec.name = "rescaled"
+    for each in photos:
+        example = request.input.example_list.examples.add()
+        example.features.feature["photo"].bytes_list.value.append(each)
+    with grpc.insecure_channel(served.server.address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        result = stub.Classify(request, timeout=30).result
+    return np.array([[each.score for each in row.classes] for row in result.classifications])
+
+
+@pytest.mark.parametrize(
+    "ask", [by_rest, by_rest_columns, by_oip_rest, by_triton, by_stream, by_examples]
+)
+def test_every_way_in_takes_them(
+    served: Served, client: Client, ask: Callable[[Served, list[bytes]], Array]
+) -> None:
+    wanted = predicted(client, "rescaled", files(*PHOTOS))
+    np.testing.assert_allclose(ask(served, PHOTOS), wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("photos", "told"),
+    [
+        ([b"GIF89a"], "input 'photo': expected a JPEG or a PNG, received 6 other bytes"),
+        ([PHOTOS[0], PHOTOS[1][:-900]], "input 'photo', picture 1: expected a whole picture"),
+        ([png_head(30_000, 30_000)], "pixels, received 30000x30000; send a smaller picture"),
+        ([base64.b64encode(PHOTOS[0])], "it is base64: send the bytes themselves"),
+    ],
+)
+def test_a_bad_picture_is_told_what_is_wrong(
+    client: Client, photos: list[bytes], told: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        predicted(client, "rescaled", files(*photos))
+    assert told in str(refused.value)
+
+
+def test_pictures_in_another_arrangement_are_refused(client: Client) -> None:
+    for shape in ((1, 2), (1, 1, 2)):
+        with pytest.raises(InvalidRequest, match="expected one encoded picture for each row"):
+            predicted(client, "rescaled", files(*PHOTOS[:2]).reshape(shape))
+    with pytest.raises(InvalidRequest, match="expected one encoded picture for each row"):
+        predicted(client, "rescaled", files())
+
+
+def test_pictures_of_several_sizes_are_told_apart(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="expected pictures of one size in a request"):
+        predicted(client, "any_size", files(photo(), photo(40, 40)))
+
+
+def test_a_bad_picture_fails_its_own_request_alone(served: Served, client: Client) -> None:
+    wanted = predicted(client, "rescaled", files(*PHOTOS))
+
+    def ask(number: int) -> Array | HorngateError:
+        data = PHOTOS[number % 3] if number % 4 else PHOTOS[number % 3][:-900]
+        try:
+            return predicted(client, "rescaled", files(data))
+        except HorngateError as error:
+            return error
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(64)))
+    for number, answer in enumerate(answers):
+        if number % 4:
+            assert isinstance(answer, np.ndarray), answer
+            np.testing.assert_allclose(answer[0], wanted[number % 3], atol=2e-5)
+        else:
+            assert isinstance(answer, InvalidRequest)
+    assert not [line for line in served.server.log if line.get("level") == "error"]
