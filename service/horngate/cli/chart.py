@@ -7,16 +7,18 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 
 import numpy as np
 
+from horngate.errors import printable
 from horngate.tensors import Array, DType, Signature, TensorSpec, format_shape
 
 _MAX_ROWS: Final = 8
 _MAX_BARS: Final = 40
+_MOST_OF_MANY: Final = 10  # of classes that do not fit a screen, so many highest ones are shown
 _MAX_BAR_WIDTH: Final = 50  # wider bars say no more and are harder to read beside their number
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _GREEN: Final = "\x1b[1;32m"
@@ -51,35 +53,86 @@ class Style:
         return cls(width, terminal and not plain, blocks)
 
 
-def render(name: str, array: Array, style: Style) -> list[str]:
-    """One output as lines: its name, dtype and shape, then bars or values."""
+class Answer(NamedTuple):
+    """What is known of an output: the names of its classes, and what it ends with."""
+
+    labels: Sequence[str] = ()
+    activation: str | None = None
+
+
+_UNKNOWN: Final = Answer()
+
+
+def render(name: str, array: Array, style: Style, answer: Answer = _UNKNOWN) -> list[str]:
+    """One output as lines: its name, dtype and shape, then bars or values.
+
+    Bars are for what is known to be shares, and a winner for what is known to be one of several:
+    numbers between 0 and 1 may mean anything.
+    """
     lines = [f"{name}  {_dtype(array)}{format_shape(array.shape)}"]
-    if not _like_probabilities(array):
+    shares = answer.activation in ("softmax", "sigmoid") and _like_shares(array)
+    if not shares and not (answer.labels and array.ndim == 2 and _is_real(array)):
         return lines + _indented(_values(array, style.width - 2))
     for number, row in enumerate(array[:_MAX_ROWS]):
         if len(array) > 1:
             lines.append(f"  row {number}")
-        lines += _indented(bars(row, style))
+        lines += _indented(_classes(row, style, answer, bars_too=shares))
     if len(array) > _MAX_ROWS:
         lines.append(f"  and {len(array) - _MAX_ROWS} more rows; --json prints all")
     return lines
 
 
-def bars(row: Array, style: Style) -> list[str]:
+def _classes(row: Array, style: Style, answer: Answer, *, bars_too: bool) -> list[str]:
+    """The classes of a row, in their order; of many, the highest."""
+    names = [printable(label) for label in answer.labels]
+    names += [str(index) for index in range(len(names), len(row))]
+    names = [name or str(index) for index, name in enumerate(names)]
+    shown = list(range(len(row)))
+    if len(row) > _MAX_BARS:
+        shown = np.argsort(-row.astype(np.float64), kind="stable")[:_MOST_OF_MANY].tolist()
+    chosen, of = row[shown], [names[index] for index in shown]
+    lines = (
+        bars(chosen, style, of, winner=answer.activation == "softmax")
+        if bars_too
+        else _named(chosen, of, style)
+    )
+    if len(shown) < len(row):
+        lines.append(f"and {len(row) - len(shown)} lower ones; --json prints all")
+    return lines
+
+
+def _named(row: Array, names: Sequence[str], style: Style) -> list[str]:
+    width = min(max(map(len, names)), max(8, style.width - 2 - 16))
+    return [
+        f"{_cut(name, width, style):<{width}} {value}"
+        for name, value in zip(names, row.tolist(), strict=True)
+    ]
+
+
+def _cut(name: str, width: int, style: Style) -> str:
+    if len(name) <= width:
+        return name
+    return name[: width - 1] + ("…" if style.blocks else "~")
+
+
+def bars(row: Array, style: Style, names: Sequence[str] = (), *, winner: bool = True) -> list[str]:
     """One row of shape (n,), numbers in 0..1, as a bar each; a full bar is 1.
 
-    The largest, or the first of them, is marked.
+    ``names`` stand before them, else their places, and the largest is marked, or the first of them,
+    where there is a ``winner``.
     """
-    winner = int(np.argmax(row))
-    digits = len(str(len(row) - 1))
-    # Two columns of indent, "9 ", a space and "0.1234", and the mark.
-    room = max(4, min(_MAX_BAR_WIDTH, style.width - 2 - digits - 1 - 7 - 2))
+    marked = int(np.argmax(row)) if winner else -1
+    names = names or [str(index) for index in range(len(row))]
+    width = min(max(map(len, names)), max(4, (style.width - 2) // 4))
+    # Two columns of indent, the name, a space and "0.1234", and the mark.
+    room = max(4, min(_MAX_BAR_WIDTH, style.width - 2 - width - 1 - 7 - 2))
     mark = "◀" if style.blocks else "<"
+    align = ">" if all(name.isdigit() for name in names) else "<"
     lines = []
     for index, value in enumerate(row.tolist()):
         bar = _bar(float(value), room, blocks=style.blocks)
-        line = f"{index:>{digits}} {bar} {float(value):.4f}"
-        if index == winner:
+        line = f"{_cut(names[index], width, style):{align}{width}} {bar} {float(value):.4f}"
+        if index == marked:
             line = f"{line} {mark}"
             line = f"{_GREEN}{line}{_RESET}" if style.colour else line
         lines.append(line)
@@ -93,15 +146,13 @@ def _bar(value: float, room: int, *, blocks: bool) -> str:
     return ("█" * whole + (_EIGHTHS[eighths] if eighths else "")).ljust(room)
 
 
-def _like_probabilities(array: Array) -> bool:
-    return (
-        array.ndim == 2
-        and len(array) > 0
-        and 2 <= array.shape[1] <= _MAX_BARS
-        and _dtype(array) in {"float16", "bfloat16", "float32", "float64"}
-        # NaN is in no range, so it is printed as the number it is not.
-        and bool(np.all((array >= 0) & (array <= 1)))
-    )
+def _is_real(array: Array) -> bool:
+    return array.size > 0 and array.dtype != object and array.dtype.kind != "c"
+
+
+def _like_shares(array: Array) -> bool:
+    # NaN is in no range, so it is printed as the number it is not.
+    return array.ndim == 2 and _is_real(array) and bool(np.all((array >= 0) & (array <= 1)))
 
 
 def _values(array: Array, width: int) -> list[str]:

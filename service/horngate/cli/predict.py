@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from horngate.cli import connection
-from horngate.cli.chart import Style, array_document, dump, render
-from horngate.cli.values import read_inputs
+from horngate.cli.chart import Answer, Style, array_document, dump, render
+from horngate.cli.values import pixel_range, read_inputs
 from horngate.client import Metadata, Prediction
-from horngate.errors import SignatureNotFound
+from horngate.client.messages import annotated
+from horngate.errors import SignatureNotFound, Unsupported, printable
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 from horngate.versions import VersionRef, parse_version
 
@@ -24,6 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="one input, once for each: JSON, plain text for a string, or @FILE "
         "(.png, .jpg, .json, .npy); a single row needs no batch dimension",
+    )
+    parser.add_argument(
+        "--pixels",
+        metavar="LOW..HIGH",
+        type=pixel_range,
+        help="what black and white are to the model, as 0..255 or =-1..1 (default: what is "
+        "recorded with it)",
     )
     parser.add_argument(
         "--version",
@@ -53,16 +62,22 @@ def run(options: argparse.Namespace) -> int:
     """
     with connection.connect(options) as client:
         metadata = client.metadata(options.model, options.version)
+        with contextlib.suppress(Unsupported):  # as of TensorFlow Serving
+            metadata = annotated(metadata, client.serving(options.model, metadata.version))
         signature = _signature(metadata, options.signature)
         prediction = client.predict(
             options.model,
-            read_inputs(options.input, signature),
+            read_inputs(options.input, signature, options.pixels, say=_warn),
             version=options.version,
             signature=options.signature,
             outputs=options.output,
         )
-    print(_document(prediction) if options.json else _text(prediction))
+    print(_document(prediction, signature) if options.json else _text(prediction, signature))
     return 0
+
+
+def _warn(line: str) -> None:
+    print(f"horngate predict: {printable(line)}", file=sys.stderr)
 
 
 def _signature(metadata: Metadata, name: str) -> Signature:
@@ -77,22 +92,25 @@ def _signature(metadata: Metadata, name: str) -> Signature:
     return signature
 
 
-def _document(prediction: Prediction) -> str:
+def _document(prediction: Prediction, signature: Signature) -> str:
+    labels = {name: signature.labels[name] for name in prediction if name in signature.labels}
     return dump(
         {
             "model": prediction.model,
             "version": prediction.version,
             "signature": prediction.signature,
             "outputs": {name: array_document(array) for name, array in prediction.items()},
+            **({"labels": labels} if labels else {}),
         }
     )
 
 
-def _text(prediction: Prediction) -> str:
+def _text(prediction: Prediction, signature: Signature) -> str:
     style = Style.of(sys.stdout)
     lines = [f"{prediction.model} version {prediction.version}, {prediction.signature}"]
     for name, array in prediction.items():
-        lines += ["", *render(name, array, style)]
+        answer = Answer(signature.labels.get(name, ()), signature.activations.get(name))
+        lines += ["", *render(name, array, style, answer)]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from horngate.cli.quiet import quiet_tensorflow
-from horngate.cli.values import pixels
+from horngate.cli.values import pixel_range
 from horngate.errors import PublishError, printable
 from horngate.reading import read_file
 from horngate.sizes import RECORD
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pixels",
         metavar="LOW..HIGH",
-        type=pixels,
+        type=pixel_range,
         help="what black and white are in it, as 0..255 or =-1..1 (default: what the model's first "
         "layer tells, else 0..1)",
     )

@@ -8,22 +8,41 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from horngate.client.arrays import as_array
 from horngate.errors import InvalidInput
-from horngate.store.annotations import read_range
-from horngate.tensors import Array, DType, Signature, TensorSpec, format_shape
+from horngate.pictures import Encoded
+from horngate.store.annotations import check_picture, read_range
+from horngate.tensors import Array, DType, Picture, Signature, TensorSpec, format_shape
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg")
 
 
-def read_inputs(arguments: Iterable[str], signature: Signature) -> dict[str, Array]:
+Pixels: TypeAlias = tuple[float, float]
+"""What black and white become."""
+
+Say = Callable[[str], None]
+
+
+def say_nothing(line: str) -> None:
+    """Nobody wants to know."""
+
+
+def read_inputs(
+    arguments: Iterable[str],
+    signature: Signature,
+    pixels: Pixels | None = None,
+    say: Say = say_nothing,
+) -> dict[str, Array]:
     """The arrays of all ``NAME=VALUE`` arguments. Whether any is missing, the server says.
+
+    A picture of an input that takes encoded ones is sent as it is, unless ``pixels`` say of which
+    range its values are to be. ``say`` is told where a range is taken because nothing says it.
 
     Raises:
         InvalidInput: an argument without "=", an input that is unknown or given twice, or a
@@ -44,11 +63,11 @@ def read_inputs(arguments: Iterable[str], signature: Signature) -> dict[str, Arr
             )
         if name in arrays:
             raise InvalidInput(f"--input: expected {name!r} once, received it twice", name=name)
-        arrays[name] = read_value(value, spec)
+        arrays[name] = read_value(value, spec, signature.pictures.get(name), pixels, say)
     return arrays
 
 
-def pixels(text: str) -> tuple[float, float]:
+def pixel_range(text: str) -> Pixels:
     """``--pixels LOW..HIGH``.
 
     Raises:
@@ -60,13 +79,57 @@ def pixels(text: str) -> tuple[float, float]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def read_value(text: str, spec: TensorSpec) -> Array:
+def read_value(
+    text: str,
+    spec: TensorSpec,
+    recorded: Picture | None = None,
+    pixels: Pixels | None = None,
+    say: Say = say_nothing,
+) -> Array:
     """One VALUE. A batch dimension is added where the value has one dimension less.
+
+    What follows ``spec`` is as for ``read_inputs``; ``recorded`` is the picture that the input is.
 
     Raises:
         InvalidInput: a file that cannot be read, or a value that does not fit ``spec``.
     """
-    value = _read_file(Path(text[1:]), spec) if text.startswith("@") else _inline(text, spec)
+    if not text.startswith("@"):
+        return _fitted(_inline(text, spec), spec)
+    path = Path(text[1:])
+    kind = path.suffix.lower()
+    try:
+        if kind in _PICTURES:
+            return _picture(path, spec, recorded, pixels, say)
+        return _fitted(_read_file(path, spec), spec)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"input {spec.name!r}: expected a readable {kind} file, received {path}: {error}",
+            name=spec.name,
+        ) from error
+
+
+def _picture(
+    path: Path, spec: TensorSpec, recorded: Picture | None, pixels: Pixels | None, say: Say
+) -> Array:
+    """The file as it is where the server knows what becomes of it, else the tensor."""
+    if recorded is None:
+        if pixels is None and spec.dtype in _FLOATS:
+            say(
+                f"input {spec.name!r}: nothing says what its pixels are: 0..1 is taken; if the "
+                "model takes others, say them with --pixels 0..255"
+            )
+        return _fitted(read_picture(path, spec, pixels), spec)
+    data = path.read_bytes()
+    if pixels is None:
+        return np.array([data, None], object)[:1]
+    try:
+        picture = check_picture(recorded._replace(low=pixels[0], high=pixels[1]), spec)
+        return Encoded(data).row(picture, spec.dtype.numpy)[np.newaxis]
+    except ValueError as error:
+        raise InvalidInput(f"input {spec.name!r}: {path}: {error}", name=spec.name) from None
+
+
+def _fitted(value: Any, spec: TensorSpec) -> Array:
     array = as_array(spec.name, value, spec)
     if array.ndim == len(spec.shape) - 1 and spec.shape[0] in {None, 1}:
         array = array[np.newaxis]
@@ -105,18 +168,10 @@ def _strings(text: str) -> Any:
 
 def _read_file(path: Path, spec: TensorSpec) -> Any:
     kind = path.suffix.lower()
-    try:
-        if kind in _PICTURES:
-            return read_picture(path, spec)
-        if kind == ".npy":
-            return np.load(path, allow_pickle=False)
-        if kind == ".json":
-            return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"input {spec.name!r}: expected a readable {kind} file, received {path}: {error}",
-            name=spec.name,
-        ) from error
+    if kind == ".npy":
+        return np.load(path, allow_pickle=False)
+    if kind == ".json":
+        return json.loads(path.read_text(encoding="utf-8"))
     raise InvalidInput(
         f"input {spec.name!r}: expected a file that ends in {', '.join(_PICTURES)}, .json or "
         f".npy, received {path}",
@@ -130,11 +185,11 @@ _MODES: Final[dict[int | None, str]] = {1: "L", 3: "RGB", 4: "RGBA", None: "RGB"
 _FLOATS: Final = {DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64}
 
 
-def read_picture(path: Path, spec: TensorSpec) -> Array:
+def read_picture(path: Path, spec: TensorSpec, pixels: Pixels | None = None) -> Array:
     """The picture, of the shape of ``spec`` without its batch dimension; uint8 or float32.
 
-    Floats are scaled to 0..1, as image models are trained; integers are the raw 0..255. Nothing is
-    resized: how to crop and to filter is the model's business and not to be guessed.
+    Floats are scaled to ``pixels``, 0..1 where they do not say; integers are the raw 0..255.
+    Nothing is resized: of an input that is not recorded as a picture nobody knows how it is to be.
 
     Raises:
         InvalidInput: an input that takes no picture, or a picture of another size.
@@ -159,10 +214,13 @@ def read_picture(path: Path, spec: TensorSpec) -> Array:
             f"for {spec}, received {path} of {picture.width}x{picture.height}; resize it",
             name=spec.name,
         )
-    pixels: Array = np.asarray(picture)
+    values: Array = np.asarray(picture)
     if not flat and mode == "L":
-        pixels = pixels[:, :, np.newaxis]
-    return pixels.astype(np.float32) / np.float32(255) if spec.dtype in _FLOATS else pixels
+        values = values[:, :, np.newaxis]
+    if spec.dtype not in _FLOATS:
+        return values
+    low, high = pixels or (0.0, 1.0)
+    return values.astype(np.float32) / np.float32(255 / (high - low)) + np.float32(low)
 
 
 def _layout(spec: TensorSpec) -> tuple[int | None, int | None, str, bool]:

@@ -5,15 +5,17 @@ Knows no channel and no retry. The wire's maps have no order, so names are sorte
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError, EncodeError, Message
 
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
 from horngate.lifecycle.status import State, VersionStatus
-from horngate.protocols.oip.parameters import ENGINE_REASON, ROWS_REASON
+from horngate.protocols.oip.parameters import ANNOTATIONS, ENGINE_REASON, ROWS_REASON
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -39,6 +41,7 @@ from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (
 )
 from horngate.protocols.tfserving.spec import Target
 from horngate.protocols.tfserving.tensor import NUMBERS, decode, encode
+from horngate.store import annotations as store
 from horngate.tensors import Array, Arrays, Signature, TensorSpec
 
 _FIELD: Final = "signature_def"
@@ -174,15 +177,40 @@ def config_request(target: Target) -> ModelConfigRequest:
     return ModelConfigRequest(name=target.model, version=version)
 
 
-_REASONS: Final = (ENGINE_REASON, ROWS_REASON)
+_TOLD: Final = (ENGINE_REASON, ROWS_REASON, ANNOTATIONS)
 
 
 def read_serving(message: ModelConfigResponse) -> Serving:
     """The engine, and the reason where one is given."""
     parameters = message.config.parameters
     # Looked up before they are read: reading would add an entry to the map.
-    told = {name: parameters[name].string_value for name in _REASONS if name in parameters}
-    return Serving(message.config.backend, told.get(ENGINE_REASON, ""), told.get(ROWS_REASON, ""))
+    told = {name: parameters[name].string_value for name in _TOLD if name in parameters}
+    return Serving(
+        message.config.backend,
+        told.get(ENGINE_REASON, ""),
+        told.get(ROWS_REASON, ""),
+        meanings=_meanings(told.get(ANNOTATIONS, "{}")),
+    )
+
+
+def _meanings(text: str) -> Mapping[str, Any]:
+    """By signature, what Horngate wrote; whatever else another server may mean by it, nothing."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def annotated(metadata: Metadata, serving: Serving) -> Metadata:
+    """``metadata`` whose signatures say what their tensors mean, as far as ``serving`` tells it."""
+    signatures = dict(metadata.signatures)
+    for name, document in serving.meanings.items():
+        if name in signatures:
+            # What does not fit the signature is another version's, or another server's.
+            with contextlib.suppress(ValueError):
+                signatures[name] = store.annotated(signatures[name], document)
+    return replace(metadata, signatures=signatures)
 
 
 def health_request(model: str) -> HealthCheckRequest:
@@ -256,12 +284,14 @@ class Serving:
 
     ``engine`` is its engine's name; ``reason`` says why no engine of earlier choice runs it, ""
     where none would. ``rows_reason`` says why requests that could share a run by their shapes do
-    not, "" where they do. A server that does not tell leaves all empty.
+    not, "" where they do. ``meanings`` say by signature what its tensors are: names of classes,
+    pictures, activations. A server that does not tell leaves all empty.
     """
 
     engine: str
     reason: str
     rows_reason: str = ""
+    meanings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ probabilities are its context.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,7 @@ class FakeServer:
         refusals: codes and messages that the next calls end with.
         hold: while it is cleared, calls wait.
         engine: the engine and the reason that it tells; "" for a server without the question.
+        meanings: what it tells of its tensors, by signature, where it tells its engine.
         ended: set when a call that waited is cancelled or has expired.
     """
 
@@ -70,6 +72,7 @@ class FakeServer:
         self.ended = threading.Event()
         self.reply_floats = 0
         self.engine = ("", "")
+        self.meanings: dict[str, Any] = {}
         self.port = 0
 
     @property
@@ -117,6 +120,8 @@ class FakeServer:
         reply.config.backend = engine
         if reason:
             reply.config.parameters["engine_reason"].string_value = reason
+        if self.meanings:
+            reply.config.parameters["annotations"].string_value = json.dumps(self.meanings)
         return reply
 
 

@@ -34,15 +34,43 @@ def ask(fake: FakeServer, horngate: Command) -> Command:
     return lambda command, *arguments: horngate(command, "--server", fake.address, *arguments)
 
 
-def test_predict_draws_a_chart(ask: Command, digit: list[str]) -> None:
-    status, out, _ = ask("predict", "mnist_fusion", *digit)
+def test_predict_draws_a_chart(fake: FakeServer, ask: Command, digit: list[str]) -> None:
+    softmax = {"activations": {"probabilities": "softmax"}}
+    fake.engine, fake.meanings = ("onnx", ""), {"serving_default": softmax}
+    status, out, err = ask("predict", "mnist_fusion", *digit)
     assert status == 0
+    assert "input 'image': nothing says what its pixels are: 0..1 is taken" in err
     first, _, second, *bars = out.splitlines()
     assert first == "mnist_fusion version 3, serving_default"
     assert second == "probabilities  float32[1, 10]"
     assert len(bars) == 10
     assert [number for number, bar in enumerate(bars) if bar.endswith("◀")] == [4]
     assert "0.9000" in bars[4]
+
+
+@pytest.mark.parametrize("engine", [("", ""), ("onnx", "")])
+@pytest.mark.parametrize(
+    "meanings",
+    [
+        {},
+        {"serving_default": {"labels": {"probabilities": ["too", "few"]}}},
+        {"serving_default": 7},
+        {"another": {}},
+    ],
+)
+def test_predict_guesses_no_winner(
+    fake: FakeServer,
+    ask: Command,
+    digit: list[str],
+    engine: tuple[str, str],
+    meanings: dict[str, object],
+) -> None:
+    """Of a server that does not say what its answers are, or says what does not fit them."""
+    fake.engine, fake.meanings = engine, meanings
+    status, out, _ = ask("predict", "mnist_fusion", *digit, "--pixels", "0..1")
+    assert status == 0
+    assert "◀" not in out
+    assert "0.9" in out
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -53,7 +81,8 @@ def test_whoever_reads_no_more_is_told_of_no_error(
     fake: FakeServer, digit: list[str], command: list[str], unbuffered: str
 ) -> None:
     """As with ``| head``: output fails as it is written, or buffered as the command ends."""
-    given = {"predict": [*digit, "--server", fake.address], "status": ["--server", fake.address]}
+    asked = [*digit, "--pixels=0..1", "--server", fake.address]
+    given = {"predict": asked, "status": ["--server", fake.address]}
     started = [sys.executable, "-m", "horngate", *command, *given.get(command[0], [])]
     reads, writes = os.pipe()
     os.close(reads)

@@ -21,8 +21,10 @@ from tensorflow_serving.apis import classification_pb2, prediction_service_pb2_g
 
 from horngate.builder.publish import publish_keras
 from horngate.client import Client
+from horngate.client.messages import annotated
 from horngate.errors import HorngateError, InvalidRequest
 from horngate.tensors import Array
+from tests.conftest import Command
 from tests.integration.builder.models import pictures
 from tests.photos import encoded, noise, photo, png_head, turned
 from tests.serving import RunningServer
@@ -90,6 +92,30 @@ def predicted(client: Client, name: str, photos: Array, **more: Any) -> Array:
 
 def files(*data: bytes) -> Array:
     return np.array([*data, None], object)[:-1]
+
+
+@pytest.mark.parametrize("name", ["plain", "rescaled", "signed"])
+def test_horngate_predict_answers_as_kerass_own_pipeline(
+    served: Served, horngate: Command, tmp_path: Path, name: str
+) -> None:
+    data = encoded(noise(8, 8), "PNG")
+    (tmp_path / "photo.png").write_bytes(data)
+    given = f"photo=@{tmp_path / 'photo.png'}"
+    asked = ("predict", name, "--server", served.server.address, "--input", given)
+    wanted = kerass(served, name, data, tmp_path)
+    status, out, err = horngate(*asked, "--json")
+    assert (status, err) == (0, "")
+    received = json.loads(out)
+    np.testing.assert_allclose(received["outputs"]["kind"], wanted, atol=2e-5)
+    assert received["labels"] == {"kind": list(LABELS)}
+    # The range that is asked for is taken in place of the one that is recorded.
+    wrong = {"plain": "--pixels=0..255", "rescaled": "--pixels=0..1", "signed": "--pixels=-1..1"}
+    _, out, _ = horngate(*asked, "--json", wrong[name])
+    assert np.abs(np.array(json.loads(out)["outputs"]["kind"]) - wanted).max() > 0.01
+    _, out, _ = horngate(*asked)
+    bars = out.splitlines()[3:]
+    assert [line.split()[0] for line in bars] == list(LABELS)
+    assert [line.endswith("◀") for line in bars].index(True) == int(wanted.argmax())
 
 
 @pytest.mark.parametrize("name", ["plain", "rescaled", "signed", "any_size"])
@@ -199,6 +225,8 @@ def by_examples(served: Served, photos: list[bytes]) -> Array:
     with grpc.insecure_channel(served.server.address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         result = stub.Classify(request, timeout=30).result
+    for row in result.classifications:
+        assert [each.label for each in row.classes] == list(LABELS)
     return np.array([[each.score for each in row.classes] for row in result.classifications])
 
 
@@ -210,6 +238,38 @@ def test_every_way_in_takes_them(
 ) -> None:
     wanted = predicted(client, "rescaled", files(*PHOTOS))
     np.testing.assert_allclose(ask(served, PHOTOS), wanted, atol=2e-5)
+
+
+def test_answers_carry_labels_where_the_protocols_have_a_place(
+    served: Served, client: Client
+) -> None:
+    best = LABELS[int(predicted(client, "rescaled", files(PHOTOS[0])).argmax())]
+    wanted = triton.InferRequestedOutput("kind", class_count=2)
+    with triton.InferenceServerClient(served.server.address) as asks:
+        found = asks.infer("rescaled", [_input(PHOTOS[:1])], outputs=[wanted]).as_numpy("kind")
+    assert found[0, 0].decode().endswith(f":{best}")
+    example = {"photo": {"b64": base64.b64encode(PHOTOS[0]).decode()}}
+    reply = served.server.rest("/v1/models/rescaled:classify", {"examples": [example]})
+    rows = json.loads(reply.text)["results"]
+    assert max(rows[0], key=lambda each: each[1])[0] == best
+    assert [label for label, _ in rows[0]] == list(LABELS)
+
+
+@pytest.mark.parametrize("name", ["rescaled", "beside"])
+def test_the_configuration_tells_what_is_a_picture(
+    served: Served, client: Client, name: str
+) -> None:
+    config = json.loads(served.server.rest(f"/v2/models/{name}/config").text)
+    formats = {each["name"]: each["format"] for each in config["input"]}
+    picture = "image" if name == "beside" else "photo"
+    assert formats.pop(picture) == "FORMAT_NHWC"
+    assert set(formats.values()) <= {"FORMAT_NONE"}
+    told = json.loads(config["parameters"]["annotations"]["string_value"])["serving_default"]
+    assert told["pictures"][picture]["channels_first"] is False
+    known = annotated(client.metadata(name), client.serving(name)).signatures["serving_default"]
+    assert known.pictures[picture].high == (1 if name == "beside" else 255)
+    assert known.labels == ({} if name == "beside" else {"kind": LABELS})
+    assert list(known.activations.values()) == ["linear" if name == "beside" else "softmax"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ says that rows are independent: a signature that runs request by request has 0, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,6 +16,7 @@ from horngate.errors import Unsupported
 from horngate.inference import Call, Inference, ModelDescription
 from horngate.protocols.elements import MalformedTensor
 from horngate.protocols.oip.parameters import (
+    ANNOTATIONS,
     ENGINE_REASON,
     ROWS_REASON,
     default_signature,
@@ -36,7 +38,8 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ServerReadyRequest,
     ServerReadyResponse,
 )
-from horngate.tensors import DType, Shape, TensorSpec
+from horngate.store.annotations import document_of
+from horngate.tensors import DType, Picture, Shape, TensorSpec
 
 EXTENSIONS: Final = (
     "classification",
@@ -153,6 +156,10 @@ def model_config(
         config.parameters[ENGINE_REASON].string_value = description.engine_reason
     if description.rows_reason:
         config.parameters[ROWS_REASON].string_value = description.rows_reason
+    meanings = {name: document_of(each) for name, each in description.signatures.items()}
+    meanings = {name: document for name, document in meanings.items() if document}
+    if meanings:
+        config.parameters[ANNOTATIONS].string_value = json.dumps(meanings)
     alone = signature.name in description.alone
     batched = signature.batched and not alone and description.max_request_rows > 0
     if batched:
@@ -160,7 +167,11 @@ def model_config(
     for spec in signature.inputs.values():
         _datatype(spec)
         config.input.add(
-            name=spec.name, data_type=_TYPES[spec.dtype], dims=_dims(spec.shape[batched:])
+            name=spec.name,
+            data_type=_TYPES[spec.dtype],
+            # Triton knows formats of three dimensions alone.
+            format=_format(signature.pictures.get(spec.name) if batched else None),
+            dims=_dims(spec.shape[batched:]),
         )
     for spec in signature.outputs.values():
         _datatype(spec)
@@ -173,6 +184,14 @@ def model_config(
 def _write_batching(description: ModelDescription, config: model_config_pb2.ModelConfig) -> None:
     config.max_batch_size = description.max_request_rows
     config.dynamic_batching.preferred_batch_size.append(description.max_batch_size)
+
+
+def _format(picture: Picture | None) -> int:
+    """Where a picture has its channels; nothing of what is none."""
+    kinds = model_config_pb2.ModelInput
+    if picture is None:
+        return kinds.FORMAT_NONE
+    return kinds.FORMAT_NCHW if picture.channels_first else kinds.FORMAT_NHWC
 
 
 def _tensors(specs: Iterable[TensorSpec]) -> list[ModelMetadataResponse.TensorMetadata]:

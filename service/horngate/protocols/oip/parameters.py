@@ -19,6 +19,9 @@ ENGINE_REASON: Final = "engine_reason"
 ROWS_REASON: Final = "rows_reason"
 """Of the same: why requests that could share a run by their shapes do not."""
 
+ANNOTATIONS: Final = "annotations"
+"""Of the same: what tensors mean, by signature, as JSON (``store/annotations.py``)."""
+
 _NUMBERS: Final = ("int64_param", "uint64_param")
 
 

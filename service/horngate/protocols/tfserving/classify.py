@@ -104,12 +104,16 @@ def write_result(response: Response, message: ClassificationResult, call: Call) 
     call.hold(rows * count * _CLASS_BYTES)
     scores = None if outputs.scores is None else response.outputs[outputs.scores]
     labels = None if outputs.classes is None else response.outputs[outputs.classes]
+    # What a model says itself goes before what is recorded of it.
+    names = response.signature.labels.get(outputs.scores or "", ())
     for row in range(rows):
         classes = message.classifications.add().classes
         for column in range(count):
             made = classes.add()
             if labels is not None:
                 made.label = _text(labels[row, column])
+            elif column < len(names):
+                made.label = names[column]
             if scores is not None:
                 made.score = float(scores[row, column])
 
