@@ -42,9 +42,6 @@ with its lock."""
 PIXEL_BYTES: Final = 12
 """What decoding takes for a pixel beside the row: what Pillow holds, and its decoder."""
 
-BAND: Final = 1 << 22
-"""Pixels that are copied at a time out of what Pillow holds."""
-
 _ORIENTATION: Final = 0x0112
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -79,7 +76,8 @@ class Encoded:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._image: Any = _opened(data)
+        self._image: Any
+        self._image, first = _opened(data)
         self.width: int
         self.height: int
         self.width, self.height = self._image.size
@@ -100,7 +98,9 @@ class Encoded:
                 "send one of them"
             )
         most = MOST_PASSES // pixels
-        if self._image.format == "JPEG" and _scans(data, most) > most:
+        # The usual JPEG has all of its channels in one scan, behind which the decoder stops.
+        several = self._image.info.get("progressive") or first < getattr(self._image, "layers", 0)
+        if several and _scans(data, most) > most:
             raise BadPicture(
                 f"expected a JPEG of {self.width}x{self.height} in at most {most} scans, received "
                 "more; save it anew"
@@ -151,7 +151,12 @@ class Encoded:
             values = np.rint(values)
         if picture.channels_first:
             values = values.transpose(2, 0, 1)
-        return values.astype(dtype)
+        return values.astype(dtype, copy=False)
+
+
+def looks_encoded(data: bytes) -> bool:
+    """Whether ``data`` begins as a JPEG or a PNG does."""
+    return data.startswith((_JPEG, _PNG))
 
 
 @cache
@@ -171,7 +176,8 @@ def _plugins() -> tuple[Any, Any]:
     return JpegImageFile, PngImageFile
 
 
-def _opened(data: bytes) -> Any:
+def _opened(data: bytes) -> tuple[Any, int]:
+    """The picture with its head read, and how many channels a JPEG has in its first scan."""
     jpeg, png = _plugins()
     kind = jpeg if data.startswith(_JPEG) else png if data.startswith(_PNG) else None
     if kind is None:
@@ -180,11 +186,8 @@ def _opened(data: bytes) -> Any:
             hint = '; it is base64: send the bytes themselves, or {"b64": …} where JSON is sent'
         raise BadPicture(f"expected a JPEG or a PNG, received {len(data)} other bytes{hint}")
     try:
-        if kind is jpeg:
-            _hold_segments(data)
-        else:
-            _hold_chunks(data)
-        return kind(io.BytesIO(data))
+        first = _hold_segments(data) if kind is jpeg else _hold_chunks(data)
+        return kind(io.BytesIO(data)), first
     except Exception:  # noqa: BLE001 - Pillow raises anything of what strangers send
         raise BadPicture(
             "expected a JPEG or a PNG, received one whose head is damaged or far too long; send it "
@@ -192,8 +195,11 @@ def _opened(data: bytes) -> Any:
         ) from None
 
 
-def _hold_segments(data: bytes) -> None:
-    """Refuse a JPEG whose segments before its pixels are many or long, or do not follow on."""
+def _hold_segments(data: bytes) -> int:
+    """Refuse a JPEG whose segments before its pixels are many or long, or do not follow on.
+
+    How many channels its first scan has.
+    """
     at = 2
     for _ in range(MOST_PARTS):
         found = _MARKER.match(data, at)
@@ -201,17 +207,17 @@ def _hold_segments(data: bytes) -> None:
             break
         at = found.end()
         if data[at - 1] == _SCAN:
-            return
+            return data[at + 2]
         at += int.from_bytes(data[at : at + 2])
     raise ValueError
 
 
-def _hold_chunks(data: bytes) -> None:
-    """Refuse a PNG of too many chunks."""
+def _hold_chunks(data: bytes) -> int:
+    """Refuse a PNG of too many chunks; it has no scans."""
     at = len(_PNG)
     for _ in range(MOST_PARTS):
         if at >= len(data):
-            return
+            return 0
         at += 12 + int.from_bytes(data[at : at + 4])
     raise ValueError
 
@@ -248,24 +254,39 @@ def _turned(values: Array, turn: tuple[bool, bool, bool]) -> Array:
 
 
 class _Places(NamedTuple):
-    """Between which two places of a side of ``before`` each of ``after`` lies, and how far."""
+    """Between which two places of a side of ``before`` each of ``after`` lies, and how far.
+
+    ``share`` is that of the second, in four copies: one for each channel, as Pillow keeps them.
+    ``sampled`` says that Pillow comes to the same places where it samples a side by itself.
+    """
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
     share: NDArray[np.float32]
-    """Of ``second``, in four copies: one for each channel, as Pillow keeps them."""
+    sampled: bool
 
 
 @lru_cache(maxsize=256)
 def _places(before: int, after: int) -> _Places:
     half = np.float32(0.5)
-    place = (np.arange(after, dtype=np.float32) + half) * (
-        np.float32(before) / np.float32(after)
-    ) - half
+    scale = np.float32(before) / np.float32(after)
+    place = (np.arange(after, dtype=np.float32) + half) * scale - half
     floor = np.floor(place)
     first = np.maximum(floor, 0).astype(np.intp)
-    second = np.minimum(np.ceil(place), before - 1).astype(np.intp)
-    return _Places(first, second, np.repeat(place - floor, 4))
+    second = np.minimum(first + 1, before - 1)
+    share = np.where(floor < 0, np.float32(0), place - floor)
+    sampled = before > after and all(
+        np.array_equal(_sampled(before, after, offset), places)
+        for offset, places in ((-0.5, first), (0.5, second))
+    )
+    return _Places(first, second, np.repeat(share, 4), sampled)
+
+
+def _sampled(before: int, after: int, offset: float) -> NDArray[np.intp]:
+    """The places that Pillow's affine transform takes, which adds up step by step."""
+    steps = np.full(after, before / after)
+    steps[0] = offset + steps[0] * 0.5
+    return np.cumsum(steps).astype(np.intp)
 
 
 def _resized(image: Any, height: int, width: int) -> NDArray[np.float32]:
@@ -277,45 +298,45 @@ def _resized(image: Any, height: int, width: int) -> NDArray[np.float32]:
         return pixels.reshape(height, width, channels)
     down, across = _places(image.height, height), _places(image.width, width)
     shares = across.share if lanes == 4 else across.share[::4]
-    lines, above, below = _lines(image, down)
-    rows = []
-    for which in (above, below):
-        pixels = lines[which]
-        # In place, and over whole lines with their unused fourth channel: a loop over three
-        # channels would be most of the time.
-        left = pixels.take(across.first, axis=1).view(np.uint8).astype(np.float32)
-        right = pixels.take(across.second, axis=1).view(np.uint8).astype(np.float32)
-        right -= left
-        right *= shares
-        right += left
-        rows.append(right)
-    upper, values = rows
-    values -= upper
-    values *= down.share[::4, np.newaxis]
-    values += upper
-    return values.reshape(height, width, lanes)[:, :, :channels]
+    # All of a picture is copied only where Pillow cannot pick its lines.
+    whole = None if down.sampled else _numbers(image)
+    values = _across(_lines(image, whole, down.first, -0.5), across, shares)
+    if down.share.any():  # as not where each line of the row is one of the picture's
+        lower = _across(_lines(image, whole, down.second, 0.5), across, shares)
+        lower -= values
+        lower *= down.share[::4, np.newaxis]
+        values += lower
+    made = np.empty((height, width, channels), np.float32)
+    for channel in range(channels):  # one by one: three at a time are no loop for numpy
+        made[:, :, channel] = values[:, channel::lanes]
+    return made
 
 
-def _lines(image: Any, places: _Places) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
-    """Lines of pixels, one number each, and which of them lie above and below each place.
+def _lines(image: Any, whole: Array | None, places: NDArray[np.intp], offset: float) -> Array:
+    """The lines of pixels at ``places``, which are those that Pillow samples at ``offset``."""
+    if whole is not None:
+        return whole[places]
+    from PIL.Image import Resampling, Transform  # noqa: PLC0415 - as in _plugins
 
-    All lines of a small picture; of a large one those that are needed, copied band by band.
-    """
-    width, height = image.size
-    if width * height <= BAND:
-        return _numbers(image), places.first, places.second
-    needed = np.union1d(places.first, places.second)
-    lines: Array = np.empty((len(needed), width), np.uint32 if image.mode == "RGB" else np.uint8)
-    step = max(1, BAND // width)
-    for top in range(0, height, step):
-        begin, end = np.searchsorted(needed, (top, top + step))
-        if begin < end:
-            band = _numbers(image.crop((0, top, width, min(top + step, height))))
-            lines[begin:end] = band[needed[begin:end] - top]
-    return lines, np.searchsorted(needed, places.first), np.searchsorted(needed, places.second)
+    size, scale = (image.width, len(places)), image.height / len(places)
+    affine = (1, 0, 0, 0, scale, offset)
+    return _numbers(image.transform(size, Transform.AFFINE, affine, Resampling.NEAREST))
 
 
 def _numbers(image: Any) -> Array:
     """Its pixels, [height, width]: of RGB as one number of four bytes each, as Pillow has them."""
     raw, dtype = ("RGBX", np.uint32) if image.mode == "RGB" else ("L", np.uint8)
     return np.frombuffer(image.tobytes("raw", raw), dtype).reshape(image.height, image.width)
+
+
+def _across(lines: Array, places: _Places, shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``lines`` of pixels, each between two of its own, [lines, pixels x lanes].
+
+    Over all lanes in place, the unused fourth too: a loop over three would be most of the time.
+    """
+    left = lines.take(places.first, axis=1).view(np.uint8).astype(np.float32)
+    right = lines.take(places.second, axis=1).view(np.uint8).astype(np.float32)
+    right -= left
+    right *= shares
+    right += left
+    return right

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 
@@ -47,14 +48,20 @@ def test_it_is_resized_bilinearly_between_centres(size: tuple[int, int], channel
     np.testing.assert_allclose(received, sampled(pixels.astype(float), *size), atol=1e-3)
 
 
-def test_a_large_picture_is_copied_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(noise(48, 64), "PNG")
-    for size in ((20, 30), (60, 30), (48, 63)):
-        whole = row(data, Picture(*size, 3))
-        for band in (1, 64 * 5, 64 * 47):
-            monkeypatch.setattr(pictures, "BAND", band)
-            np.testing.assert_array_equal(row(data, Picture(*size, 3)), whole)
-        monkeypatch.undo()
+@pytest.mark.parametrize("channels", [1, 3])
+def test_lines_that_pillow_picks_are_those_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    data, places = encoded(noise(101, 64, channels), "PNG"), pictures._places
+    picked = 0
+    for height in range(1, 101):
+        picture = Picture(height, 30, channels, low=0, high=255)
+        picked += places(101, height).sampled
+        few = row(data, picture)
+        with monkeypatch.context() as patch:
+            patch.setattr(pictures, "_places", lambda *side: places(*side)._replace(sampled=False))
+            np.testing.assert_array_equal(row(data, picture), few)
+    assert 50 < picked < 100, "both ways are tried"
 
 
 def test_a_size_that_is_open_is_the_pictures_own() -> None:
@@ -187,7 +194,22 @@ def test_what_comes_after_a_jpeg_is_none_of_it(monkeypatch: pytest.MonkeyPatch) 
 
 def test_empty_segments_between_scans_are_counted_too() -> None:
     with pytest.raises(BadPicture, match="received more"):
-        row(photo()[:-2] + b"\xff\xe1\0\2" * 30_000)
+        row(photo(progressive=True)[:-2] + b"\xff\xe1\0\2" * 30_000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [photo(20, 30), photo(20, 30, progressive=True), encoded(noise(9, 9), "PNG"), animation()],
+)
+def test_whatever_the_bytes_are_a_row_comes_of_them_or_a_reason(data: bytes) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        changed = bytearray(data)
+        for place in rng.integers(0, len(data), rng.integers(1, 6)):
+            changed[place] = rng.integers(0, 256)
+        changed = changed[: rng.integers(len(data) // 2, len(data) + 1)]
+        with contextlib.suppress(BadPicture):
+            assert row(bytes(changed), Picture(4, 5, 3)).shape == (4, 5, 3)
 
 
 def test_threads_decode_at_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -192,6 +193,33 @@ def by_oip_rest(served: Served, photos: list[bytes]) -> Array:
     reply = served.server.rest("/v2/models/rescaled/infer", {"inputs": [tensor]})
     assert reply.status == 200, reply.text
     return np.array(json.loads(reply.text)["outputs"][0]["data"]).reshape(-1, 3)
+
+
+def test_a_file_is_the_whole_body(served: Served, client: Client) -> None:
+    """``curl --data-binary @photo.jpg``."""
+    headers = {"Inference-Header-Content-Length": "0"}
+
+    def posted(data: bytes) -> Array:
+        path = "/v2/models/rescaled/infer"
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{served.server.http_port}{path}", data, headers
+        )
+        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - http, as above
+            length = reply.headers.get("Inference-Header-Content-Length")
+            body: bytes = reply.read()
+        if length is None:
+            return np.array(json.loads(body)["outputs"][0]["data"], np.float32)[np.newaxis]
+        return np.frombuffer(body[int(length) :], np.float32)[np.newaxis]
+
+    for data in (PHOTOS[0], encoded(noise(30, 20), "PNG")):
+        wanted = predicted(client, "rescaled", files(data))
+        np.testing.assert_allclose(posted(data), wanted, rtol=1e-6)
+    pixels = noise(8, 8).astype(np.float32)
+    wanted = predicted(client, "rescaled", pixels[np.newaxis])
+    np.testing.assert_array_equal(posted(pixels.tobytes()), wanted)
+    # A tensor that begins as a file does is one.
+    pixels.reshape(-1).view(np.uint8)[:8] = np.frombuffer(b"\x89PNG\r\n\x1a\n", np.uint8)
+    assert np.isfinite(posted(pixels.tobytes())).all()
 
 
 def _input(photos: list[bytes]) -> triton.InferInput:

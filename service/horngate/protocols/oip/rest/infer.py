@@ -12,6 +12,7 @@ import numpy as np
 from horngate.answer import Answer
 from horngate.errors import InvalidInput, InvalidRequest
 from horngate.inference import Call
+from horngate.pictures import looks_encoded
 from horngate.protocols.elements import MalformedTensor, check_tensors, element_count
 from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
 from horngate.protocols.json import (
@@ -73,7 +74,8 @@ def infer(
         return asked.then(partial(known.reply, call))
     with call.room(parsed_bytes(body)):
         if binary and not body:
-            message, wanted, all_binary = _of_bytes(places, config, binary, call), _NONE, True
+            message, all_binary = _of_bytes(places, config, binary, call)
+            wanted = _NONE
         else:
             message, wanted, all_binary = _read(places, body, binary)
         reply = cast("Answer[ModelInferResponse]", method.handler(message, call))
@@ -120,10 +122,11 @@ def _read(
 
 def _of_bytes(
     places: Mapping[str, str], config: UnaryMethod, binary: bytes, call: Call
-) -> ModelInferRequest:
+) -> tuple[ModelInferRequest, bool]:
     """The request of a body that is one row of the only input, and nothing else.
 
-    A text comes without the length that is before it in a tensor of several.
+    And whether the answer is wanted as bytes too, as Triton has it: not by who sends a picture's
+    file. A text comes without the length that is before it in a tensor of several.
 
     Raises:
         InvalidRequest: the model has several inputs, or one whose shape the bytes do not tell.
@@ -138,7 +141,7 @@ def _of_bytes(
         )
     (tensor,) = described.input
     shape = [1, *tensor.dims] if described.max_batch_size else list(tensor.dims)
-    free = [place for place, size in enumerate(shape) if size < 0]
+    free, as_bytes = [place for place, size in enumerate(shape) if size < 0], True
     if len(free) > 1:
         raise InvalidInput(
             f"The shape of the raw input {tensor.name!r} can not be deduced because there are more "
@@ -155,13 +158,23 @@ def _of_bytes(
                 name=tensor.name,
             )
         datatype, binary = "BYTES", to_raw(np.array([binary], object), DType.STRING)
+    elif tensor.format and looks_encoded(binary) and not _is_whole(tensor, shape, binary):
+        # Of a picture a file as well: then it is that, and not one of its numbers' bytes.
+        datatype, binary = "BYTES", to_raw(np.array([binary, None], object)[:1], DType.STRING)
+        shape, free, as_bytes = [1], [], False
     for place in free:
         elements = len(binary) // _DTYPES[datatype].numpy.itemsize
         shape[place] = elements // max(1, prod(size for size in shape if size > 0))
     message = ModelInferRequest(model_name=places["model"], model_version=places.get("version", ""))
     message.inputs.add(name=tensor.name, datatype=datatype, shape=shape)
     message.raw_input_contents.append(binary)
-    return message
+    return message, as_bytes
+
+
+def _is_whole(tensor: Any, shape: list[int], binary: bytes) -> bool:
+    """Whether the bytes are as many as a row of a known shape takes."""
+    datatype = model_config_pb2.DataType.Name(tensor.data_type).removeprefix("TYPE_")
+    return prod(shape) * _DTYPES[datatype].numpy.itemsize == len(binary)
 
 
 def _split(request: HttpRequest) -> tuple[bytes, bytes]:
