@@ -7,9 +7,11 @@ dict, outputs by the names of the output layers or the keys of a dict, the batch
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from horngate.errors import PublishError
-from horngate.tensors import DEFAULT_SIGNATURE
+from horngate.tensors import DEFAULT_SIGNATURE, Arrays
 
 Tensors = dict[str, Any]
 
@@ -26,10 +28,13 @@ INPUT_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>/\-]*")
 
 
 class NamedModel:
-    """A Keras model that is called by names, with arrays or tensors, and answers by names."""
+    """A Keras model that is called by names, with arrays or tensors, and answers by names.
 
-    def __init__(self, model: keras.Model) -> None:
-        self._model = model
+    ``inputs`` say the dtypes of a subclassed model's, of which Keras keeps the shapes alone.
+    """
+
+    def __init__(self, model: keras.Model, inputs: Arrays | None = None) -> None:
+        model = self._model = functional(model, inputs)
         structure = _structure(model, "input")
         if isinstance(structure, dict):
             _flat(list(structure.values()), "input")
@@ -104,6 +109,63 @@ class NamedModel:
         archive.write_out(str(folder), verbose=False)
 
 
+def functional(model: keras.Model, inputs: Arrays | None = None) -> keras.Model:
+    """``model``, or one around it whose tensors are known where it is a class of somebody's own.
+
+    Keras keeps the shapes that such a model was built for. The arguments of its ``call`` name the
+    inputs, or the keys of a dict; outputs are the keys of a dict, or ``output_0`` and so on, as
+    Keras' own export has them.
+
+    Raises:
+        PublishError: it was never built, or cannot be called on what it was built for.
+    """
+    built = getattr(model, "_build_shapes_dict", None)
+    if isinstance(model, keras.Sequential) or hasattr(model, "inputs") or not built:
+        return model
+    named = _arguments(model, built, inputs or {})
+    dtypes = {name: array.dtype.name for name, array in (inputs or {}).items()}
+    made: dict[str, Any] = {}
+
+    def tensors(shape: Any, name: str) -> Any:
+        if isinstance(shape, Mapping):
+            return {key: tensors(each, str(key)) for key, each in shape.items()}
+        if all(size is None or isinstance(size, int) for size in shape):
+            dtype = dtypes.get(name, model.input_dtype)
+            # An array of objects holds texts.
+            dtype = "string" if dtype == "object" else dtype
+            made[name] = keras.Input(tuple(shape)[1:], dtype=dtype, name=name)
+            return made[name]
+        return [tensors(each, f"{name}_{place}") for place, each in enumerate(shape)]
+
+    arguments = {name: tensors(shape, name) for name, shape in named.items()}
+    try:
+        first, *others = arguments
+        answer = model(arguments[first], **{name: arguments[name] for name in others})
+    except Exception as error:
+        raise PublishError(
+            f"expected {type(model).__name__} {model.name!r} to be called on what it was built "
+            f"for, {dict(named)}, received {type(error).__name__}: {error}; give publish_keras "
+            "its inputs by name"
+        ) from error
+    if not isinstance(answer, dict):
+        answers = list(answer) if isinstance(answer, list | tuple) else [answer]
+        answer = {f"output_{place}": each for place, each in enumerate(answers)}
+    return keras.Model(made, answer)
+
+
+def _arguments(model: keras.Model, built: Mapping[str, Any], inputs: Arrays) -> dict[str, Any]:
+    """The shapes that ``model`` was built for, by the arguments of its ``call``.
+
+    Where Keras kept that of the first alone, ``inputs`` tell the others'.
+    """
+    found = inspect.signature(model.call).parameters.values()
+    names = [each.name for each in found if each.name not in ("training", "mask")]
+    if len(built) > 1:
+        return {name.removesuffix("_shape"): shape for name, shape in built.items()}
+    shapes = {names[0]: next(iter(built.values()))}
+    return shapes | {name: inputs[name].shape for name in names[1:] if name in inputs}
+
+
 def _structure(model: keras.Model, side: str) -> Any:
     """A model's ``inputs`` or ``outputs`` as it was given them: a tensor, a list or a dict."""
     try:
@@ -114,7 +176,7 @@ def _structure(model: keras.Model, side: str) -> Any:
         raise PublishError(
             f"expected a model with known {side}s, received {type(model).__name__} "
             f"{model.name!r}, of which Keras knows none; give it Input layers, or call it once on "
-            "data and export it with Keras, then publish that folder"
+            "data before it is published or saved"
         ) from error
 
 

@@ -7,7 +7,7 @@ server sees either the whole version or nothing.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from horngate import __version__
+from horngate.builder.answers import check_answers
+from horngate.builder.backend import publish_on_tensorflow
 from horngate.builder.comparison import made_up_inputs
 from horngate.builder.compile import compile_version
 from horngate.builder.export import NamedModel
@@ -74,15 +76,18 @@ def publish_keras(
     image_input: str | None = None,
     pixels: Pixels | None = None,
     labels: Labels | None = None,
+    imports: Sequence[str] = (),
 ) -> Published:
-    """Publish a trained Keras model.
+    """Publish a trained Keras model, on whichever backend it was trained.
 
     Args:
-        model: any model with known inputs: Sequential, functional, or built.
+        model: any model with known inputs: Sequential, functional, or a class of one's own that was
+            called once, whose inputs are named as those of its ``call``.
         repository: the models folder.
         name: the model's name there.
         version: a number not taken yet; None for one more than the highest.
-        inputs: what its goldens are made of, by input name; made up where None.
+        inputs: what its goldens are made of, by input name; made up where None. They also say of
+            which dtypes the inputs of a class of one's own are, else float32.
         provenance: added to what is recorded of every version.
         compiled: whether to compile it as well. A model that cannot be compiled is published all
             the same.
@@ -92,12 +97,20 @@ def publish_keras(
             tells, else (0, 1).
         labels: what the classes of an output are called, in order; by its name where there are
             several.
+        imports: files or modules that define the model's own layers. Only asked for where Keras
+            runs on another backend than TensorFlow here, so that another process has to load it.
 
     Raises:
         PublishError: it cannot be exported, or its SavedModel answers otherwise than Keras does.
             Nothing is left behind.
     """
-    named = NamedModel(model)
+    if keras.backend.backend() != "tensorflow":
+        asked = {"repository": repository, "name": name, "version": version, "inputs": inputs}
+        asked |= {"provenance": provenance, "compiled": compiled}
+        asked |= {"trust_operations": trust_operations, "image_input": image_input}
+        asked |= {"pixels": pixels, "labels": labels}
+        return publish_on_tensorflow(model, imports, asked)
+    named = NamedModel(model, inputs)
 
     def check(servable: Servable) -> dict[str, Golden]:
         signature = servable.signatures[DEFAULT_SIGNATURE]
@@ -139,7 +152,8 @@ def publish_saved_model(
     otherwise when asked again, gets none. ``trust_operations`` as for ``publish_keras``.
 
     Raises:
-        PublishError: ``source`` is no SavedModel that loads. Nothing is left behind.
+        PublishError: ``source`` is no SavedModel that loads, or none of its signatures can answer
+            anything. Nothing is left behind.
     """
     # The folder may be named by a link; what is in it may be none.
     files = VersionFiles(source.resolve())
@@ -163,6 +177,8 @@ def publish_saved_model(
                 golden = Golden(fed, servable.run(key, fed))
                 if golden.mismatch(servable.run(key, fed)) is None:
                     goldens[key] = golden
+        if not goldens:
+            check_answers(servable)
         return goldens
 
     meaning = Meaning(image_input, pixels, labels)
@@ -186,18 +202,6 @@ def _names(source: Path, files: VersionFiles) -> list[str]:
             f"{source}: expected a SavedModel, a folder with saved_model.pb in it, or a .keras file"
         )
     return names
-
-
-def load_keras(path: Path) -> keras.Model:
-    """The model in a ``.keras`` file.
-
-    Raises:
-        PublishError: it cannot be read as one.
-    """
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        raise PublishError(f"{path}: expected a Keras model; Keras says: {error}") from error
 
 
 class _Making(NamedTuple):

@@ -12,11 +12,14 @@ from horngate.cli.values import pixel_range
 from horngate.errors import PublishError, printable
 from horngate.reading import read_file
 from horngate.sizes import RECORD
+from horngate.store.layout import check_model_name
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("source", type=Path, help="a .keras file, or the folder of a SavedModel")
+    parser.add_argument(
+        "source", type=Path, help="a .keras or .h5 file, or the folder of a SavedModel"
+    )
     parser.add_argument("--name", required=True, help="the model's name in the repository")
     parser.add_argument("--version", type=int, help="default: one more than the highest")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository")
@@ -48,6 +51,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what the classes of an output are called, in order: a file with one a line, or a "
         "list; once for each output that has any",
     )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a .py file, or a module, with the model's own layers and losses; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-lambda",
+        action="store_true",
+        help="run Python code that the .keras or .h5 file carries, as Lambda layers do: whoever "
+        "wrote the file may do all that you may",
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,15 +72,22 @@ def run(options: argparse.Namespace) -> int:
     """Publish and say where."""
     source: Path = options.source
     if not _readable(source):
-        raise PublishError(f"{source}: expected a .keras file or a SavedModel folder; not found")
+        raise PublishError(
+            f"{source}: expected a .keras or .h5 file or a SavedModel folder; not found"
+        )
+    check_model_name(options.name)
     labels = read_labels(options.labels)
     quiet_tensorflow()
-    from horngate.builder import publish  # noqa: PLC0415 - takes seconds
+    from horngate.builder import keras_file, publish  # noqa: PLC0415 - takes seconds
 
+    custom = keras_file.import_code(options.imports)
     put = (
         partial(publish.publish_saved_model, source)
         if source.is_dir()
-        else partial(publish.publish_keras, publish.load_keras(source))
+        else partial(
+            publish.publish_keras,
+            keras_file.load_keras(source, custom=custom, allow_lambda=options.allow_lambda),
+        )
     )
     published = put(
         options.models,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from horngate.builder.publish import load_keras
+from horngate.builder.keras_file import load_keras
 from horngate.errors import PublishError
 from horngate.store.goldens import read_goldens
 from horngate.store.manifest import read_provenance
@@ -51,7 +51,7 @@ def test_a_folder_is_published_as_a_saved_model(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("absent.keras", "expected a .keras file or a SavedModel folder; not found"),
+        ("absent.keras", "expected a .keras or .h5 file or a SavedModel folder; not found"),
         ("text.keras", "text.keras: expected a Keras model; Keras says: "),
         ("text.txt", "text.txt: expected a Keras model; Keras says: "),
         ("folder", "expected a SavedModel, a folder with saved_model.pb in it, or a .keras file"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from horngate.builder.publish import publish_saved_model
 from horngate.errors import PublishError
@@ -104,3 +105,28 @@ def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path, content: byt
     with pytest.raises(PublishError, match="expected a SavedModel"):
         publish_saved_model(source, tmp_path / "models", "m")
     assert not [path for path in (tmp_path / "models").rglob("*") if path.name != "m"]
+
+
+def test_a_model_that_can_answer_nothing_is_not_published(tmp_path: Path) -> None:
+    """Saved without what restores its variables: it loads, and every run of it fails."""
+    module = Moody()
+    source = tmp_path / "source"
+    tf.saved_model.save(module, str(source), signatures={"counting": module.counting})
+    saved = saved_model_pb2.SavedModel.FromString((source / "saved_model.pb").read_bytes())
+    saved.meta_graphs[0].ClearField("saver_def")
+    (source / "saved_model.pb").write_bytes(saved.SerializeToString())
+    with pytest.raises(
+        PublishError,
+        match=r"expected a model that answers, and signature 'counting' fails on every input that "
+        r"was tried; TensorFlow says: NotFoundError: .*Could not find resource",
+    ):
+        publish_saved_model(source, tmp_path / "models", "m")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_model_that_only_refuses_what_was_made_up_is_published(tmp_path: Path) -> None:
+    module = Moody()
+    source = tmp_path / "source"
+    tf.saved_model.save(module, str(source), signatures={"refusing": module.refusing})
+    published = publish_saved_model(source, tmp_path / "models", "m", compiled=False)
+    assert read_goldens(published.folder) == {}

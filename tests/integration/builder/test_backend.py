@@ -1,0 +1,62 @@
+"""The builder's Keras runs on TensorFlow; models of other backends are published through a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from horngate.store.manifest import read_provenance
+from tests.integration.builder.models import sequential
+
+NOTEBOOK = """
+import keras, pathlib, sys
+from horngate.builder.publish import publish_keras
+
+assert keras.backend.backend() == sys.argv[2]
+model = keras.Sequential([
+    keras.Input((4,), name="features"), keras.layers.Dense(2, activation="softmax", name="scores")
+])
+model.compile(loss="categorical_crossentropy")
+model.fit(keras.ops.ones((8, 4)), keras.ops.ones((8, 2)) / 2, verbose=0)
+print(publish_keras(model, pathlib.Path(sys.argv[1]), "m", provenance={"seed": 4}))
+"""
+
+
+def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("by", ["variable", "file"])
+def test_publish_runs_on_tensorflow_whatever_is_asked_of_keras(tmp_path: Path, by: str) -> None:
+    sequential().save(tmp_path / "m.keras")
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "theano"}))
+    asked = {"KERAS_BACKEND": "theano"} if by == "variable" else {"KERAS_HOME": str(tmp_path)}
+    where = ["--models", str(tmp_path / "models"), "--no-compile"]
+    ran = run(
+        ["-m", "horngate", "publish", str(tmp_path / "m.keras"), "--name", "m", *where], **asked
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "models" / "m" / "1" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_model_trained_on_another_backend_is_published(tmp_path: Path, backend: str) -> None:
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed here")
+    ran = run(["-c", NOTEBOOK, str(tmp_path), backend], KERAS_BACKEND=backend)
+    assert ran.returncode == 0, ran.stderr
+    assert "Published(model='m', version=1" in ran.stdout
+    assert read_provenance(tmp_path / "m" / "1")["seed"] == 4
