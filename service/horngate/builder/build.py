@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from horngate.builder.digits import Digits
-from horngate.builder.publish import Published, publish_keras
+from horngate.builder.publish import Published, Tell, publish_keras, tell_nobody
 from horngate.builder.recipes import LABELS, PIXELS, Inputs, Recipe
 from horngate.builder.report import hold_against, read_floors, write_report
 from horngate.builder.training import Trained, arranged, train
@@ -31,8 +31,11 @@ def build(
     seed: int,
     epochs: int,
     say: Callable[[str], None],
+    tell: Tell = tell_nobody,
 ) -> Published:
     """Train one reference model and publish it where it is good enough.
+
+    What came of it is said in lines, each stage is told of as it begins.
 
     Raises:
         PublishError: an accuracy is below its floor; nothing is published then.
@@ -45,7 +48,7 @@ def build(
         f"validation, {len(digits.test)} held out ({digits.source})"
     )
     started = time.monotonic()
-    trained = train(recipe, digits, seed, epochs)
+    trained = train(recipe, digits, seed, epochs, tell)
     seconds = time.monotonic() - started
     for metric, accuracy in trained.accuracies.items():
         floor = f", floor {floors[metric]}" if metric in floors else ""
@@ -68,7 +71,9 @@ def build(
         image_input="image",
         pixels=PIXELS,
         labels=LABELS,
+        tell=lambda stage, *more: tell(f"{recipe.name}: {stage}", *more),
     )
+    tell(f"{recipe.name}: writing its report")
     write_samples(folder, trained.model, inputs, digits.test.labels)
     write_report(folder, trained, _figures(trained, digits, seed))
     say(f"{recipe.name}: version {published.version} published after {seconds:.0f} s of training")

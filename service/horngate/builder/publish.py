@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -35,16 +35,21 @@ from horngate.store.annotations import read_annotations, write_annotations
 from horngate.store.compiled import CompiledRecord
 from horngate.store.files import VersionFiles
 from horngate.store.goldens import Golden, write_golden
-from horngate.store.layout import (
-    VERSION_NAME,
-    check_model_name,
-    next_version,
-    version_folders,
-)
+from horngate.store.layout import check_model_name, check_version_is_free, next_version
 from horngate.tensors import DEFAULT_SIGNATURE, Arrays
 
 RECORDED: Final = GOLDEN // 2
 """Bytes of the goldens of a version: less than a server takes, which counts their files too."""
+
+
+class Tell(Protocol):
+    """Told of each stage as it begins, and again with the share of it that is done, 0 to 1."""
+
+    def __call__(self, stage: str, share: float | None = None, note: str = "") -> None: ...
+
+
+def tell_nobody(stage: str, share: float | None = None, note: str = "") -> None:
+    """A ``Tell`` where nobody wants to know."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def publish_keras(
     pixels: Pixels | None = None,
     labels: Labels | None = None,
     imports: Sequence[str] = (),
+    tell: Tell = tell_nobody,
 ) -> Published:
     """Publish a trained Keras model, on whichever backend it was trained.
 
@@ -99,6 +105,7 @@ def publish_keras(
             several.
         imports: files or modules that define the model's own layers. Only asked for where Keras
             runs on another backend than TensorFlow here, so that another process has to load it.
+        tell: told of each stage.
 
     Raises:
         PublishError: it cannot be exported, or its SavedModel answers otherwise than Keras does.
@@ -109,6 +116,7 @@ def publish_keras(
         asked |= {"provenance": provenance, "compiled": compiled}
         asked |= {"trust_operations": trust_operations, "image_input": image_input}
         asked |= {"pixels": pixels, "labels": labels}
+        tell("publishing on TensorFlow, in another process")
         return publish_on_tensorflow(model, imports, asked)
     named = NamedModel(model, inputs)
 
@@ -130,7 +138,7 @@ def publish_keras(
 
     made_by = {"keras": keras.__version__, "class": type(model).__name__, **(provenance or {})}
     meaning = Meaning(image_input, pixels, labels).of(named)
-    making = _Making(named.export, check, made_by, compiled, trust_operations, meaning)
+    making = _Making(named.export, check, made_by, compiled, trust_operations, meaning, tell)
     return _publish(repository, name, version, making)
 
 
@@ -145,11 +153,13 @@ def publish_saved_model(
     image_input: str | None = None,
     pixels: Pixels | None = None,
     labels: Labels | None = None,
+    tell: Tell = tell_nobody,
 ) -> Published:
     """Publish a SavedModel that somebody else exported, as it is.
 
     Its goldens are its own answers to made-up inputs; a signature that refuses those, or answers
-    otherwise when asked again, gets none. ``trust_operations`` as for ``publish_keras``.
+    otherwise when asked again, gets none. ``trust_operations`` and ``tell`` as for
+    ``publish_keras``.
 
     Raises:
         PublishError: ``source`` is no SavedModel that loads, or none of its signatures can answer
@@ -183,7 +193,7 @@ def publish_saved_model(
 
     meaning = Meaning(image_input, pixels, labels)
     made_by = {"source": source.name}
-    making = _Making(write, check, made_by, compiled, trust_operations, meaning)
+    making = _Making(write, check, made_by, compiled, trust_operations, meaning, tell)
     return _publish(repository, name, version, making)
 
 
@@ -216,16 +226,13 @@ class _Making(NamedTuple):
     compiled: bool
     trust_operations: bool
     meaning: Meaning
+    tell: Tell
 
 
 def _publish(repository: Path, name: str, version: int | None, making: _Making) -> Published:
     model_folder = repository / check_model_name(name)
     with _told(name, model_folder):
-        if version is not None and not _free(model_folder, version):
-            raise PublishError(
-                f"version: expected a number above 0 that {name!r} does not have yet, received "
-                f"{version}; leave it out to take the next one"
-            )
+        check_version_is_free(model_folder, version)
         with staging_folder(model_folder) as staging:
             filled = _fill(staging, name, making)
             # It is made for its owner alone; a server may run as somebody else.
@@ -268,8 +275,10 @@ class _Filled(NamedTuple):
 
 def _fill(staging: Path, name: str, making: _Making) -> _Filled:
     """Write a whole version into ``staging``."""
-    write, check, provenance, compiled, trust_operations, meaning = making
+    write, check, provenance, compiled, trust_operations, meaning, tell = making
+    tell("writing the SavedModel")
     write(staging)
+    tell("checking its answers")
     servable = SavedModelRuntime(trust_operations=trust_operations).load(staging)
     try:
         annotated = annotate(servable.signatures, meaning)
@@ -286,7 +295,9 @@ def _fill(staging: Path, name: str, making: _Making) -> _Filled:
     manifest.write_provenance(
         staging, {"horngate": __version__, "tensorflow": tf.__version__, **provenance}
     )
+    tell("compiling" if compiled else "measuring")
     record = compile_version(staging, trust_operations=trust_operations) if compiled else None
+    tell("measuring")
     measured = measure_version(staging, record, trust_operations=trust_operations)
     manifest.write_checksums(staging)
     return _Filled(record, measured.alone, annotated.notes)
@@ -301,13 +312,6 @@ def _recordable(goldens: dict[str, Golden]) -> dict[str, Golden]:
             room -= golden.taken
             kept[signature] = golden
     return kept
-
-
-def _free(model_folder: Path, version: int) -> bool:
-    """Whether ``version`` may be a version's number and none has it, under leading zeros either."""
-    if version < 1 or not VERSION_NAME.fullmatch(str(version)):
-        return False
-    return not model_folder.is_dir() or version not in version_folders(model_folder)
 
 
 def _move_into_place(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 
 import keras
@@ -11,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from horngate.builder.digits import Digits, Part
+from horngate.builder.publish import Tell, tell_nobody
 from horngate.builder.recipes import Feed, Inputs, Recipe
 from horngate.tensors import Array
 
@@ -32,8 +32,13 @@ class Trained:
     confusion: Array
 
 
-def train(recipe: Recipe, digits: Digits, seed: int, epochs: int) -> Trained:
-    """Train ``recipe`` on ``digits``; the same seed on the same machine gives the same weights."""
+def train(
+    recipe: Recipe, digits: Digits, seed: int, epochs: int, tell: Tell = tell_nobody
+) -> Trained:
+    """Train ``recipe`` on ``digits``; the same seed on the same machine gives the same weights.
+
+    ``tell`` is told of each epoch.
+    """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     model = recipe.architecture()
@@ -52,11 +57,10 @@ def train(recipe: Recipe, digits: Digits, seed: int, epochs: int) -> Trained:
         epochs=epochs,
         callbacks=[
             keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=4, min_lr=5e-5),
-            keras.callbacks.EarlyStopping(
-                "val_loss", patience=PATIENCE, restore_best_weights=True, verbose=1
-            ),
+            keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True),
+            _Told(f"{recipe.name}: training", epochs, tell),
         ],
-        verbose="auto" if sys.stdout.isatty() else 2,
+        verbose=0,
     )
     return Trained(model, history.history, *_judge(model, recipe, digits.test, seed))
 
@@ -79,6 +83,22 @@ def _judge(
         if len(accuracies) == 1:
             np.add.at(confusion, (test.labels, answers), 1)
     return accuracies, confusion
+
+
+class _Told(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Tells of each epoch."""
+
+    def __init__(self, stage: str, epochs: int, tell: Tell) -> None:
+        super().__init__()
+        self._stage, self._epochs, self._tell = stage, epochs, tell
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 - Keras' way
+        self._tell(self._stage, 0.0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        right = (logs or {}).get("val_accuracy", math.nan)
+        note = f"epoch {epoch + 1} of at most {self._epochs}, {right:.3f} right"
+        self._tell(self._stage, (epoch + 1) / self._epochs, note)
 
 
 class _Lessons(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types

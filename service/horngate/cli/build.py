@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from horngate.cli.quiet import quiet_tensorflow
+from horngate.cli.quiet import without_notices
+from horngate.cli.stages import Stages
 from horngate.errors import ConfigError
 from horngate.store.layout import version_folders
 
@@ -44,22 +45,23 @@ def run(options: argparse.Namespace) -> int:
     ]
     if not names:
         return 0
-    print("Importing TensorFlow …", flush=True)
-    quiet_tensorflow()
-    from horngate.builder.build import build  # noqa: PLC0415 - takes seconds
-    from horngate.builder.digits import load_digits  # noqa: PLC0415 - the same
-    from horngate.builder.recipes import RECIPES  # noqa: PLC0415 - the same
+    with without_notices(), Stages() as stages:
+        stages.tell("importing TensorFlow")
+        from horngate.builder.build import build  # noqa: PLC0415 - takes seconds
+        from horngate.builder.digits import load_digits  # noqa: PLC0415 - the same
+        from horngate.builder.recipes import RECIPES  # noqa: PLC0415 - the same
 
-    digits = load_digits(options.data, options.seed)
-    for name in names:
-        build(
-            RECIPES[name],
-            options.models,
-            digits,
-            seed=options.seed,
-            epochs=options.epochs,
-            say=lambda line: print(line, flush=True),
-        )
+        digits = load_digits(options.data, options.seed)
+        for name in names:
+            build(
+                RECIPES[name],
+                options.models,
+                digits,
+                seed=options.seed,
+                epochs=options.epochs,
+                say=stages.say,
+                tell=stages.tell,
+            )
     return 0
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from horngate.cli import target
-from horngate.cli.quiet import quiet_tensorflow
+from horngate.cli.quiet import without_notices
+from horngate.cli.stages import Stages
 from horngate.errors import printable
 
 
@@ -23,14 +24,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compile, and say what became of it; 1 where TensorFlow is left to serve the version."""
     name, number, folder, _ = target.find(options.models, options.model)
-    quiet_tensorflow()
-    from horngate.builder.compile import compile_version  # noqa: PLC0415 - takes seconds
-    from horngate.builder.measure import measure_version  # noqa: PLC0415 - the same
-
     trusted = options.trust_model_ops
-    record = compile_version(folder, trust_operations=trusted)
+    with without_notices(), Stages() as stages:
+        stages.tell("importing TensorFlow")
+        from horngate.builder.compile import compile_version  # noqa: PLC0415 - takes seconds
+        from horngate.builder.measure import measure_version  # noqa: PLC0415 - the same
+
+        stages.tell("compiling")
+        record = compile_version(folder, trust_operations=trusted)
+        stages.tell("measuring")
+        measured = measure_version(folder, record, trust_operations=trusted)
     print(printable(f"{name}: version {number} {record}"))
-    measured = measure_version(folder, record, trust_operations=trusted)
     if measured.cost is not None:
         print(f"{name}: best in batches of up to {measured.cost.best} rows on this machine")
     for signature, reason in sorted(measured.alone.items()):

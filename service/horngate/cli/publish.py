@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from horngate.cli.quiet import quiet_tensorflow
+from horngate.cli.quiet import without_notices
+from horngate.cli.stages import Stages
 from horngate.cli.values import pixel_range
 from horngate.errors import PublishError, printable
 from horngate.reading import read_file
 from horngate.sizes import RECORD
-from horngate.store.layout import check_model_name
+from horngate.store.layout import check_model_name, check_version_is_free
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,30 +76,35 @@ def run(options: argparse.Namespace) -> int:
         raise PublishError(
             f"{source}: expected a .keras or .h5 file or a SavedModel folder; not found"
         )
-    check_model_name(options.name)
+    # Before anything that takes seconds.
+    check_version_is_free(options.models / check_model_name(options.name), options.version)
     labels = read_labels(options.labels)
-    quiet_tensorflow()
-    from horngate.builder import keras_file, publish  # noqa: PLC0415 - takes seconds
+    with without_notices(), Stages() as stages:
+        stages.tell("importing TensorFlow")
+        from horngate.builder import keras_file, publish  # noqa: PLC0415 - takes seconds
 
-    custom = keras_file.import_code(options.imports)
-    put = (
-        partial(publish.publish_saved_model, source)
-        if source.is_dir()
-        else partial(
-            publish.publish_keras,
-            keras_file.load_keras(source, custom=custom, allow_lambda=options.allow_lambda),
+        if source.is_file():
+            stages.tell(f"reading {source.name}")
+        custom = keras_file.import_code(options.imports)
+        put = (
+            partial(publish.publish_saved_model, source)
+            if source.is_dir()
+            else partial(
+                publish.publish_keras,
+                keras_file.load_keras(source, custom=custom, allow_lambda=options.allow_lambda),
+            )
         )
-    )
-    published = put(
-        options.models,
-        options.name,
-        version=options.version,
-        compiled=not options.no_compile,
-        trust_operations=options.trust_model_ops,
-        image_input=options.image_input,
-        pixels=options.pixels,
-        labels=labels,
-    )
+        published = put(
+            options.models,
+            options.name,
+            version=options.version,
+            compiled=not options.no_compile,
+            trust_operations=options.trust_model_ops,
+            image_input=options.image_input,
+            pixels=options.pixels,
+            labels=labels,
+            tell=stages.tell,
+        )
     print(f"{published.model}: version {published.version} published in {published.folder}")
     for note in published.notes:
         print(printable(f"{published.model}: {note}"))

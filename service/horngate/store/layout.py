@@ -18,7 +18,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from horngate.errors import ConfigError
+from horngate.errors import ConfigError, PublishError
 
 SETTINGS_FILE: Final = "model.toml"
 TRITON_FILE: Final = "config.pbtxt"
@@ -115,3 +115,19 @@ def is_plain(version: Path) -> bool:
 def next_version(model: Path) -> int:
     """One more than the highest version on disk; 1 where there is none."""
     return max(version_folders(model), default=0) + 1 if model.is_dir() else 1
+
+
+def check_version_is_free(model: Path, version: int | None) -> None:
+    """Hold that ``version`` may be the next one's number, if it is one.
+
+    Raises:
+        PublishError: it is no version's number, or there is one of it, under leading zeros either.
+    """
+    if version is None:
+        return
+    named = version > 0 and VERSION_NAME.fullmatch(str(version))
+    if not named or (model.is_dir() and version in version_folders(model)):
+        raise PublishError(
+            f"version: expected a number above 0 that {model.name!r} does not have yet, received "
+            f"{version}; leave it out to take the next one"
+        )

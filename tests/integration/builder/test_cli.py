@@ -77,6 +77,19 @@ def test_a_taken_version_is_refused(saved: Path, tmp_path: Path, publish: Publis
     assert "version: expected a number above 0 that 'm' does not have" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["--name", "a/b"], "name: expected letters"), (["--version", "0"], "version: expected a")],
+)
+def test_name_and_version_are_checked_before_a_model_is_read(
+    tmp_path: Path, publish: Publish, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "text.keras").write_text("no model")
+    status, out, told = publish(tmp_path / "text.keras", tmp_path / "models", *arguments)
+    assert (status, out) == (1, "")
+    assert told.startswith(f"horngate publish: {sentence}")
+
+
 def test_a_file_that_is_no_keras_model_is_a_publish_error(tmp_path: Path) -> None:
     path = tmp_path / "m.keras"
     path.write_bytes(b"PK\x05\x06" + bytes(18))
