@@ -43,7 +43,9 @@ that it names no file outside of a model and repeats nothing that an engine said
 
 from __future__ import annotations
 
+import difflib
 import enum
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 
@@ -104,6 +106,12 @@ def printable(line: str) -> str:
     if line.isprintable():
         return line
     return line.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """``"did you mean 'x'?"``, with the nearest of the ``known``; else what to say ``otherwise``."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else otherwise
 
 
 def _printable(text: str, most: int) -> str:

@@ -21,8 +21,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from horngate.client import Client
 from tests.clients import refused
-from tests.conftest import Served
+from tests.conftest import Command, Served
 from tests.serving import RunningServer, wait_until
 
 LIST = """
@@ -88,6 +89,16 @@ def reload(channel: grpc.Channel, text: str) -> Any:
     text_format.Parse(text, request.config)
     stub = model_service_pb2_grpc.ModelServiceStub(channel)
     return stub.HandleReloadConfigRequest(request, timeout=60)
+
+
+def test_status_without_a_name_tells_labels_too(listed: RunningServer, horngate: Command) -> None:
+    with Client(listed.address) as client:
+        assert client.models() == ["first"]
+        assert client.serving("first").labels == {"stable": 1, "canary": 2}
+    told = horngate("status", "--server", listed.address).out.splitlines()
+    assert told[0] == "first"
+    shown = [line for line in told if line.startswith("  version")]
+    assert shown == ["  version 2  AVAILABLE  onnx  canary", "  version 1  AVAILABLE  onnx  stable"]
 
 
 def test_a_label_means_its_version_everywhere(channel: grpc.Channel) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from horngate.cli.quiet import without_notices
 from horngate.cli.stages import Stages
-from horngate.errors import ConfigError
+from horngate.errors import ConfigError, did_you_mean
 from horngate.store.layout import version_folders
 
 MODELS: Final = ("mnist_cnn", "mnist_fusion")
@@ -37,7 +37,10 @@ def run(options: argparse.Namespace) -> int:
     """Build what was asked for."""
     for name in options.model:
         if name not in MODELS:
-            raise ConfigError(f"MODEL: expected any of {', '.join(MODELS)}, received {name!r}")
+            hint = did_you_mean(name, MODELS, otherwise="leave it out for all")
+            raise ConfigError(
+                f"MODEL: expected any of {', '.join(MODELS)}, received {name!r}; {hint}"
+            )
     names = [
         name
         for name in options.model or MODELS

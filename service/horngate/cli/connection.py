@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from horngate.client import Client, Tls
-from horngate.errors import ConfigError
+from horngate.errors import ConfigError, HorngateError, ModelNotFound, did_you_mean
 
 _VARIABLE: Final = "HORNGATE_TOKEN"
 
@@ -51,6 +53,24 @@ def connect(options: argparse.Namespace) -> Client:
         token=_token(options.token_file),
         tls=Tls(*files) if options.tls or any(files) else None,
     )
+
+
+@contextlib.contextmanager
+def near_names(client: Client) -> Iterator[None]:
+    """Tell whoever asks for a model that the server does not know which one may be meant.
+
+    Raises:
+        ModelNotFound: as it was raised inside, with the nearest name.
+    """
+    try:
+        yield
+    except ModelNotFound as error:
+        hint = ""
+        with contextlib.suppress(HorngateError):  # another server may not list its models
+            hint = did_you_mean(error.model, client.models())
+        if not hint:
+            raise
+        raise ModelNotFound(f"{error}; {hint}", model=error.model) from error
 
 
 def _token(file: Path | None) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from horngate import __version__
-from horngate.errors import HorngateError
+from horngate.errors import HorngateError, did_you_mean, printable
 
 COMMANDS: Final = {
     "build": "define, train, export and publish the reference models",
@@ -61,6 +61,9 @@ def _run(arguments: Sequence[str]) -> int:
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name == wanted:
             importlib.import_module(f"horngate.cli.{name.replace('-', '_')}").configure(command)
+    if wanted is not None and wanted not in COMMANDS:
+        hint = did_you_mean(wanted, COMMANDS, otherwise=f"the commands are {', '.join(COMMANDS)}")
+        parser.error(f"expected a command, received {printable(wanted)!r}; {hint}")
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

@@ -11,7 +11,7 @@ from horngate.cli.chart import Answer, Style, array_document, dump, render
 from horngate.cli.values import pixel_range, read_inputs
 from horngate.client import Metadata, Prediction
 from horngate.client.messages import annotated
-from horngate.errors import SignatureNotFound, Unsupported, printable
+from horngate.errors import SignatureNotFound, Unsupported, did_you_mean, printable
 from horngate.tensors import DEFAULT_SIGNATURE, Signature
 from horngate.versions import VersionRef, parse_version
 
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         HorngateError: whatever is wrong with the values or the call.
     """
-    with connection.connect(options) as client:
+    with connection.connect(options) as client, connection.near_names(client):
         metadata = client.metadata(options.model, options.version)
         with contextlib.suppress(Unsupported):  # as of TensorFlow Serving
             metadata = annotated(metadata, client.serving(options.model, metadata.version))
@@ -86,7 +86,7 @@ def _signature(metadata: Metadata, name: str) -> Signature:
         raise SignatureNotFound(
             f"expected a signature of {metadata.model} version {metadata.version} "
             f"({', '.join(metadata.signatures) or 'none'}), received {name!r}; "
-            "name one with --signature",
+            + did_you_mean(name, metadata.signatures, otherwise="name one with --signature"),
             signature=name,
         )
     return signature

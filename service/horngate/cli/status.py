@@ -24,16 +24,24 @@ class _Version:
     signatures: Mapping[str, Signature]
     serving: Serving
 
+    @property
+    def labels(self) -> list[str]:
+        """Those that mean this version."""
+        labels = self.serving.labels
+        return sorted(label for label in labels if labels[label] == self.status.version)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("models", metavar="MODEL", nargs="+")
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="default: all")
     connection.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what each model's versions are, and return 0 if all models have a live one.
+
+    Without names, all that the server knows and the caller may ask.
 
     A model that the server does not know is said on stderr; the others are printed.
 
@@ -42,9 +50,10 @@ def run(options: argparse.Namespace) -> int:
     """
     found: dict[str, list[_Version]] = {}
     with connection.connect(options) as client:
-        for model in dict.fromkeys(options.models):
+        for model in dict.fromkeys(options.models or client.models()):
             try:
-                found[model] = _look(client, model)
+                with connection.near_names(client):
+                    found[model] = _look(client, model)
             except ModelNotFound as error:
                 print(f"horngate status: {error}", file=sys.stderr)
                 found[model] = []
@@ -52,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         print(dump({"models": [_document(model, found[model]) for model in found]}))
     else:
         lines = [line for model in found for line in _text(model, found[model])]
-        print("\n".join(map(printable, lines)))
+        print("\n".join(map(printable, lines)) or "no models")
     live = [any(v.status.state is State.AVAILABLE for v in found[model]) for model in found]
     return 0 if all(live) else 1
 
@@ -93,6 +102,7 @@ def _document(model: str, versions: list[_Version]) -> dict[str, Any]:
                 "engine": version.serving.engine,
                 "engine_reason": version.serving.reason,
                 "rows_reason": version.serving.rows_reason,
+                "labels": version.labels,
                 "signatures": {
                     name: signature_document(signature)
                     for name, signature in version.signatures.items()
@@ -108,7 +118,8 @@ def _text(model: str, versions: list[_Version]) -> list[str]:
     for version in versions:
         error = f": {version.status.error}" if version.status.error else ""
         state = f"{version.status.state.name}  {version.serving.engine}".rstrip()
-        lines.append(f"  version {version.status.version}  {state}{error}")
+        labels = f"  {', '.join(version.labels)}" if version.labels else ""
+        lines.append(f"  version {version.status.version}  {state}{labels}{error}")
         if version.serving.reason:
             lines.append(f"    not on the fastest engine: {version.serving.reason}")
         if version.serving.rows_reason:

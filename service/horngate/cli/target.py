@@ -6,8 +6,14 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-from horngate.errors import ModelNotFound, VersionNotFound
-from horngate.store.layout import SETTINGS_FILE, VERSION_NAME, check_model_name, version_folders
+from horngate.errors import ModelNotFound, VersionNotFound, did_you_mean
+from horngate.store.layout import (
+    SETTINGS_FILE,
+    VERSION_NAME,
+    check_model_name,
+    model_folders,
+    version_folders,
+)
 
 
 class VersionOnDisk(NamedTuple):
@@ -37,9 +43,10 @@ def find(repository: Path, wanted: str) -> VersionOnDisk:
     name, colon, version = wanted.partition(":")
     folder = repository / check_model_name(name)
     if not folder.is_dir():
+        there = model_folders(repository) if repository.is_dir() else {}
+        hint = did_you_mean(name, there, otherwise="name the repository with --models")
         raise ModelNotFound(
-            f"expected a model in {repository}, received {name!r}, which is not there; name the "
-            "repository with --models",
+            f"expected a model in {repository}, received {name!r}, which is not there; {hint}",
             model=name,
         )
     versions = version_folders(folder)

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from horngate.client.arrays import as_array
-from horngate.errors import InvalidInput
+from horngate.errors import InvalidInput, did_you_mean
 from horngate.pictures import Encoded
 from horngate.store.annotations import check_picture, read_range
 from horngate.tensors import Array, DType, Picture, Signature, TensorSpec, format_shape
@@ -56,9 +56,10 @@ def read_inputs(
         spec = signature.inputs.get(name)
         if spec is None:
             takes = ", ".join(f"{key} {spec}" for key, spec in signature.inputs.items())
+            hint = did_you_mean(name, signature.inputs, otherwise="name one of those")
             raise InvalidInput(
                 f"--input: expected an input of signature {signature.name!r} ({takes}), "
-                f"received {name!r}",
+                f"received {name!r}; {hint}",
                 name=name,
             )
         if name in arrays:
@@ -86,7 +87,7 @@ def read_value(
     pixels: Pixels | None = None,
     say: Say = say_nothing,
 ) -> Array:
-    """One VALUE. A batch dimension is added where the value has one dimension less.
+    """One VALUE. Dimensions that it lacks are added where there is one way only to do so.
 
     What follows ``spec`` is as for ``read_inputs``; ``recorded`` is the picture that the input is.
 
@@ -131,8 +132,7 @@ def _picture(
 
 def _fitted(value: Any, spec: TensorSpec) -> Array:
     array = as_array(spec.name, value, spec)
-    if array.ndim == len(spec.shape) - 1 and spec.shape[0] in {None, 1}:
-        array = array[np.newaxis]
+    array = _as_rows(array, spec)
     if not spec.accepts_shape(array.shape):
         raise InvalidInput(
             f"input {spec.name!r}: expected shape {format_shape(spec.shape)}, received "
@@ -140,6 +140,24 @@ def _fitted(value: Any, spec: TensorSpec) -> Array:
             "for one row",
             name=spec.name,
         )
+    return array
+
+
+def _as_rows(array: Array, spec: TensorSpec) -> Array:
+    """``array`` with the batch dimension that one row may lack, and with dimensions of one element.
+
+    Where a row is one element, a number is a row, and numbers are its rows.
+    """
+    row = spec.shape[1:]
+    if spec.unknown_rank or array.ndim >= len(spec.shape):
+        return array
+    if array.ndim == 1 and all(size == 1 for size in row):
+        return array.reshape((-1, *[1] * len(row)))
+    if spec.shape[0] in {None, 1}:
+        if array.ndim == len(row):
+            return array[np.newaxis]
+        if array.ndim == 0 and all(size in {None, 1} for size in row):
+            return array.reshape((1,) * len(spec.shape))
     return array
 
 

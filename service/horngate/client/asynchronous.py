@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 import grpc
+from numpy.typing import ArrayLike
 
 from horngate.client.channel import Connected
 from horngate.client.core import Flow, Send, Wait
@@ -34,7 +35,7 @@ class AsyncClient(Connected):
     async def predict(
         self,
         model: str,
-        inputs: Mapping[str, Any],
+        inputs: Mapping[str, Any] | ArrayLike,
         *,
         version: VersionRef = None,
         signature: str = DEFAULT_SIGNATURE,
@@ -75,6 +76,10 @@ class AsyncClient(Connected):
                 server has no ``ModelConfig``.
         """
         return await self._run(self._core.serving(model, version, timeout))
+
+    async def models(self, *, timeout: float | None = None) -> list[str]:
+        """As ``Client.models``."""
+        return await self._run(self._core.models(timeout))
 
     async def health(self, model: str = "", *, timeout: float | None = None) -> bool:
         """As ``Client.health``."""

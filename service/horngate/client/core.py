@@ -22,11 +22,11 @@ from horngate.client import messages
 from horngate.client.arrays import as_array, own_array
 from horngate.client.failures import Failure, Subject, to_error
 from horngate.client.messages import Metadata, Prediction, Serving
-from horngate.errors import Code, InvalidRequest
+from horngate.errors import Code, InvalidInput, InvalidRequest, did_you_mean
 from horngate.lifecycle.status import VersionStatus
 from horngate.protocols.tfserving.spec import Target
 from horngate.protocols.trailers import ERROR
-from horngate.tensors import DEFAULT_SIGNATURE, Array
+from horngate.tensors import DEFAULT_SIGNATURE, Array, Arrays, Signature
 from horngate.versions import VersionRef
 
 DEFAULT_TIMEOUT: Final = 10.0
@@ -95,7 +95,7 @@ class Core:
     def predict(
         self,
         model: str,
-        inputs: Mapping[str, Any],
+        inputs: Any,
         *,
         version: VersionRef,
         signature: str,
@@ -109,9 +109,12 @@ class Core:
         request = messages.predict_request(target, arrays, _names(outputs))
         try:
             reply = yield from self._exchange(messages.PREDICT, request, target, deadline)
-        except InvalidRequest:
+        except InvalidRequest as error:
             # The version that was looked up may have been replaced by one that takes others.
-            self._known.pop((model, version), None)
+            known = self._known.pop((model, version), None)
+            hint = _near_input(known, target, arrays)
+            if hint and type(error) is InvalidRequest:
+                raise InvalidRequest(f"{error}; {hint}", detail=error.detail) from error.__cause__
             raise
         prediction = messages.read_prediction(reply, target)
         known = self._known.get((model, version))
@@ -142,6 +145,13 @@ class Core:
         reply = yield from self._exchange(messages.CONFIG, request, target, deadline)
         return messages.read_serving(reply)
 
+    def models(self, timeout: float | None) -> Flow[list[str]]:
+        """See ``Client.models``."""
+        request = messages.index_request()
+        deadline = self._deadline(timeout)
+        reply = yield from self._exchange(messages.INDEX, request, None, deadline)
+        return messages.read_index(reply)
+
     def health(self, model: str, timeout: float | None) -> Flow[bool]:
         """See ``Client.health``."""
         target = Target(model, None, DEFAULT_SIGNATURE) if model else None
@@ -150,24 +160,49 @@ class Core:
         reply = yield from self._exchange(messages.HEALTH, request, target, deadline)
         return messages.read_health(reply)
 
-    def _arrays(
-        self, target: Target, inputs: Mapping[str, Any], deadline: Deadline
-    ) -> Flow[dict[str, Array]]:
-        """The inputs as arrays. Only Python numbers make it ask for the signature, once."""
+    def _arrays(self, target: Target, inputs: Any, deadline: Deadline) -> Flow[dict[str, Array]]:
+        """The inputs as arrays, by name.
+
+        Only Python numbers, and what has no name, make it ask for the signature, once.
+        """
+        if not isinstance(inputs, Mapping):
+            name = yield from self._only_input(target, inputs, deadline)
+            inputs = {name: inputs}
         arrays = {name: own_array(value) for name, value in inputs.items()}
         if all(array is not None for array in arrays.values()):
             return {name: array for name, array in arrays.items() if array is not None}
-        key = (target.model, target.version)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = yield from self._metadata(target, deadline)
-        signature = known.signatures.get(target.signature)
+        signature = yield from self._signature(target, deadline)
         # An unknown signature or input goes to the server all the same: it judges, in one place.
         specs = {} if signature is None else signature.inputs
         return {
             name: as_array(name, inputs[name], specs.get(name)) if array is None else array
             for name, array in arrays.items()
         }
+
+    def _only_input(self, target: Target, value: Any, deadline: Deadline) -> Flow[str]:
+        """The name of the input that a value without a name is for.
+
+        Raises:
+            InvalidInput: the signature has another number of them, or is not there.
+        """
+        signature = yield from self._signature(target, deadline)
+        names = [] if signature is None else list(signature.inputs)
+        if len(names) != 1:
+            takes = ", ".join(names) or f"no signature {target.signature!r}"
+            raise InvalidInput(
+                f"{Subject(self.server, target)}: expected inputs by name ({takes}), received a "
+                f"{type(value).__name__}; a value alone is for a model of one input",
+                name="",
+            )
+        return names[0]
+
+    def _signature(self, target: Target, deadline: Deadline) -> Flow[Signature | None]:
+        """What is known of the version's signature; asked for the first time."""
+        key = (target.model, target.version)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = yield from self._metadata(target, deadline)
+        return known.signatures.get(target.signature)
 
     def _metadata(self, target: Target, deadline: Deadline) -> Flow[Metadata]:
         request = messages.metadata_request(target)
@@ -207,6 +242,15 @@ def read_failure(error: grpc.RpcError) -> Failure:
     call: Any = error
     trailers = dict(call.trailing_metadata() or ())
     return Failure(Code(call.code().value[0]), call.details() or "", str(trailers.get(ERROR, "")))
+
+
+def _near_input(known: Metadata | None, target: Target, arrays: Arrays) -> str:
+    """Which input may be meant by a name that the signature lacks, where it is known."""
+    signature = None if known is None else known.signatures.get(target.signature)
+    if signature is None:
+        return ""
+    hints = (did_you_mean(name, signature.inputs) for name in arrays.keys() - signature.inputs)
+    return " ".join(filter(None, hints))
 
 
 def _names(outputs: Iterable[str] | None) -> tuple[str, ...]:

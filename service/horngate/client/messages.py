@@ -15,7 +15,12 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from horngate.errors import EngineFailed, InvalidInput, InvalidRequest
 from horngate.lifecycle.status import State, VersionStatus
-from horngate.protocols.oip.parameters import ANNOTATIONS, ENGINE_REASON, ROWS_REASON
+from horngate.protocols.oip.parameters import (
+    ANNOTATIONS,
+    ENGINE_REASON,
+    ROWS_REASON,
+    VERSION_LABELS,
+)
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -23,6 +28,8 @@ from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelConfigRequest,
     ModelConfigResponse,
+    RepositoryIndexRequest,
+    RepositoryIndexResponse,
 )
 from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
@@ -64,7 +71,9 @@ HEALTH: Final = Method("/grpc.health.v1.Health/Check", HealthCheckResponse)
 
 CONFIG: Final = Method("/inference.GRPCInferenceService/ModelConfig", ModelConfigResponse)
 
-METHODS: Final = (PREDICT, METADATA, STATUS, HEALTH, CONFIG)
+INDEX: Final = Method("/inference.GRPCInferenceService/RepositoryIndex", RepositoryIndexResponse)
+
+METHODS: Final = (PREDICT, METADATA, STATUS, HEALTH, CONFIG, INDEX)
 
 
 def serialize(message: Message, *, max_bytes: int) -> bytes:
@@ -177,7 +186,17 @@ def config_request(target: Target) -> ModelConfigRequest:
     return ModelConfigRequest(name=target.model, version=version)
 
 
-_TOLD: Final = (ENGINE_REASON, ROWS_REASON, ANNOTATIONS)
+def index_request() -> RepositoryIndexRequest:
+    """All models."""
+    return RepositoryIndexRequest()
+
+
+def read_index(message: RepositoryIndexResponse) -> list[str]:
+    """Their names."""
+    return sorted({entry.name for entry in message.models})
+
+
+_TOLD: Final = (ENGINE_REASON, ROWS_REASON, ANNOTATIONS, VERSION_LABELS)
 
 
 def read_serving(message: ModelConfigResponse) -> Serving:
@@ -189,12 +208,13 @@ def read_serving(message: ModelConfigResponse) -> Serving:
         message.config.backend,
         told.get(ENGINE_REASON, ""),
         told.get(ROWS_REASON, ""),
-        meanings=_meanings(told.get(ANNOTATIONS, "{}")),
+        meanings=_object(told.get(ANNOTATIONS, "{}")),
+        labels=_labels(_object(told.get(VERSION_LABELS, "{}"))),
     )
 
 
-def _meanings(text: str) -> Mapping[str, Any]:
-    """By signature, what Horngate wrote; whatever else another server may mean by it, nothing."""
+def _object(text: str) -> Mapping[str, Any]:
+    """What Horngate wrote; nothing, whatever else another server may mean by the parameter."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -211,6 +231,10 @@ def annotated(metadata: Metadata, serving: Serving) -> Metadata:
             with contextlib.suppress(ValueError):
                 signatures[name] = store.annotated(signatures[name], document)
     return replace(metadata, signatures=signatures)
+
+
+def _labels(found: Mapping[str, Any]) -> dict[str, int]:
+    return {label: number for label, number in found.items() if isinstance(number, int)}
 
 
 def health_request(model: str) -> HealthCheckRequest:
@@ -285,13 +309,15 @@ class Serving:
     ``engine`` is its engine's name; ``reason`` says why no engine of earlier choice runs it, ""
     where none would. ``rows_reason`` says why requests that could share a run by their shapes do
     not, "" where they do. ``meanings`` say by signature what its tensors are: names of classes,
-    pictures, activations. A server that does not tell leaves all empty.
+    pictures, activations. ``labels`` are those of the model that are in effect, each with the
+    version that it means. A server that does not tell leaves all empty.
     """
 
     engine: str
     reason: str
     rows_reason: str = ""
     meanings: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

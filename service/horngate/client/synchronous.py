@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 import grpc
+from numpy.typing import ArrayLike
 
 from horngate.client.channel import Connected
 from horngate.client.core import Flow, Send, Wait
@@ -43,7 +44,7 @@ class Client(Connected):
     def predict(
         self,
         model: str,
-        inputs: Mapping[str, Any],
+        inputs: Mapping[str, Any] | ArrayLike,
         *,
         version: VersionRef = None,
         signature: str = DEFAULT_SIGNATURE,
@@ -54,7 +55,8 @@ class Client(Connected):
 
         Args:
             model: its name.
-            inputs: by the signature's input names, each with its batch dimension first. Arrays
+            inputs: by the signature's input names, each with its batch dimension first; or the
+                value alone for a model of one input, whose signature is then asked for. Arrays
                 are sent in their own dtype, and the server refuses one that the model does not
                 take: numpy's float64 is not cast to a model's float32. Python numbers, and
                 lists of them, have no dtype; they take the model's, for which the signature is
@@ -123,6 +125,15 @@ class Client(Connected):
                 server has no ``ModelConfig``.
         """
         return self._run(self._core.serving(model, version, timeout))
+
+    def models(self, *, timeout: float | None = None) -> list[str]:
+        """The names of all models that the server has and this client may ask, loaded or not.
+
+        Raises:
+            Unsupported: the server is one that does not tell.
+            RequestError, ConnectionFailed, RuntimeError: as ``predict``.
+        """
+        return self._run(self._core.models(timeout))
 
     def health(self, model: str = "", *, timeout: float | None = None) -> bool:
         """Whether the server says that it, or that ``model``, is ready.

@@ -7,14 +7,13 @@ what they are for tells each of its settings once: ``described`` gives it to who
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from horngate.errors import ConfigError
+from horngate.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 
@@ -127,8 +126,7 @@ def construct(options: type[T], values: Mapping[str, Value]) -> T:
 def unknown_key(source: str, key: str, known: Iterable[str]) -> ConfigError:
     """The error for ``key``, with the nearest of the ``known`` ones or the list of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(key, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(names)}"
+    hint = did_you_mean(key, names, otherwise=f"known keys are {', '.join(names)}")
     return ConfigError(f"{source}: {key}: unknown key; {hint}")
 
 

@@ -23,6 +23,7 @@ from horngate.protocols.pb.grpc.health.v1.health_pb2 import (
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     ModelConfigRequest,
     ModelConfigResponse,
+    RepositoryIndexResponse,
 )
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
@@ -60,6 +61,8 @@ class FakeServer:
         hold: while it is cleared, calls wait.
         engine: the engine and the reason that it tells; "" for a server without the question.
         meanings: what it tells of its tensors, by signature, where it tells its engine.
+        labels: what it tells of them.
+        silent: whether it does not tell which models there are.
         ended: set when a call that waited is cancelled or has expired.
     """
 
@@ -73,6 +76,8 @@ class FakeServer:
         self.reply_floats = 0
         self.engine = ("", "")
         self.meanings: dict[str, Any] = {}
+        self.labels = ""
+        self.silent = False
         self.port = 0
 
     @property
@@ -92,6 +97,7 @@ class FakeServer:
             "GetModelStatus": _status,
             "ModelConfig": self._config,
             "Check": _check,
+            "RepositoryIndex": self._index,
         }
         reply: bytes = answers[name](payload, context).SerializeToString()
         return reply
@@ -118,10 +124,20 @@ class FakeServer:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
         reply = ModelConfigResponse()
         reply.config.backend = engine
+        if self.labels:
+            reply.config.parameters["version_labels"].string_value = self.labels
         if reason:
             reply.config.parameters["engine_reason"].string_value = reason
         if self.meanings:
             reply.config.parameters["annotations"].string_value = json.dumps(self.meanings)
+        return reply
+
+    def _index(self, _payload: bytes, context: grpc.ServicerContext) -> RepositoryIndexResponse:
+        if self.silent:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        reply = RepositoryIndexResponse()
+        for version in (3, 4):
+            reply.models.add(name=MODEL, version=str(version))
         return reply
 
 

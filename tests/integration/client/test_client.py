@@ -95,6 +95,26 @@ def test_metadata_status_and_health(ask: Ask, fake: FakeServer) -> None:
     assert ask(fake.address, "health", "asleep") is False
 
 
+def test_the_models_of_a_server(ask: Ask, fake: FakeServer) -> None:
+    assert ask(fake.address, "models") == ["mnist_fusion"]
+    fake.silent = True
+    with pytest.raises(Unsupported, match="Method not found"):
+        ask(fake.address, "models")
+
+
+def test_a_value_alone_is_for_models_of_one_input(ask: Ask, fake: FakeServer) -> None:
+    with pytest.raises(InvalidRequest, match=r"by name \(context, image\), received a ndarray"):
+        ask(fake.address, "predict", "mnist_fusion", IMAGE)
+    assert fake.calls == ["GetModelMetadata"]
+
+
+def test_labels_of_a_model(ask: Ask, fake: FakeServer) -> None:
+    fake.engine = ("onnx", "")
+    for told, read in (('{"stable": 3}', {"stable": 3}), ("[1]", {}), ("no JSON", {})):
+        fake.labels = told
+        assert ask(fake.address, "serving", "mnist_fusion").labels == read
+
+
 @pytest.mark.parametrize("method", ["metadata", "status", "health"])
 def test_an_unknown_model(ask: Ask, fake: FakeServer, method: str) -> None:
     with pytest.raises(ModelNotFound, match=r"nothing at 127\.0\.0\.1") as caught:

@@ -120,6 +120,9 @@ def test_predict_for_machines(ask: Command, digit: list[str]) -> None:
     ("arguments", "words"),
     [
         (["nothing"], "Servable not found"),
+        (["mnist_fision"], "Latest(mnist_fision); did you mean 'mnist_fusion'?"),
+        (["mnist_fusion", "--input", "imgae=[1]"], "did you mean 'image'?"),
+        (["mnist_fusion", "--signature", "serving"], "did you mean 'serving_default'?"),
         (["mnist_fusion", "--signature", "x"], "(serving_default), received 'x'"),
         (["mnist_fusion", "--input", "context=[1]"], "expected shape [?, 10], received [1, 1]"),
         (["mnist_fusion", "--input", "image=@no.png"], "received no.png"),
@@ -171,6 +174,41 @@ def test_status_tells_the_engine_and_why_it_is_not_the_fastest(
     ]
     told = json.loads(ask("status", "mnist_fusion", "--json").out)["models"][0]["versions"][1]
     assert (told["engine"], told["engine_reason"]) == fake.engine
+
+
+def test_status_without_a_name_lists_all_with_labels(fake: FakeServer, ask: Command) -> None:
+    fake.engine, fake.labels = ("onnx", ""), '{"stable": 3, "canary": 3, "next": 9}'
+    told = ask("status")
+    assert told.status == 0
+    assert told.out.splitlines()[:3] == [
+        "mnist_fusion",
+        "  version 4  END: no SavedModel",
+        "  version 3  AVAILABLE  onnx  canary, stable",
+    ]
+    version = json.loads(ask("status", "--json").out)["models"][0]["versions"][1]
+    assert version["labels"] == ["canary", "stable"]
+
+
+def test_status_of_all_at_a_server_that_does_not_tell(fake: FakeServer, ask: Command) -> None:
+    fake.silent = True
+    status, _, err = ask("status")
+    assert (status, "Method not found!" in err) == (1, True)
+    status, _, err = ask("status", "mnist_fision")
+    assert (status, "Latest(mnist_fision)\n" in err) == (1, True)
+
+
+def test_status_tells_which_model_may_be_meant(ask: Command) -> None:
+    status, _, err = ask("status", "mnist_fision")
+    assert status == 1
+    assert err.endswith("did you mean 'mnist_fusion'?\n")
+
+
+def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    for typed, told in (("pubish", "did you mean 'publish'?"), ("x", "the commands are build")):
+        with pytest.raises(SystemExit) as caught:
+            main([typed])
+        assert caught.value.code == 2
+        assert f"expected a command, received {typed!r}; {told}" in capsys.readouterr().err
 
 
 def test_status_for_machines_and_with_a_model_that_is_not_there(ask: Command) -> None:

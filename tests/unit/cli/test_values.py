@@ -21,6 +21,11 @@ def spec(dtype: DType = DType.FLOAT32, shape: Shape = (None, 2)) -> TensorSpec:
         ("3", (None,), [3]),
         ("[[1, 2]]", (1, 1, 2), [[[1, 2]]]),
         ("3.5", (), 3.5),
+        ("3", (None, 1), [[3]]),
+        ("3", (None, None), [[3]]),
+        ("3", (1, 1, 1), [[[3]]]),
+        ("[1, 2, 3]", (None, 1), [[1], [2], [3]]),
+        ("[1, 2]", (None, 1, 1), [[[1]], [[2]]]),
     ],
 )
 def test_json_takes_dtype_and_batch_dimension_of_the_input(
@@ -43,6 +48,8 @@ def test_json_takes_dtype_and_batch_dimension_of_the_input(
 )
 def test_a_string_input_takes_plain_text(text: str, expected: list[str]) -> None:
     assert read_value(text, spec(DType.STRING, (None,))).tolist() == expected
+    alone = read_value(text, spec(DType.STRING, (None, 1))).tolist()
+    assert alone == [[each] for each in expected]
 
 
 @pytest.mark.parametrize(
@@ -64,9 +71,19 @@ def test_what_does_not_fit_is_refused(text: str, words: str) -> None:
     assert caught.value.name == "x"
 
 
-def test_a_dimension_that_is_fixed_is_not_made_up() -> None:
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("[1, 2]", (3, 2)),
+        ("1", (3, 1)),
+        ("1", (None, 2)),
+        ("1", (None, 28, 28, 1)),
+        ("[1]", (2, 1)),
+    ],
+)
+def test_a_dimension_that_is_fixed_is_not_made_up(text: str, shape: Shape) -> None:
     with pytest.raises(InvalidInput, match="expected shape"):
-        read_value("[1, 2]", spec(shape=(3, 2)))
+        read_value(text, spec(shape=shape))
 
 
 def test_files_of_numbers(tmp_path: Path) -> None:
@@ -100,6 +117,7 @@ def test_inputs_are_read_by_name() -> None:
         (["x"], "expected NAME=VALUE, received 'x'"),
         (["=1"], "expected NAME=VALUE"),
         (["z=1"], r"expected an input of signature 's' \(x float32\[\?, 2\], y int64\[\?\]\)"),
+        (["yy=1"], r"received 'yy'; did you mean 'y'\?"),
         (["y=1", "y=2"], "'y' once"),
         (["y=1.5"], "expected int64, received float64"),
     ],

@@ -8,7 +8,13 @@ import pytest
 
 from horngate.client.core import Core, Flow, Send, Wait
 from horngate.client.messages import METADATA, PREDICT
-from horngate.errors import ConnectionFailed, Expired, InvalidRequest, Overloaded
+from horngate.errors import (
+    ConnectionFailed,
+    Expired,
+    InvalidInput,
+    InvalidRequest,
+    Overloaded,
+)
 from horngate.protocols.pb.tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataResponse,
 )
@@ -99,7 +105,7 @@ class Wire:
         return [step.seconds for step in self.steps if isinstance(step, Wait)]
 
 
-def predict(core: Core, inputs: dict[str, Any], **options: Any) -> Flow[Any]:
+def predict(core: Core, inputs: Any, **options: Any) -> Flow[Any]:
     given: dict[str, Any] = {
         "version": None,
         "signature": "serving_default",
@@ -168,6 +174,33 @@ def test_an_unknown_input_goes_to_the_server_which_judges(
 ) -> None:
     wire.run(predict(wire.core(), inputs))
     assert wire.sent[-1] == "Predict"
+
+
+@pytest.mark.parametrize("value", [np.zeros(1, np.float32), [1.0], "text", 3])
+def test_a_value_alone_is_for_the_one_input(wire: Wire, value: Any) -> None:
+    core = wire.core()
+    for _ in range(2):
+        wire.run(predict(core, value))
+    assert wire.sent == ["GetModelMetadata", "Predict", "Predict"]
+    assert list(PredictRequest.FromString(wire.sends[-1].payload).inputs) == ["x"]
+
+
+def test_a_value_alone_says_which_inputs_have_names(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInput, match=r"m at host:1: .*\(no signature 'other'\).* a ndarray"):
+        wire.run(predict(wire.core(), np.zeros(1), signature="other"))
+    monkeypatch.setitem(SIGNATURE.inputs, "z", TensorSpec("z", DType.FLOAT32, (None,)))
+    with pytest.raises(InvalidInput, match=r"expected inputs by name \(x, z\), received a list"):
+        wire.run(predict(wire.core(), [1.0]))
+
+
+def test_a_refusal_tells_which_input_may_be_meant(wire: Wire) -> None:
+    core = wire.core()
+    wire.run(predict(core, {"x": [1.0]}))
+    wire.refusals = [Refusal(grpc.StatusCode.INVALID_ARGUMENT, "unknown input 'xx'")]
+    with pytest.raises(InvalidRequest, match="unknown input 'xx'; did you mean 'x'"):
+        wire.run(predict(core, {"xx": [1.0]}))
 
 
 def test_text_asks_nothing(wire: Wire) -> None:

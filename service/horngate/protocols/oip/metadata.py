@@ -19,6 +19,7 @@ from horngate.protocols.oip.parameters import (
     ANNOTATIONS,
     ENGINE_REASON,
     ROWS_REASON,
+    VERSION_LABELS,
     default_signature,
     read_version,
 )
@@ -160,6 +161,9 @@ def model_config(
     meanings = {name: document for name, document in meanings.items() if document}
     if meanings:
         config.parameters[ANNOTATIONS].string_value = json.dumps(meanings)
+    if description.labels:
+        labels = json.dumps(dict(description.labels), sort_keys=True)
+        config.parameters[VERSION_LABELS].string_value = labels
     alone = signature.name in description.alone
     batched = signature.batched and not alone and description.max_request_rows > 0
     if batched:

@@ -22,6 +22,9 @@ ROWS_REASON: Final = "rows_reason"
 ANNOTATIONS: Final = "annotations"
 """Of the same: what tensors mean, by signature, as JSON (``store/annotations.py``)."""
 
+VERSION_LABELS: Final = "version_labels"
+"""Of the same: the labels in effect, a JSON object with the version that each means."""
+
 _NUMBERS: Final = ("int64_param", "uint64_param")
 
 
