@@ -292,7 +292,7 @@ class ReconcileLoop:
     def _seen(self, command: Command | None, snapshot: Snapshot) -> None:
         self._looked_once()
         for reason in snapshot.refused:
-            self._observer.folder_unreadable(self._source.path, reason)
+            self._observer.list_refused(self._source.path, reason)
         for unreadable in snapshot.unreadable.values():
             self._observer.folder_unreadable(unreadable.path, unreadable.error)
         self._repository.others = snapshot.others

@@ -73,6 +73,18 @@ ENDED_KEPT: Final = 5
 """How many unloaded versions a model remembers; failed ones stay while they are on disk."""
 
 
+class LabelNews(NamedTuple):
+    """A label that means another version than before; None for no version.
+
+    ``wanted`` is the version that it should mean and does not, since that is not live.
+    """
+
+    label: str
+    before: int | None
+    now: int | None
+    wanted: int | None
+
+
 @dataclass
 class Model:
     """A model that the repository holds.
@@ -87,6 +99,7 @@ class Model:
         reading: the task that reads its settings, while nothing is moved.
         at_rest: whether all was tried that the last look asks for.
         essential: present when the server started, so that readiness waits for it.
+        told_labels: of each label the version that was told to be meant, and to be missing.
     """
 
     name: str
@@ -101,6 +114,7 @@ class Model:
     quiet: frozenset[int] = frozenset()
     reading: Task | None = None
     at_rest: bool = False
+    told_labels: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
     @property
     def statuses(self) -> list[VersionStatus]:
@@ -172,6 +186,24 @@ class Model:
             if found is not None:
                 labelled[label] = found
         self.labelled = labelled
+
+    def label_news(self) -> list[LabelNews]:
+        """What was not told yet of what labels mean, or cannot mean where the model is at rest."""
+        wanted = {} if self.settings is None else self.settings.versions.labels
+        now: dict[str, tuple[int | None, int | None]] = {}
+        news: list[LabelNews] = []
+        for label in sorted({*wanted, *self.told_labels}):
+            before, waited = self.told_labels.get(label, (None, None))
+            served = self.labelled.get(label)
+            means = None if served is None else served.number
+            misses = waited
+            if self.at_rest:
+                misses = wanted.get(label) if wanted.get(label) != means else None
+            now[label] = (means, misses)
+            if means != before or (misses is not None and misses != waited):
+                news.append(LabelNews(label, before, means, misses))
+        self.told_labels = {label: told for label, told in now.items() if label in wanted}
+        return news
 
     def _replace_live(self, live: dict[int, ServedVersion]) -> None:
         self.live = live

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from horngate.batching.observer import BatchObserver, Waiting
+from horngate.lifecycle.model import LabelNews
 from horngate.lifecycle.status import VersionStatus
 
 
@@ -39,6 +40,12 @@ class RepositoryObserver(Protocol):
 
     def settings_refused(self, model: str, error: Exception) -> None:
         """``model.toml`` cannot be used; what was live stays live under the old settings."""
+
+    def label_changed(self, model: str, news: LabelNews) -> None:
+        """A label means another version, or misses the one that it should mean."""
+
+    def list_refused(self, file: Path, error: Exception) -> None:
+        """A changed list of models cannot be used; the old one stays in use."""
 
     def folder_unreadable(self, folder: Path, error: Exception) -> None:
         """A model's folder or the whole repository cannot be read; what is live stays live."""

@@ -119,6 +119,8 @@ class Reconciler:
         for number in replaced(model, settings, aim):
             self._retire(model, model.version(number))
         self._forget_left(model, aim.missing)
+        for news in model.label_news():
+            self._observer.label_changed(model.name, news)
 
     def advance_all(self) -> None:
         """``advance`` every model that is not at rest."""

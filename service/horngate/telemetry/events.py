@@ -8,6 +8,7 @@ from typing import Final
 
 from horngate.batching.observer import BatchObserver, Refusal, Waiting
 from horngate.errors import HorngateError, RequestError, in_full
+from horngate.lifecycle.model import LabelNews
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.method import Observed
 from horngate.telemetry.logs import Seldom, logger
@@ -104,11 +105,39 @@ class RepositoryEvents:
         reason = f"{error} [{detail}]" if detail else str(error)
         self._log.error("settings not taken", model=model, reason=reason)
 
-    def folder_unreadable(self, folder: Path, error: Exception) -> None:
-        """Count it; log it when it is news."""
+    def label_changed(self, model: str, news: LabelNews) -> None:
+        """Log what it means from now on, and what it misses."""
+        log = self._log.bind(model=model, label=news.label)
+        if news.now != news.before:
+            log.info("label moved", version=news.now, before=news.before)
+        if news.wanted is not None:
+            log.warning(
+                "label without its version",
+                version=news.wanted,
+                means=news.now,
+                remedy="publish that version, have it live (latest, specific), or move the label",
+            )
+
+    def list_refused(self, file: Path, error: Exception) -> None:
+        """Count and log it."""
         self._metrics.scan_failures.inc()
-        if self._unreadable.get(folder) != str(error):
-            self._unreadable[folder] = str(error)
+        self._log.error(
+            "list of models not taken; the old one stays in use", file=str(file), reason=str(error)
+        )
+
+    def folder_unreadable(self, folder: Path, error: Exception) -> None:
+        """Count it; log it when it is news. One that was never there has words of its own."""
+        self._metrics.scan_failures.inc()
+        if self._unreadable.get(folder) == str(error):
+            return
+        self._unreadable[folder] = str(error)
+        if isinstance(error, FileNotFoundError) and not self._queues:
+            self._log.error(
+                "no such folder; nothing of it is served until it is there",
+                folder=str(folder),
+                remedy="make it and publish into it, or name another with --models",
+            )
+        else:
             self._log.error("folder unreadable; what is live stays live", reason=str(error))
 
     def loop_failed(self, error: Exception) -> None:

@@ -153,10 +153,9 @@ def test_a_setting_that_cannot_be_used_is_a_clear_error() -> None:
 
 def test_a_models_folder_that_is_not_there_is_logged_and_waited_for(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "nowhere", ready=False) as running:
-        assert (
-            "nowhere"
-            in running.wait_for_log("folder unreadable; what is live stays live")["reason"]
-        )
+        told = running.wait_for_log("no such folder; nothing of it is served until it is there")
+        assert told["folder"] == str(tmp_path / "nowhere")
+        assert "--models" in told["remedy"]
         assert running.http("/readyz")[0] == 503
 
 

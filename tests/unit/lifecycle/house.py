@@ -10,6 +10,7 @@ from horngate.batching.scheduler import Scheduler
 from horngate.errors import ConfigError, LoadError, NoRoom
 from horngate.lifecycle.control import Control
 from horngate.lifecycle.loop import ReconcileLoop
+from horngate.lifecycle.model import LabelNews
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import ServedVersion
 from horngate.lifecycle.settings import ModelSettings
@@ -33,6 +34,8 @@ class Observer:
         self.unloaded: list[tuple[str, int]] = []
         self.stuck: list[tuple[str, int, str]] = []
         self.came_back: list[tuple[str, int]] = []
+        self.labels: list[LabelNews] = []
+        self.lists: list[str] = []
 
     def version_changed(self, status: VersionStatus) -> None:
         self.statuses.append(status)
@@ -53,6 +56,12 @@ class Observer:
 
     def settings_refused(self, model: str, error: Exception) -> None:
         self.refused.append(str(error))
+
+    def label_changed(self, model: str, news: LabelNews) -> None:
+        self.labels.append(news)
+
+    def list_refused(self, file: Path, error: Exception) -> None:
+        self.lists.append(str(error))
 
     def folder_unreadable(self, folder: Path, error: Exception) -> None:
         self.unreadable += 1

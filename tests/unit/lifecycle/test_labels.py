@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from horngate.errors import ConfigError, LabelNotFound, ModelNotFound, VersionNotFound
+from horngate.lifecycle.model import LabelNews
 from horngate.lifecycle.settings import ModelSettings, VersionOptions
 from tests.unit.lifecycle.house import House
 
@@ -101,3 +102,32 @@ def test_a_label_of_an_unknown_model(house: House) -> None:
 def test_labels_that_cannot_be(labels: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="labels: expected"):
         VersionOptions(labels=labels)
+
+
+def told(house: House) -> list[LabelNews]:
+    """What was said of labels since it was asked for."""
+    news, house.observer.labels = house.observer.labels, []
+    return news
+
+
+def test_a_label_that_moves_is_told_once(house: House) -> None:
+    assert told(house) == [("canary", None, 2, None), ("stable", None, 1, None)]
+    house.look()
+    house.configure("m", labelled(stable=2))
+    house.look()
+    house.look()
+    assert told(house) == [("canary", 2, None, None), ("stable", 1, 2, None)]
+
+
+def test_a_label_without_its_version_is_told_once(house: House) -> None:
+    told(house)
+    house.configure("m", labelled(stable=3, canary=2))
+    house.look()
+    house.look()
+    assert told(house) == [("stable", 1, 1, 3)]
+    house.write("m", 3)
+    house.look()
+    assert told(house) == [("stable", 1, 3, None)]
+    house.configure("m", labelled(stable=4, canary=2))
+    house.look()
+    assert told(house) == [("stable", 3, 3, 4)]
