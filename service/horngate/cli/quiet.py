@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 _LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
+_FATAL: Final = "3"
 
 _NOTICES: Final = (
     r"WARNING: All log messages before absl::InitializeLog"
@@ -39,7 +40,7 @@ def quiet_tensorflow() -> None:
     what is left out are notices such as which instructions the processor has. Those that TensorFlow
     2.21 writes while its libraries load come before it reads the setting: ``without_notices``.
     """
-    os.environ.setdefault(_LEVEL, "3")
+    os.environ.setdefault(_LEVEL, _FATAL)
 
 
 @contextlib.contextmanager
@@ -49,10 +50,10 @@ def without_notices() -> Iterator[None]:
     All else is passed on as it comes, by a process of its own: where an import aborts this one, the
     line that says why is not lost with it.
     """
-    if _LEVEL in os.environ:
+    quiet_tensorflow()
+    if os.environ[_LEVEL] != _FATAL:
         yield
         return
-    quiet_tensorflow()
     try:
         errors = os.dup(2)
     except OSError:  # there is none

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from horngate.config.server import (
     unknown_variables,
 )
 from horngate.config.serving_files import MONITORING_PATH, check_monitoring_config_file
+from horngate.store.layout import model_folders, version_folders
 from horngate.telemetry import logs
 
 _BARE: Final[dict[str, Any]] = {"nargs": "?", "const": "true"}
@@ -103,7 +105,9 @@ def run(options: argparse.Namespace) -> int:
     from horngate.server.lifecycle import serve  # noqa: PLC0415 - after the settings are checked
 
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    left = serve(settings, on_started=_say_how_to_call if text else lambda *_: None)
+    left = serve(
+        settings, on_started=partial(_say_how_to_call, settings) if text else lambda *_: None
+    )
     if left:
         # A thread within an engine, that nothing can end: taking the interpreter and the engine's
         # libraries down around it may crash. Nothing is left to be done.
@@ -113,16 +117,45 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _say_how_to_call(grpc_port: int, http_port: int) -> None:
+def _say_how_to_call(settings: ServerSettings, grpc_port: int, http_port: int) -> None:
     server = "" if grpc_port == ServerSettings().grpc_port else f" --server localhost:{grpc_port}"
-    print(
-        f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
-        f"  HTTP   http://localhost:{http_port}/   status, /metrics, /readyz\n\n"
-        f"  Try:   {_command()} predict mnist_fusion "
-        "--input image=@models/mnist_fusion/samples/4.png "
-        f"--input context=@models/mnist_fusion/samples/4.json{server}\n",
-        flush=True,
-    )
+    scheme = "http" if settings.tls is None else "https"
+    try:
+        print(
+            f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
+            f"  HTTP   {scheme}://localhost:{http_port}/   status, /metrics, /readyz\n\n"
+            f"  Try:   {_command()} {what_to_try(settings)}{server}\n",
+            flush=True,
+        )
+    except BrokenPipeError:  # nobody reads it; who calls the server does not mind
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def what_to_try(settings: ServerSettings) -> str:
+    """A command about a model that is there: a prediction of a sample, else what is served."""
+    try:
+        folders = (
+            model_folders(settings.models)
+            if settings.model_config_file is None and settings.model_base_path is None
+            else {}
+        )
+        there = {name: path for name, path in folders.items() if version_folders(path)}
+    except OSError:
+        there = {}
+    for name in sorted(there, reverse=True):
+        inputs = _sample(there[name] / "samples")
+        if inputs:
+            return f"predict {name} {inputs}"
+    return " ".join(["status", *list(there)[:1]])
+
+
+def _sample(folder: Path) -> str:
+    """A digit that a reference model comes with, as arguments; "" where there is none."""
+    picture, context = folder / "4.png", folder / "4.json"
+    if not picture.is_file():
+        return ""
+    beside = f" --input context=@{context}" if context.is_file() else ""
+    return f"--input image=@{picture}{beside}"
 
 
 def _command() -> str:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +92,24 @@ def test_name_and_version_are_checked_before_a_model_is_read(
     status, out, told = publish(tmp_path / "text.keras", tmp_path / "models", *arguments)
     assert (status, out) == (1, "")
     assert told.startswith(f"horngate publish: {sentence}")
+
+
+def test_a_publish_whose_output_nobody_reads_is_done_all_the_same(
+    saved: Path, tmp_path: Path
+) -> None:
+    command = ["publish", str(saved), "--name", "m", "--models", str(tmp_path), "--no-compile"]
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as unread:
+        ran = subprocess.run(
+            [sys.executable, "-m", "horngate", *command],
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (128 + signal.SIGPIPE, b"")
+    assert (tmp_path / "m" / "1" / "saved_model.pb").exists()
 
 
 def test_a_file_that_is_no_keras_model_is_a_publish_error(tmp_path: Path) -> None:

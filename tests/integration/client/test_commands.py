@@ -75,7 +75,9 @@ def test_predict_guesses_no_winner(
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "command", [["predict", "mnist_fusion"], ["status", "mnist_fusion"], ["--help"]], ids=str
+    "command",
+    [["predict", "mnist_fusion"], ["status"], ["check-migration", "."], ["--help"]],
+    ids=str,
 )
 def test_whoever_reads_no_more_is_told_of_no_error(
     fake: FakeServer, digit: list[str], command: list[str], unbuffered: str

@@ -45,13 +45,13 @@ def written(*arguments: str, **environment: str) -> list[str]:
 
 
 def test_notices_are_left_out_and_all_else_is_passed_on() -> None:
-    assert written() == [*KEPT, "after"]
+    assert written() == written(TF_CPP_MIN_LOG_LEVEL="3") == [*KEPT, "after"]
 
 
 def test_the_last_words_of_a_process_that_aborts_are_passed_on() -> None:
     assert written("abort") == [*KEPT]
 
 
-@pytest.mark.parametrize("level", ["0", "3"])
+@pytest.mark.parametrize("level", ["0", "2"])
 def test_whoever_asks_for_notices_gets_them(level: str) -> None:
     assert written(TF_CPP_MIN_LOG_LEVEL=level) == [*NOTICES, *KEPT, "after"]
