@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from horngate.batching.admission import admit
 from horngate.batching.options import BatchingOptions
-from horngate.errors import HorngateError, LoadError, in_full
+from horngate.errors import EngineFailed, HorngateError, LoadError, in_full
 from horngate.lifecycle.declared import Declared
 from horngate.servable import Files, Servable
 from horngate.store.cost import repeated, zeros
@@ -56,9 +55,10 @@ def warm_up(
     those, and nothing is concluded from it.
 
     Raises:
-        LoadError: recorded inputs failed to run.
+        LoadError: recorded inputs failed to run, or every signature fails for a defect of its own.
     """
     replay(servable, recorded, options, alone=alone)
+    broken: dict[str, EngineFailed] = {}
     for name, signature in servable.signatures.items():
         golden = goldens.get(name)
         if name in alone and golden is not None:
@@ -76,8 +76,15 @@ def warm_up(
                         detail=in_full(error),
                     ) from error
             else:
-                with contextlib.suppress(Exception):
+                try:
                     servable.run(name, zeros(signature, rows))
+                except EngineFailed as error:
+                    broken[name] = error
+                except Exception:  # noqa: BLE001, S110 - what it refuses says nothing
+                    pass
+    if broken and broken.keys() == servable.signatures.keys():
+        name, failed = next(iter(broken.items()))
+        raise LoadError(f"signature {name!r}: {failed}", detail=failed.detail) from failed
 
 
 def replay(

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from horngate.errors import InvalidRequest, LoadError, in_full
+from horngate.errors import EngineFailed, InvalidRequest, LoadError, in_full
 from horngate.runtimes import contents
 from horngate.runtimes.example_features import made_up_examples
 from horngate.runtimes.families import ANY_SHAPE
@@ -161,6 +161,15 @@ class SavedModelServable:
                 f"does not take ({type(error).__name__}); the server's log has the engine's words",
                 detail=_reason(error),
             ) from error
+        except tf.errors.OpError as error:
+            if not _of_the_model(error):
+                raise
+            raise EngineFailed(
+                "the model cannot run: its variables or tables have no values, or TensorFlow has "
+                "no kernel for it here; export it again with all that it needs; the server's log "
+                f"has the engine's words ({type(error).__name__})",
+                detail=_reason(error),
+            ) from error
         return {name: _array(result) for name, result in zip(known.outputs, results, strict=True)}
 
     def suggested(self, signature: str) -> list[Arrays]:
@@ -283,6 +292,13 @@ def _spec(signature: str, name: str, info: TensorInfo) -> TensorSpec:
     shape = tuple(None if dim.size < 0 else int(dim.size) for dim in info.tensor_shape.dim)
     unknown_rank = info.tensor_shape.unknown_rank or not info.HasField("tensor_shape")
     return TensorSpec(name, dtype, shape, unknown_rank, info.name)
+
+
+def _of_the_model(error: tf.errors.OpError) -> bool:
+    """Whether ``error`` is a defect of the model, that comes whatever it is asked."""
+    if isinstance(error, tf.errors.NotFoundError):
+        return "resource" in error.message  # else a file, say, of a model that reads some
+    return isinstance(error, tf.errors.FailedPreconditionError | tf.errors.UnimplementedError)
 
 
 def _reason(error: tf.errors.OpError) -> str:

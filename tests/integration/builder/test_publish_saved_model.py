@@ -14,6 +14,7 @@ from horngate.store.goldens import read_goldens
 from horngate.store.manifest import FOLDER, read_provenance, verify_checksums, write_provenance
 from horngate.tensors import Array
 from tests.integration.builder.models import sequential
+from tests.serving import RunningServer
 
 
 @pytest.fixture(scope="module")
@@ -107,21 +108,34 @@ def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path, content: byt
     assert not [path for path in (tmp_path / "models").rglob("*") if path.name != "m"]
 
 
-def test_a_model_that_can_answer_nothing_is_not_published(tmp_path: Path) -> None:
-    """Saved without what restores its variables: it loads, and every run of it fails."""
+def counting_without_its_variable(source: Path) -> Path:
+    """A SavedModel without what restores its variables: it loads, and every run of it fails."""
     module = Moody()
-    source = tmp_path / "source"
     tf.saved_model.save(module, str(source), signatures={"counting": module.counting})
     saved = saved_model_pb2.SavedModel.FromString((source / "saved_model.pb").read_bytes())
     saved.meta_graphs[0].ClearField("saver_def")
     (source / "saved_model.pb").write_bytes(saved.SerializeToString())
+    return source
+
+
+def test_a_model_that_can_answer_nothing_is_not_published(tmp_path: Path) -> None:
+    source = counting_without_its_variable(tmp_path / "source")
     with pytest.raises(
         PublishError,
         match=r"expected a model that answers, and signature 'counting' fails on every input that "
-        r"was tried; TensorFlow says: NotFoundError: .*Could not find resource",
+        r"was tried; TensorFlow says: .*Could not find resource",
     ):
         publish_saved_model(source, tmp_path / "models", "m")
     assert not (tmp_path / "models").exists()
+
+
+def test_a_version_that_can_answer_nothing_does_not_go_live(tmp_path: Path) -> None:
+    """Where it lies in a repository already, as one that another tool wrote does."""
+    counting_without_its_variable(tmp_path / "m" / "1")
+    with RunningServer(tmp_path, ready=False) as running:
+        told = running.wait_for_log("load failed")
+    assert "signature 'counting': the model cannot run: its variables or tables" in told["reason"]
+    assert "Could not find resource" in told["reason"], "for operators"
 
 
 def test_a_model_that_only_refuses_what_was_made_up_is_published(tmp_path: Path) -> None:

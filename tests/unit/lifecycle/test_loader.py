@@ -10,7 +10,7 @@ import pytest
 
 from horngate.batching.observer import Waiting
 from horngate.batching.options import BatchingOptions
-from horngate.errors import LoadError
+from horngate.errors import EngineFailed, LoadError
 from horngate.lifecycle.declared import Declared, DeclaredTensor
 from horngate.lifecycle.loader import Loader
 from horngate.lifecycle.served import ServedVersion
@@ -273,6 +273,27 @@ def test_a_model_that_refuses_zeros_is_served_all_the_same(tmp_path: Path) -> No
     (tmp_path / "double").touch()
     bench = Bench(tmp_path, Choosy())
     assert bench.load().number == 3
+
+
+def broken(*signatures: str) -> DoublingServable:
+    class Broken(DoublingServable):
+        def run(self, signature: str, inputs: Arrays) -> dict[str, Array]:
+            if signature in signatures:
+                raise EngineFailed("the model cannot run", detail="no variable 'w'")
+            return super().run(signature, inputs)
+
+    return Broken()
+
+
+def test_a_model_that_can_answer_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "double").touch()
+    bench = Bench(tmp_path, broken("serving_default", "whole"))
+    bench.refuses("signature '.*': the model cannot run", detail="no variable 'w'")
+
+
+def test_a_model_of_which_one_signature_answers_is_served(tmp_path: Path) -> None:
+    (tmp_path / "double").touch()
+    assert Bench(tmp_path, broken("serving_default")).load().number == 3
 
 
 def test_a_model_that_fails_at_a_full_batch_of_its_goldens_is_refused(tmp_path: Path) -> None:
