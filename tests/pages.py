@@ -39,33 +39,18 @@ def every_room() -> str:
     )
 
 
-def every_name() -> str:
-    """How each setting is spelt, and what it is in short."""
-    return _table(
-        ("Key in the file", "Environment", "Flag of `horngate serve`", "Default", ""),
-        [
-            (
-                f"`{setting.key}`",
-                f"`{PREFIX}{setting.key.upper()}`",
-                f"`--{setting.key.replace('_', '-')}`",
-                _code(setting.standard),
-                _linked(setting.sentence, "docs/"),
-            )
-            for setting in SETTINGS
-        ],
-    )
-
-
 def every_setting() -> str:
-    """What each setting may be, and all that is told of it."""
+    """How each setting is spelt, what it may be, and all that is told of it."""
     return _table(
-        ("Key", "Default", "Allowed", "Meaning"),
+        ("Key", "Flag", "Variable", "Default", "Allowed", "Meaning"),
         [
             (
                 f"`{setting.key}`",
+                f"`--{setting.key.replace('_', '-')}`",
+                f"`{PREFIX}{setting.key.upper()}`",
                 _code(setting.standard),
                 setting.allowed or _text_or_path(setting),
-                _linked(setting.purpose, ""),
+                re.sub(r"`docs/(\w+\.md)`", r"[\1](\1)", setting.purpose),
             )
             for setting in SETTINGS
         ],
@@ -73,8 +58,7 @@ def every_setting() -> str:
 
 
 PARTS: Final = (
-    Part(ROOT / "README.md", "settings", every_name),
-    Part(ROOT / "docs" / "operations.md", "settings", every_setting),
+    Part(ROOT / "docs" / "settings.md", "settings", every_setting),
     Part(ROOT / "docs" / "architecture.md", "rooms", every_room),
 )
 
@@ -95,11 +79,6 @@ def _code(text: str) -> str:
 
 def _text_or_path(setting: Setting) -> str:
     return "text" if setting.kind is str else "a path"
-
-
-def _linked(text: str, folder: str) -> str:
-    """``text`` with the pages that it names as links from ``folder``'s neighbour."""
-    return re.sub(r"`docs/(\w+\.md)`", rf"[{folder}\1]({folder}\1)", text)
 
 
 if __name__ == "__main__":

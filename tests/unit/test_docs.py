@@ -111,7 +111,7 @@ def test_every_metric_is_in_the_operations_page() -> None:
 @pytest.mark.parametrize(
     ("options", "pages"),
     [
-        (ServerSettings, ("README.md", "docs/operations.md")),
+        (ServerSettings, ("docs/settings.md",)),
         (BatchingOptions, ("docs/models.md",)),
         (LimitOptions, ("docs/models.md",)),
         (VersionOptions, ("docs/models.md",)),
@@ -124,8 +124,8 @@ def test_every_setting_is_in_a_table(options: type[Any], pages: tuple[str, ...])
         assert not {field.name for field in dataclasses.fields(options)}.difference(rows), page
 
 
-def test_every_flag_and_variable_is_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_flag_and_variable_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     for field in dataclasses.fields(ServerSettings):
         assert f"`--{field.name.replace('_', '-')}`" in text
         assert f"`HORNGATE_{field.name.upper()}`" in text
