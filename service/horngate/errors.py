@@ -109,7 +109,7 @@ def printable(line: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """``"did you mean 'x'?"``, with the nearest of the ``known``; else what to say ``otherwise``."""
+    """``"did you mean 'x'?"``, with the nearest of the ``known``, else ``otherwise``."""
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"did you mean {near[0]!r}?" if near else otherwise
 

@@ -220,8 +220,9 @@ def _first(model: keras.Model, tensor: Any) -> Iterator[tuple[Any, Any]]:
                 continue
             if isinstance(operation, keras.Model):
                 index = next(place for place, each in enumerate(given) if each is tensor)
-                if index < len(operation.inputs):
-                    yield from _first(operation, operation.inputs[index])
+                inputs = getattr(operation, "inputs", ())  # a class of somebody's own has none
+                if index < len(inputs):
+                    yield from _first(operation, inputs[index])
             elif isinstance(operation, _PASSING) or type(operation).__name__ in _CHANNELS:
                 yield from _first(model, node.output_tensors[0])
             else:
@@ -277,6 +278,8 @@ def _activation(tensor: Any) -> str | None:
         operation, node = history.operation, history.operation._inbound_nodes[history.node_index]  # noqa: SLF001 - as above
         if isinstance(operation, keras.Model):
             graph = getattr(operation, "_functional", None) or operation
+            if not hasattr(graph, "outputs"):
+                return None  # what a class of somebody's own does, only its code knows
             tensor = graph.outputs[history.tensor_index]
         else:
             name = _name(operation)
