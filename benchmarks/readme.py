@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -57,7 +58,7 @@ def section(found: Results) -> Iterator[str]:
         "alone: one request at a time, half are faster. Rows/s: four requests of 64 rows in flight."
     )
     yield ""
-    yield made(found)
+    yield wrapped(made(found))
     if table.disturbed(found):
         yield ""
         yield from table.quietness(found)
@@ -77,6 +78,11 @@ def made(found: Results) -> str:
     )
 
 
+def wrapped(text: str) -> str:
+    """``text`` in lines that an editor shows whole."""
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
+
+
 def missing(found: Results) -> Iterator[str]:
     """What was not measured, and why."""
     for name, reason in found.skipped.items():
@@ -90,7 +96,7 @@ def missing(found: Results) -> Iterator[str]:
 
 def document(found: Results) -> Iterator[str]:
     """The lines of docs/benchmarks.md: the ratios with their bounds, and CPU by load."""
-    yield made(found)
+    yield wrapped(made(found))
     yield ""
     yield from table.quietness(found)
     yield from table.promises(ratios(found))

@@ -1,4 +1,4 @@
-"""The largest that a file of each kind may be, in bytes; ``docs/security.md`` tells them.
+"""The largest that a file of each kind may be, in bytes; ``docs/untrusted-models.md`` tells them.
 
 A file is refused by its size before it is read, and cut off where it grows meanwhile. What a file
 holds may take more memory than the file: such kinds have a second bound.

@@ -88,8 +88,16 @@ def test_every_bound_of_a_file_is_told(bound: str) -> None:
     size: int = getattr(sizes, bound)
     units = {"GiB": 1024**3, "MiB": 1024**2, "KiB": 1024}
     unit, of = next((unit, of) for unit, of in units.items() if size >= of)
-    told = prose(ROOT / "docs" / "security.md").partition("## Files that others write")[2]
+    told = prose(ROOT / "docs" / "untrusted-models.md").partition("## Files that others write")[2]
     assert f"{size // of} {unit}" in told.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in ROOT.glob("docs/*.md") if page.name != "models.md"], ids=name
+)
+def test_no_line_is_longer_than_an_editor_shows(page: Path) -> None:
+    lines = page.read_text("utf-8").splitlines()
+    assert not [line for line in lines if len(line) > 120 and not line.startswith("|")]
 
 
 def test_a_link_to_a_heading_is_made_as_github_makes_it() -> None:

@@ -1,7 +1,7 @@
 """The operations of ONNX that a plain model may have. All else is refused, by name.
 
 They turn tensors into tensors: none opens a file, reaches the network or runs other code. Their
-kernels were tried with values at the edges (docs/security.md has with what). Operations of
+kernels were tried with values at the edges (docs/untrusted-models.md has with what). Operations of
 ONNX Runtime's own domain are here where exporters and quantizers write them. This module is a
 list, and looks at nothing.
 """
