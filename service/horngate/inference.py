@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from horngate.access.caller import Caller
 from horngate.answer import Answer
@@ -33,6 +34,7 @@ from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.served import Handle, Subject, find_signature
 from horngate.lifecycle.status import VersionStatus
 from horngate.servable import Clock
+from horngate.store.cost import BatchCost
 from horngate.tensors import Array, Arrays, Request, Response, Signature, tensor_bytes
 from horngate.versions import VersionRef
 
@@ -171,6 +173,7 @@ class ModelDescription:
     ``engine_reason`` says why no engine of earlier choice serves it, "" where none would be, and
     ``alone`` by name why signatures that could be batched by their shapes run request by request;
     ``rows_reason`` is all of that in one line. ``plain`` says that it is an ONNX model by itself.
+    ``folder`` is where the version lies, ``cost`` what its batches take.
     """
 
     model: str
@@ -185,6 +188,8 @@ class ModelDescription:
     alone: Mapping[str, str] = field(default_factory=dict)
     rows_reason: str = ""
     plain: bool = False
+    folder: Path = Path()
+    cost: BatchCost | None = None
 
     def signature(self, name: str) -> Signature:
         """The signature ``name``; the default name also means the only one there is.
@@ -312,6 +317,8 @@ class Inference:
             alone=served.alone,
             rows_reason=served.rows_reason,
             plain=served.plain,
+            folder=served.folder,
+            cost=served.cost,
         )
 
     def check_control(self, call: Call) -> None:
@@ -344,6 +351,10 @@ class Inference:
     def knows(self, model: str) -> bool:
         """Whether the repository holds ``model``, live or not."""
         return self._repository.knows(model)
+
+    def folder(self, model: str) -> Path | None:
+        """The folder of ``model``, as the last look found it; None where it did not."""
+        return self._repository.folder(model)
 
     def ready(self, model: str | None = None, version: VersionRef = None) -> bool:
         """Whether requests are served: by the whole server, by a model, by one version of it."""

@@ -59,8 +59,9 @@ def test_real_digits_are_recognised_from_outside(stack: Stack, model: str) -> No
             assert int(probabilities.argmax()) == int(picture.stem[0])
 
 
-def test_the_status_page_names_both_models(stack: Stack) -> None:
-    page = get(f"{stack.http}/")
+def test_the_page_is_told_of_both_models(stack: Stack) -> None:
+    assert "/static/app.js" in get(f"{stack.http}/")
+    page = get(f"{stack.http}/models.json")
     assert all(model in page for model in MODELS)
 
 

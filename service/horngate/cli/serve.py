@@ -50,6 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
             metavar=key.rpartition("_")[2].upper(),
             help=f"{told}{allowed} ({default}also {PREFIX}{key.upper()})",
         )
+    parser.add_argument(
+        "--no-pages",
+        dest="pages",
+        action="store_const",
+        const="false",
+        help="no page for people on the HTTP port",
+    )
     for key in GONE:  # taken, so that its user is told why it is not
         parser.add_argument("--" + key.replace("_", "-"), dest=key, help=argparse.SUPPRESS)
     parser.add_argument(

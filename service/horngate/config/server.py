@@ -94,8 +94,13 @@ class ServerSettings:
     http_port: Annotated[
         int,
         Meta(ge=0, le=65535),
-        "port of metrics, health, the status page and REST; 0 as above",
+        "port of metrics, health, the page and REST; 0 as above",
     ] = 8501
+    pages: Annotated[
+        bool,
+        "whether the HTTP port has a page for people, `/` and what it needs; off: `--no-pages`. "
+        "Health, metrics and REST stay. `docs/page.md`",
+    ] = True
     grpc_socket_path: Annotated[
         Path | None,
         "a Unix socket that gRPC is served on as well, in plain text. Who may write to the file "

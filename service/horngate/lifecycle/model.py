@@ -5,6 +5,7 @@ Written by the loop's thread only; readers see whole mappings that are replaced,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -166,6 +167,8 @@ class Model:
 
     def change(self, version: Version, state: State, **changes: object) -> None:
         """Move ``version`` to ``state``, forgetting the oldest of too many that are over."""
+        if state is not version.state:
+            changes["since"] = time.time()  # for people: nothing is decided by it
         version.status = replace(version.status, state=state, **changes)  # type: ignore[arg-type]  # its fields
         over = sorted(number for number, each in self.versions.items() if each.over)
         self._forget(over[:-ENDED_KEPT])

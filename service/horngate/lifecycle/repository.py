@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from horngate.errors import LabelNotFound, ModelNotFound, ModelNotReady, VersionNotFound
 from horngate.lifecycle.model import Model
@@ -78,6 +79,11 @@ class Repository:
     def knows(self, model: str) -> bool:
         """Whether the repository holds ``model``, live or not."""
         return model in self._models
+
+    def folder(self, model: str) -> Path | None:
+        """The folder of ``model``, as the last look found it; None where it did not."""
+        held = self._models.get(model)
+        return None if held is None or held.folder is None else held.folder.path
 
     def labels(self, model: str) -> dict[str, int]:
         """The labels in effect, each with the live version that it means."""

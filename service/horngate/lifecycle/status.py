@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from horngate.errors import ConfigError, LoadError, in_full
@@ -29,7 +29,8 @@ class VersionStatus:
     ``engine`` is "" until it is loaded; ``load_seconds`` is None until then. ``engine_reason`` says
     why no engine of earlier choice serves it, "" where none would be; ``rows_reason`` why requests
     that could share a run by their shapes do not, "" where they do; ``notes`` what of its
-    ``config.pbtxt`` means nothing here.
+    ``config.pbtxt`` means nothing here. ``since`` is when it came into its state, in seconds of the
+    wall's clock; 0 where that is not known.
     """
 
     model: str
@@ -42,6 +43,7 @@ class VersionStatus:
     rows_reason: str = ""
     notes: str = ""
     detail: str = ""
+    since: float = field(default=0.0, compare=False)
 
     def reason(self, *, operator: bool) -> str:
         """Why it failed to load, as callers may know it, or all of it for an ``operator``."""

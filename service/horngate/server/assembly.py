@@ -31,7 +31,7 @@ from horngate.inference import Inference
 from horngate.lifecycle.control import Control
 from horngate.lifecycle.loader import Loader
 from horngate.lifecycle.loop import ReconcileLoop
-from horngate.lifecycle.memory import Memory
+from horngate.lifecycle.memory import Memory, resident_bytes
 from horngate.lifecycle.repository import Repository
 from horngate.lifecycle.source import Folders, Listed, Listing, OnRequest, Source
 from horngate.lifecycle.status import VersionStatus
@@ -49,12 +49,13 @@ from horngate.protocols.tfserving.rest.routes import routes as tfserving_routes
 from horngate.protocols.tfserving.warmup import read_warm_up
 from horngate.runtimes.deferred import onnx, tensorflow
 from horngate.servable import Clock
-from horngate.server.pages import pages
 from horngate.store.layout import check_model_name
 from horngate.telemetry.events import FaultLog, RepositoryEvents, file_not_taken
 from horngate.telemetry.exposition import Exposition, Statistics
 from horngate.telemetry.logs import LogLevels
 from horngate.telemetry.metrics import Metrics
+from horngate.web.live import Live
+from horngate.web.pages import View, pages
 
 MOST_INSTANCES: Final = 8
 """More batches at once than that wait for Python's lock and not for a core."""
@@ -80,6 +81,7 @@ class Assembly:
     models: Path
     grpc: GrpcFront
     http: HttpFront
+    live: Live | None
 
 
 def assemble(settings: ServerSettings) -> Assembly:
@@ -172,8 +174,10 @@ def assemble(settings: ServerSettings) -> Assembly:
     exposition = Exposition(
         metrics, statistics, events.versions, triton=settings.metrics_compat == "triton"
     )
+    live = Live(metrics.calls, metrics.ran, resident_bytes) if settings.pages else None
+    view = None if live is None else View(inference, live, loop.under_way, lambda: grpc.port)
     http = HttpFront(
-        pages(inference, exposition, loop.under_way, asks=gate.asks),
+        pages(inference, exposition, view, asks=gate.asks),
         rest,
         options(port=settings.http_port, deadline_seconds=settings.http_deadline_seconds or None),
         calls(),
@@ -185,6 +189,7 @@ def assemble(settings: ServerSettings) -> Assembly:
         source.path,
         grpc,
         http,
+        live,
     )
 
 

@@ -67,6 +67,8 @@ def serve(
     parts.inference.on_change(Garbage(parts.inference.ready).look)
     parts.loop.start()
     parts.watchdog.start()
+    if parts.live is not None:
+        parts.live.start()
     if settings.waits_for_models:
         asked_to_stop.wait_or(lambda: parts.inference.settled, parts.inference.on_change)
         try:
@@ -152,6 +154,8 @@ def drain(parts: Assembly, seconds: float) -> None:
     """
     parts.inference.begin_drain()
     parts.watchdog.stop()
+    if parts.live is not None:
+        parts.live.stop()
     with ThreadPoolExecutor(2) as both:
         both.submit(parts.grpc.drain, seconds)
         both.submit(parts.http.drain, seconds)

@@ -25,7 +25,7 @@ from horngate.batching.observer import Refusal
 from horngate.budget import Budget
 from horngate.lifecycle.served import Subject
 from horngate.lifecycle.status import State, UnderWay, VersionStatus
-from horngate.protocols.figures import Durations
+from horngate.protocols.figures import NONE, Durations
 from horngate.protocols.method import Observed
 from horngate.telemetry.calls import SUBJECT, CallFigures, RunFigures
 from horngate.telemetry.samples import SampleHistogram
@@ -140,6 +140,15 @@ class Metrics:
     def version(self, model: str, version: int) -> VersionMetrics | None:
         """The figures of a version, None where none was loaded under that number."""
         return self._versions.get((model, version))
+
+    def ran(self, model: str, version: int) -> tuple[Durations, int, int]:
+        """Of a version so far: requests that ran and their waits, runs, and the rows of these."""
+        bound = self._versions.get((model, version))
+        if bound is None:
+            return NONE, 0, 0
+        batches = bound.runs.batches()
+        runs = sum(each.number for each in batches.values())
+        return bound.queued(), runs, sum(rows * each.number for rows, each in batches.items())
 
     def version_unloaded(self, model: str, version: int) -> None:
         """Let go of the figures of the version unloaded the longest time ago."""

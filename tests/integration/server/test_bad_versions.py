@@ -111,7 +111,7 @@ def test_the_old_version_serves_and_a_mended_one_is_taken_up(
     assert by_version["2"]["state"] == "END"
     assert told in by_version["2"]["status"]["error_message"]
     assert by_version["1"]["state"] == "AVAILABLE"
-    assert told in adder.http("/")[1]
+    assert told in adder.http("/models.json")[1]
     assert adder.http("/readyz")[0] == 200
     mend(adder.models / "adder" / "2", adders / "2")
     wait_until(lambda: ask(adder) == 2, "the mended version")

@@ -163,7 +163,8 @@ def told(small_models: Served, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def seen(server: RunningServer, token: str | None) -> dict[str, str]:
     """What a caller is told, by where they ask."""
-    pages = ("/", "/readyz", "/v1/models/broken", "/v2/models/broken/ready", "/v2/models/broken")
+    pages = ["/models.json", "/readyz", "/v1/models/broken", "/v2/models/broken/ready"]
+    pages += ["/v2/models/broken", "/models/broken/facts.json"]
     asked = ("/v2/repository/index", "/v1/models/broken:predict")
     bodies = dict.fromkeys(pages) | {path: {"instances": [[1.0]]} for path in asked}
     return {path: server.rest(path, body, token=token).text for path, body in bodies.items()}
@@ -178,7 +179,7 @@ def test_why_a_version_failed_names_no_file_but_to_operators(told: RunningServer
             assert str(told.models) not in words, (token, path)
             assert "nonsense" not in words, (token, path)
     operators = seen(told, OPERATOR)
-    for path in ("/", "/v1/models/broken", "/v2/repository/index"):
+    for path in ("/models.json", "/v1/models/broken", "/v2/repository/index"):
         assert "nonsense" in operators[path], path
     assert "its settings cannot be used" in seen(told, TEAM)["/v1/models/broken"]
 
@@ -189,6 +190,6 @@ def test_what_is_there_is_for_those_who_may_ask_it(told: RunningServer) -> None:
     assert json.loads(seen(told, "a-token-that-nobody-has")["/readyz"]) == {"ready": False}
     assert json.loads(seen(told, TEAM)["/readyz"])["models"] == {"broken": False}
     assert "constant" in seen(told, OPERATOR)["/readyz"]
-    assert "<h2>constant" not in seen(told, TEAM)["/"]
-    assert "<h2>broken" in seen(told, TEAM)["/"]
-    assert "<h2>constant" in seen(told, OPERATOR)["/"]
+    assert "constant" not in seen(told, TEAM)["/models.json"]
+    assert "broken" in seen(told, TEAM)["/models.json"]
+    assert "constant" in seen(told, OPERATOR)["/models.json"]

@@ -80,7 +80,9 @@ def test_without_a_known_token_nothing_is_answered(
     told = locked.rest("/v1/models/constant:predict", {"instances": [[1.0]]}, token=token)
     assert (told.status, told.headers["www-authenticate"]) == (401, "Bearer")
     assert "error" in json.loads(told.text)
-    for path in ("/", "/metrics", "/monitoring/prometheus/metrics", "/v2/models/constant"):
+    for path in ("/models.json", "/live.json", "/models/constant/facts.json"):
+        assert locked.rest(path, token=token).status == 401, path
+    for path in ("/metrics", "/monitoring/prometheus/metrics", "/v2/models/constant"):
         assert locked.rest(path, token=token).status == 401, path
 
 
@@ -165,7 +167,9 @@ def test_a_client_that_calls_too_fast_is_told_when_to_come_back(locked: RunningS
 def test_secrets_are_nowhere(locked: RunningServer) -> None:
     with pytest.raises(Unauthenticated):
         ask(locked, token=SOMEBODYS)
-    pages = [locked.rest(path, token=OPERATOR).text for path in ("/", "/metrics", "/readyz")]
+    pages = [
+        locked.rest(path, token=OPERATOR).text for path in ("/models.json", "/metrics", "/readyz")
+    ]
     everything = "\n".join([*pages, json.dumps(locked.log)])
     assert "constant" in everything
     for secret in (TEAM, OPERATOR, HASTY, SOMEBODYS):

@@ -55,8 +55,8 @@ def test_a_client_that_makes_names_up_makes_no_series(server: RunningServer) -> 
     assert "made-up" not in after
 
 
-def test_the_status_page_shows_models_versions_inputs_and_outputs(server: RunningServer) -> None:
-    status, page = server.http("/")
+def test_the_page_is_told_of_models_versions_inputs_and_outputs(server: RunningServer) -> None:
+    status, page = server.http("/models.json")
     assert status == 200
     for shown in (
         "two_inputs",

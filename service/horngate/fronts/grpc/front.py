@@ -99,6 +99,7 @@ class GrpcFront:
         self._awake = len(os.sched_getaffinity(0)) > 1
         self._on_duty = Duty(calls.clock)
         self._connections = connections or Connections()
+        self.port = 0  # until it listens
         self._started = False
         self._stopping = threading.Event()
         self._shut = threading.Event()
@@ -135,7 +136,7 @@ class GrpcFront:
             ]
         )
         certificates = options.certificates
-        port = self._core.listen(
+        port = self.port = self._core.listen(
             options.address, None if certificates is None else credentials(certificates)
         )
         if not port:

@@ -1,1 +1,1 @@
-"""The HTTP port: metrics, health, the status page, and REST."""
+"""The HTTP port: metrics, health, the page, and REST."""

@@ -282,10 +282,14 @@ class Connection(asyncio.Protocol):
         body = reply.body
         fields = "".join([f"{name.lower()}: {value}\r\n" for name, value in reply.headers.items()])
         close = "connection: close\r\n" if self._closes else ""
+        # Of a page that the caller has already, the length is that page's, which is not made.
+        length = (
+            "" if reply.status == HTTPStatus.NOT_MODIFIED else f"content-length: {len(body)}\r\n"
+        )
         head = (
             f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}\r\n"
             f"date: {self._shared.date}\r\ncontent-type: {reply.content_type}\r\n"
-            f"content-length: {len(body)}\r\n{fields}{close}\r\n"
+            f"{length}{fields}{close}\r\n"
         ).encode()
         if alone:
             body = b""

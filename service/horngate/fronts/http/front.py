@@ -46,7 +46,7 @@ class HttpFront:
             return partial(HttpCall, self._shared, method)
 
         def shown(page: Page) -> Make:
-            return lambda head, connection, _: PageCall(self._shared, page, head, connection)
+            return partial(PageCall, self._shared, page)
 
         self._routes = Routes(
             [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from horngate.access.caller import Caller
 from horngate.errors import Code, HorngateError, Unauthenticated
@@ -17,18 +17,29 @@ from horngate.fronts.http.reader import Head
 from horngate.protocols.http import HttpReply, failed
 
 
+class Visit(NamedTuple):
+    """One request of a page: what the path's places held, headers by lower-case name, and who asks.
+
+    ``caller`` is None where nobody is asked for a token, and on an open page for whoever shows none
+    that is known.
+    """
+
+    places: Mapping[str, str]
+    headers: Mapping[str, str]
+    caller: Caller | None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One path, answered to GET and HEAD by a plain function that does not block for long.
 
-    ``open``: whether callers need no token. ``known`` answers, in place of ``answer``, whoever is
-    known by one, on open pages too.
+    ``open``: whether callers need no token. Places in ``path`` are written ``{model}``. A
+    ``HorngateError`` that ``answer`` raises is told as the APIs tell theirs.
     """
 
     path: str
-    answer: Callable[[], HttpReply]
+    answer: Callable[[Visit], HttpReply]
     open: bool = False
-    known: Callable[[Caller], HttpReply] | None = None
     protocol: ClassVar[str] = "http"
     predicts: ClassVar[bool] = False
 
@@ -82,35 +93,43 @@ class NotThere(_Unread):
 class PageCall(_Unread):
     """A request of a page, which is made on a thread."""
 
-    def __init__(self, port: Port, page: Page, head: Head, connection: Connection) -> None:
+    def __init__(
+        self,
+        port: Port,
+        page: Page,
+        head: Head,
+        connection: Connection,
+        places: Mapping[str, str],
+    ) -> None:
         super().__init__(head, connection)
         self._port = port
         self._page = page
+        self._places = places
 
     def begin(self) -> None:
         """Let the caller in, and have the page made."""
         try:
-            answer = self._admitted()
+            visit = Visit(self._places, self._head.headers, self._caller())
         except HorngateError as error:
             self._connection.reply(self, refusal(error, failed(error.code, str(error))))
             return
-        self._port.loop.beside_bodies(partial(self._make, answer))
+        self._port.loop.beside_bodies(partial(self._make, visit))
 
-    def _admitted(self) -> Callable[[], HttpReply]:
-        page, gate = self._page, self._port.calls.gate
-        caller: Caller | None = None
-        if gate.closed and not page.open:
-            caller = gate.admit(*who(self._head, self._connection))
-        elif page.known is not None:
-            with contextlib.suppress(Unauthenticated):
-                caller = gate.known(who(self._head, self._connection).authorization)
-        if caller is not None and page.known is not None:
-            return partial(page.known, caller)
-        return page.answer
+    def _caller(self) -> Caller | None:
+        gate = self._port.calls.gate
+        if not gate.closed:
+            return None
+        if not self._page.open:
+            return gate.admit(*who(self._head, self._connection))
+        with contextlib.suppress(Unauthenticated):
+            return gate.known(who(self._head, self._connection).authorization)
+        return None
 
-    def _make(self, answer: Callable[[], HttpReply]) -> None:
+    def _make(self, visit: Visit) -> None:
         try:
-            reply = answer()
+            reply = self._page.answer(visit)
+        except HorngateError as error:
+            reply = refusal(error, failed(error.code, str(error)))
         except Exception as error:  # noqa: BLE001 - whatever is raised, the caller is told
             told = self._port.calls.fault(self._page, error)
             reply = failed(told.code, told.message)

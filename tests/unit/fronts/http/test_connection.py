@@ -15,7 +15,7 @@ from horngate.calls import Calls
 from horngate.errors import Code
 from horngate.fronts.http import connection, reader
 from horngate.fronts.http.front import HttpFront
-from horngate.fronts.http.page import Page
+from horngate.fronts.http.page import Page, Visit
 from horngate.fronts.options import PortOptions
 from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
@@ -30,7 +30,7 @@ def say(request: HttpRequest, call: Call) -> HttpReply:
     return HttpReply(request.body)
 
 
-def fail() -> HttpReply:
+def fail(visit: Visit) -> HttpReply:
     raise KeyError("a defect")
 
 
@@ -53,8 +53,8 @@ def port(
     monkeypatch.setattr(connection, "REPLY_SECONDS", SHORT)
     server = HttpFront(
         [
-            Page("/", lambda: HttpReply(b"a page", content_type="text/plain")),
-            Page("/long", lambda: HttpReply(LONG, content_type="text/plain")),
+            Page("/", lambda _: HttpReply(b"a page", content_type="text/plain")),
+            Page("/long", lambda _: HttpReply(LONG, content_type="text/plain")),
             Page("/broken", fail),
         ],
         [HttpMethod(protocol="p", name="Say", verb="POST", route="/say", handler=say, status=told)],

@@ -107,7 +107,7 @@ def port() -> Iterator[int]:
         for name, handler in (("say", say), ("smuggled", smuggled))
     ]
     server = HttpFront(
-        [Page("/", lambda: HttpReply(b"a page", content_type="text/plain"), open=True)],
+        [Page("/", lambda _: HttpReply(b"a page", content_type="text/plain"), open=True)],
         methods,
         PortOptions(max_header_bytes=HEADERS),
         Calls(
