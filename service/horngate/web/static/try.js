@@ -88,6 +88,7 @@ class Panel {
     }
     if (!this.signature) return;
     this.running = true;
+    this.busy(true);
     try {
       const tensors = this.form.tensors(this.signature.inputs);
       const parameters = this.signature.name === "serving_default" ? {} : { signature_name: this.signature.name };
@@ -110,8 +111,12 @@ class Panel {
       if (this.again) {
         this.again = false;
         this.ask();
-      }
+      } else this.busy(false);
     }
+  }
+
+  busy(is) {
+    this.node.setAttribute("aria-busy", String(is));
   }
 
   show({ version, outputs }, took) {
@@ -143,6 +148,8 @@ class Form {
       el("section", { class: "ask", "aria-label": "Input" }, this.starts, this.fields),
       el("section", { class: "tell", "aria-label": "Answers" }, this.answers)), this.lines);
     this.changed = () => {
+      for (const panel of this.panels) panel.busy(true);
+      this.code.setAttribute("aria-busy", "true");
       this.soon();
       this.linesSoon();
     };
@@ -251,6 +258,7 @@ class Form {
       throw error;
     }
     this.code.textContent = line.code;
+    this.code.setAttribute("aria-busy", "false");
     this.save.hidden = !line.needsFile;
     if (this.save.href) URL.revokeObjectURL(this.save.href);
     if (line.needsFile) this.save.href = URL.createObjectURL(new Blob([line.body]));
@@ -272,6 +280,7 @@ export async function showTry(place, name, query) {
   const form = new Form(place);
   form.grpcPort = all.server.grpc_port;
   form.panels = [new Panel(facts, form)];
+  await form.offer().catch(() => {}); // before the paper is there: it would move under the hand
   const others = all.models.filter((each) => each.name !== name && each.newest !== null);
   const ours = defaultSignature(facts.signatures).inputs;
   const shares = (each) => defaultSignature(each.signatures).inputs.some((spec) => shared(spec, ours));
@@ -296,8 +305,6 @@ export async function showTry(place, name, query) {
     second.value = asked;
     await choose();
   } else arrange();
-  form.offer().catch(() => {});
-
   const quiet = () => document.hidden || form.look().catch(() => {});
   const timer = setInterval(quiet, LOOK);
   const again = () => {
