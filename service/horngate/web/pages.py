@@ -21,6 +21,7 @@ from horngate.telemetry.metrics import CONTENT_TYPE
 from horngate.versions import parse_version
 from horngate.web.facts import everything, in_full, models
 from horngate.web.live import Live
+from horngate.web.openapi import openapi
 from horngate.web.record import NoPicture, picture
 from horngate.web.shell import PRIVATE, no_shell, shell
 from horngate.web.starts import starts
@@ -97,6 +98,7 @@ class View:
             Page("/models/{model}/report/{picture}", self._picture),
             Page("/models/{model}/versions/{version}/starts.json", kept.reply),
             Page("/live.json", self._live),
+            Page("/openapi.json", self._openapi),
             Page("/models/{model}/live.json", self._live),
         ]
 
@@ -114,6 +116,9 @@ class View:
         if folder is None:
             raise NoPicture(f"expected a model that is served, received {model[:200]!r}")
         return HttpReply(picture(folder, name), content_type="image/png", headers=PRIVATE)
+
+    def _openapi(self, visit: Visit) -> HttpReply:
+        return _json(openapi(self.inference, visit.caller))
 
     def _live(self, visit: Visit) -> HttpReply:
         model, caller = visit.places.get("model"), visit.caller

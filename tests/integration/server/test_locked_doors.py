@@ -80,7 +80,7 @@ def test_without_a_known_token_nothing_is_answered(
     told = locked.rest("/v1/models/constant:predict", {"instances": [[1.0]]}, token=token)
     assert (told.status, told.headers["www-authenticate"]) == (401, "Bearer")
     assert "error" in json.loads(told.text)
-    for path in ("/models.json", "/live.json", "/models/constant/facts.json"):
+    for path in ("/models.json", "/live.json", "/openapi.json", "/models/constant/facts.json"):
         assert locked.rest(path, token=token).status == 401, path
     for path in ("/metrics", "/monitoring/prometheus/metrics", "/v2/models/constant"):
         assert locked.rest(path, token=token).status == 401, path
