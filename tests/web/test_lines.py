@@ -123,7 +123,7 @@ def settled(page: Page, model: str) -> None:
     """The page's answer to what was set last is there."""
     node = page.get_by_label(f"Answer of {model}", exact=True)
     expect(node).to_have_attribute("aria-busy", "false")
-    expect(node.locator(".by")).to_contain_text("there and back")
+    expect(node.locator(".by")).to_contain_text("version")
     expect(page.locator("#line")).to_have_attribute("aria-busy", "false")
 
 

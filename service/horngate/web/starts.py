@@ -41,7 +41,7 @@ Start = dict[str, Any]
 
 
 def starts(described: ModelDescription, model: Path | None) -> dict[str, list[Start]]:
-    """By signature: ``{"title", "inputs": {name: {"shape", "values"} or {"picture"}}}``.
+    """By signature: ``{"kind", "title", "inputs": {name: {"shape", "values"} or {"picture"}}}``.
 
     Slow: it reads and unpacks files.
     """
@@ -85,7 +85,11 @@ def _size(inputs: Mapping[str, Array]) -> int:
 
 
 def _start(title: str, inputs: Mapping[str, Array]) -> Start:
-    return {"title": title, "inputs": {name: _plain(array) for name, array in inputs.items()}}
+    return {
+        "kind": "golden",
+        "title": title,
+        "inputs": {name: _plain(array) for name, array in inputs.items()},
+    }
 
 
 def _plain(array: Array) -> Start:
@@ -118,7 +122,7 @@ def _samples(files: VersionFiles, model: Path, signature: Signature) -> list[Sta
                     told = {others[0]: told}
                 inputs |= _of_json(told, signature)
         if inputs:
-            found.append({"title": title, "inputs": inputs})
+            found.append({"kind": "sample", "title": title, "inputs": inputs})
         if len(found) == MOST_SAMPLES:
             break
     return found

@@ -222,7 +222,7 @@ def test_where_to_start_from_is_read_once_for_a_version_that_is_loaded(
     page = table["/models/{model}/versions/{version}/starts.json"]
     first = page.answer(visit(model="good", version="1"))
     assert told(first)["serving_default"] == [
-        {"title": "one", "inputs": {"x": {"shape": [1, 2], "values": [1.5, 2.0]}}}
+        {"kind": "sample", "title": "one", "inputs": {"x": {"shape": [1, 2], "values": [1.5, 2.0]}}}
     ]
     (folder / "samples" / "one.json").write_text("broken")
     assert page.answer(visit(model="good", version="1")) is first

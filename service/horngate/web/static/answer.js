@@ -4,7 +4,7 @@ import { el, number, put } from "./dom.js";
 
 const MOST_BARS = 12;
 const MOST_NUMBERS = 64;
-const percent = (value) => `${(value * 100).toFixed(value > 0.9995 || value < 0.0005 ? 2 : 1)} %`;
+const percent = (value) => `${(value * 100).toFixed(1)} %`;
 
 // How an output is shown, by what is recorded of it. Nothing is guessed from values.
 export const shownAs = (spec) => {

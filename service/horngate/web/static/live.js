@@ -1,16 +1,17 @@
 // The last quarter of an hour, asked for while somebody looks.
 
-import { el, seconds } from "./dom.js";
+import { el, modelPath, seconds } from "./dom.js";
 import { lines } from "./charts.js";
 import { json } from "./server.js";
-import { modelPath } from "./dom.js";
 
 const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
 const rate = (value) => `${Number(value.toPrecision(3))}/s`;
-const filled = (values, kept) => [...Array(Math.max(0, kept - values.length)).fill(null), ...values];
+// A young server's charts begin with three minutes and grow to all that is kept.
+const LEAST = 36;
+const filled = (values) => [...Array(Math.max(0, LEAST - values.length)).fill(null), ...values];
 
-function block(series, told) {
-  const of = (figure) => filled(series[figure], told.kept);
+function block(series) {
+  const of = (figure) => filled(series[figure]);
   return [
     lines("requests", [{ name: "", values: of("requests") }], rate, { most: 1 }),
     lines("errors", [{ name: "", values: of("errors") }], rate, { most: 1 }),
@@ -27,7 +28,7 @@ export function liveCharts(place, model) {
     el("p", { class: "quiet" }, "The last 15 minutes, from the server's own counters."), body);
   const draw = async () => {
     const told = await json(model === null ? "/live.json" : `${modelPath(model)}/live.json`);
-    const memory = lines("memory of the process", [{ name: "", values: filled(told.memory, told.kept) }], mebibytes, { most: 2 ** 28 });
+    const memory = lines("memory of the process", [{ name: "", values: filled(told.memory) }], mebibytes, { most: 2 ** 28 });
     if (!told.series.length) {
       body.replaceChildren(el("p", { class: "quiet" }, "No request yet."), el("div", { class: "charts" }, memory));
       return;
@@ -36,7 +37,7 @@ export function liveCharts(place, model) {
       const whole = series.model === "";
       return el("div", {},
         el("h3", {}, whole ? "All models" : model === null ? `${series.model} · version ${series.version}` : `Version ${series.version}`),
-        el("div", { class: "charts" }, block(series, told), (whole || (model !== null && told.series.length === 1)) && memory));
+        el("div", { class: "charts" }, block(series), (whole || (model !== null && told.series.length === 1)) && memory));
     }));
   };
   const quiet = () => document.hidden || draw().catch(() => {});

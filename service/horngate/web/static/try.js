@@ -127,7 +127,7 @@ class Panel {
       if (output) view.show(output);
     }
     const engine = this.facts.live[version]?.engine;
-    this.state.textContent = `version ${version}${engine ? ` on ${engine}` : ""} · ${seconds(took)} there and back`;
+    this.state.textContent = `version ${version}${engine ? ` on ${engine}` : ""} · ${seconds(took)}`;
     this.node.dataset.version = version;
     this.say();
     if (!engine) this.form.look();
@@ -194,15 +194,22 @@ class Form {
     }
   }
 
-  // Samples and goldens of the first model, a button each.
+  // Samples of the first model, a button each, and goldens: in a list where there are samples.
   async offer() {
     const [panel] = this.panels;
     const version = panel.version ?? panel.facts.newest;
     const found = (await json(`${modelPath(panel.name)}/versions/${version}/starts.json`))[panel.signature.name] ?? [];
     if (!found.length) return;
+    const samples = found.filter((start) => start.kind === "sample");
+    const goldens = found.filter((start) => start.kind !== "sample");
+    const list = el("select", { "aria-label": "Start from a golden", onchange: () => {
+      if (list.value !== "") this.start(goldens[Number(list.value)]);
+      list.value = "";
+    } }, el("option", { value: "" }, "golden …"), goldens.map((start, index) => el("option", { value: String(index) }, start.title)));
     put(this.starts, el("span", { class: "quiet", id: "starts" }, "start from"),
-      el("div", { role: "group", "aria-labelledby": "starts", class: "chips" }, found.map((start) =>
-        el("button", { type: "button", onclick: () => this.start(start) }, start.title))));
+      el("div", { role: "group", "aria-labelledby": "starts", class: "chips" },
+        (samples.length ? samples : goldens).map((start) => el("button", { type: "button", onclick: () => this.start(start) }, start.title)),
+        samples.length > 0 && goldens.length > 0 && list));
   }
 
   async start({ inputs }) {
