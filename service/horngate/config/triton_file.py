@@ -89,15 +89,15 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
         versions = _versions(config)
         labels = dict(_labels(config, path.parent))
         pixels = _pixels(config)
-        threads = _threads(config, notes)
+        runtime = RuntimeOptions(threads=_threads(config, notes))
         warm_ups = tuple(_warm_ups(config, path.parent, notes))
+        limits = LimitOptions()
+        if config.max_batch_size > 0:
+            limits = LimitOptions(max_request_rows=config.max_batch_size)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path}: label_filename: {error.strerror or error}") from error
-    limits = LimitOptions()
-    if config.max_batch_size > 0:
-        limits = LimitOptions(max_request_rows=config.max_batch_size)
     inputs = _tensors(config.input, config, refused)
     pictures = {
         each.name: each.format == model_config_pb2.ModelInput.FORMAT_NCHW
@@ -118,7 +118,7 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
         refused=tuple(refused),
         notes=(*_noted(config), *notes),
     )
-    return ModelSettings(versions, RuntimeOptions(threads=threads), options, limits, declared)
+    return ModelSettings(versions, runtime, options, limits, declared)
 
 
 def _refused(config: Any, folder: str) -> Iterator[str]:

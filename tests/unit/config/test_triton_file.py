@@ -229,7 +229,12 @@ def test_labels_are_read_from_the_models_folder(tmp_path: Path) -> None:
         declared(tmp_path, text)
 
 
-@pytest.mark.parametrize("text", ["max_batch: 8", "input [", "max_batch_size: -1", "{" * 5000])
+THREADS = 'parameters { key: "intra_op_thread_count" value { string_value: "9999" } }'
+
+
+@pytest.mark.parametrize(
+    "text", ["max_batch: 8", "input [", "max_batch_size: -1", "{" * 5000, THREADS]
+)
 def test_what_cannot_be_read_names_the_file(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"config\.pbtxt: "):
         read(tmp_path, text)

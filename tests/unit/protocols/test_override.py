@@ -28,7 +28,7 @@ def request(config: str | None = None, *names: str) -> RepositoryModelLoadReques
 
 
 def hold(config: str) -> None:
-    override = read_override(request(config))
+    override = read_override(request(config), "m")
     assert override is not None
     hold_override(override, SERVED)
 
@@ -62,7 +62,9 @@ def test_what_is_served_anyway_is_taken(config: str) -> None:
     ],
 )
 def test_anything_else_is_refused_by_name(config: str, said: str) -> None:
-    with pytest.raises(Unsupported, match=f"the parameter 'config' is refused: {said}"):
+    with pytest.raises(
+        Unsupported, match=f"failed to load 'm': the parameter 'config' is refused: {said}"
+    ):
         hold(config)
 
 
@@ -71,14 +73,14 @@ def test_anything_else_is_refused_by_name(config: str, said: str) -> None:
 )
 def test_what_is_no_configuration_is_told_so(config: str) -> None:
     with pytest.raises(InvalidRequest, match="'config': expected a ModelConfig as JSON; "):
-        read_override(request(config))
+        read_override(request(config), "m")
 
 
 def test_files_and_other_parameters_are_refused_by_name() -> None:
-    assert read_override(request()) is None
-    assert read_override(request(None, "unload_dependents")) is None
+    assert read_override(request(), "m") is None
+    assert read_override(request(None, "unload_dependents"), "m") is None
     with pytest.raises(Unsupported, match="'file:1/m' is refused: no files") as refused:
-        read_override(request("{}", "file:1/m"))
+        read_override(request("{}", "file:1/m"), "m")
     assert "put '1/m' into the model's folder" in str(refused.value)
     with pytest.raises(Unsupported, match="'other' is refused: a model is what is in its folder"):
-        read_override(request(None, "other"))
+        read_override(request(None, "other"), "m")

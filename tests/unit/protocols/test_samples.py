@@ -91,3 +91,9 @@ def test_several_of_them_are_bounded_together() -> None:
     half = Sample("x", DType.FLOAT32, (MADE_UP_BYTES // 8 + 1,))
     with pytest.raises(LoadError, match="'y': expected at most"):
         read(half, half._replace(name="y"))
+
+
+@pytest.mark.parametrize(("dims", "rows"), [(65, None), (64, 2)])
+def test_dimensions_are_bounded(dims: int, rows: int | None) -> None:
+    with pytest.raises(LoadError, match="'x': expected at most 64 dimensions, received 65"):
+        read(Sample("x", DType.FLOAT32, (1,) * dims, rows))

@@ -28,8 +28,10 @@ _BACKENDS: Final = {"tensorflow_savedmodel": "tensorflow", "onnxruntime_onnx": "
 _REMEDY: Final = "a model is what is in its folder; change its config.pbtxt or model.toml there"
 
 
-def read_override(request: RepositoryModelLoadRequest) -> dict[str, Any] | None:
+def read_override(request: RepositoryModelLoadRequest, model: str) -> dict[str, Any] | None:
     """The configuration in the request, as JSON with the names of the fields; None for none.
+
+    Errors begin as Triton's do.
 
     Raises:
         InvalidRequest: it is no ModelConfig as JSON.
@@ -38,29 +40,34 @@ def read_override(request: RepositoryModelLoadRequest) -> dict[str, Any] | None:
     override = None
     for name, value in request.parameters.items():
         if name == CONFIG:
-            override = _parse(value.string_param)
+            override = _parse(value.string_param, model)
         elif name.startswith(_FILE):
             raise Unsupported(
-                f"the parameter {name[:128]!r} is refused: no files are taken from a request; put "
-                f"{name.removeprefix(_FILE)[:128]!r} into the model's folder, then load it"
+                f"failed to load {model!r}: the parameter {name[:128]!r} is refused: no files are "
+                f"taken from a request; put {name.removeprefix(_FILE)[:128]!r} into the model's "
+                "folder, then load it"
             )
         elif name not in _IGNORED:
-            raise Unsupported(f"the parameter {name[:128]!r} is refused: {_REMEDY}")
+            raise Unsupported(
+                f"failed to load {model!r}: the parameter {name[:128]!r} is refused: {_REMEDY}"
+            )
     return override
 
 
-def _parse(text: str) -> dict[str, Any]:
+def _parse(text: str, model: str) -> dict[str, Any]:
     if len(text) > MODEL_SETTINGS:
-        raise _no_config(f"expected at most {MODEL_SETTINGS} characters, received {len(text)}")
+        raise _no_config(
+            model, f"expected at most {MODEL_SETTINGS} characters, received {len(text)}"
+        )
     try:
         document = json.loads(text)
         config = json_format.ParseDict(
             document if isinstance(document, dict) else {}, ModelConfig()
         )
     except (ValueError, RecursionError, json_format.ParseError) as error:
-        raise _no_config(str(error)[:256]) from None
+        raise _no_config(model, str(error)[:256]) from None
     if not isinstance(document, dict):
-        raise _no_config("it is no object")
+        raise _no_config(model, "it is no object")
     fields = {
         spelled: field.name
         for field in ModelConfig.DESCRIPTOR.fields
@@ -71,8 +78,10 @@ def _parse(text: str) -> dict[str, Any]:
     return {fields[key]: said.get(fields[key]) for key in document}
 
 
-def _no_config(why: str) -> InvalidRequest:
-    return InvalidRequest(f"the parameter {CONFIG!r}: expected a ModelConfig as JSON; {why}")
+def _no_config(model: str, why: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"failed to load {model!r}: the parameter {CONFIG!r}: expected a ModelConfig as JSON; {why}"
+    )
 
 
 def hold_override(override: dict[str, Any], config: ModelConfig) -> None:
@@ -87,8 +96,9 @@ def hold_override(override: dict[str, Any], config: ModelConfig) -> None:
     for key, said in override.items():
         for where, expected, received in _differences(key, said, served.get(key)):
             raise Unsupported(
-                f"the parameter {CONFIG!r} is refused: {where}: expected {_shown(expected)}, as "
-                f"the model is served, received {_shown(received)}; {_REMEDY}"
+                f"failed to load {config.name!r}: the parameter {CONFIG!r} is refused: {where}: "
+                f"expected {_shown(expected)}, as the model is served, received "
+                f"{_shown(received)}; {_REMEDY}"
             )
 
 

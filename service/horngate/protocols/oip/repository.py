@@ -85,8 +85,8 @@ def repository_model_load(
         Unsupported: as above.
     """
     call.check_admin()
-    override = read_override(request)
     name = _name(request)
+    override = read_override(request, name)
     reply = RepositoryModelLoadResponse()
     if not request.model_name:
         reply.model_name, reply.isLoaded = name, True

@@ -46,11 +46,12 @@ def read_samples(declared: Declared, signatures: Mapping[str, Signature]) -> Ite
                     f"{where}: input {sample.name!r}: expected at most {MADE_UP_BYTES} bytes in "
                     "all of model_warmup, received more; give smaller dims or fewer of them"
                 )
+            shape = sample.shape if sample.rows is None else (sample.rows, *sample.shape)
             try:
+                element_count(shape, sample.dtype)
                 row = _row(sample, generator)
             except (LoadError, MalformedTensor) as error:
                 raise LoadError(f"{where}: input {sample.name!r}: {error}") from error
-            shape = sample.shape if sample.rows is None else (sample.rows, *sample.shape)
             inputs[sample.name] = np.broadcast_to(row, shape).copy()
         signature = default_signature(signatures)
         yield Recorded(where, signature.name, inputs, warm_up.times)
@@ -66,7 +67,7 @@ def _row(sample: Sample, generator: np.random.Generator) -> Array:
     shape, dtype = sample.shape, sample.dtype
     if sample.file is not None:
         content = VersionFiles(sample.file.parent).read(sample.file.name, MADE_UP_BYTES)
-        return from_raw(content, dtype, element_count(shape, dtype), shape)
+        return from_raw(content, dtype, math.prod(shape), shape)
     if dtype is DType.STRING:
         return np.full(shape, _TEXT if sample.random else b"", object)
     if not sample.random:
