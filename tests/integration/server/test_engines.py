@@ -51,7 +51,7 @@ def test_what_tensorflow_serves_is_told_with_the_reason_and_a_setting_is_taken_u
     settings = tmp_path / "set" / "model.toml"
     settings.write_text('[runtime]\nengine = "tensorflow"\n')
     (tmp_path / "insisting" / "model.toml").write_text('[runtime]\nengine = "onnx"\n')
-    reasons = {"later": "later.txt has come since", "plain": "`horngate compile` makes one"}
+    reasons = {"later": "later.txt has come since", "plain": "`horngate compile` makes a form"}
     with (
         RunningServer(tmp_path, ready=False) as server,
         Client(server.address) as client,
