@@ -238,7 +238,8 @@ def _taken(operation: Any, arguments: Any) -> Pixels | None:
     if type(operation).__name__ not in _ARITHMETIC:
         return None
     # Keras' own ``preprocess_input`` in a functional model, or what somebody wrote like it.
-    constants = [each for each in arguments.args if not isinstance(each, keras.KerasTensor)]
+    given = keras.tree.flatten(list(arguments.args))  # of a layer that joins two, a list
+    constants = [each for each in given if not isinstance(each, keras.KerasTensor)]
     number = np.max(np.abs(np.asarray(constants[0], float))) if constants else 0.0
     inverse = type(operation).__name__ == "Multiply" and 0 < number < 1
     return (0.0, 255.0) if number > 2 or (inverse and 1 / number > 2) else None
