@@ -2,7 +2,7 @@
 
 ``make --only PATTERN`` probes the operations of that name and replaces their rows. ``show PATTERN``
 prints what becomes of the probes of that name and writes nothing. ``layers`` prints which layers of
-Keras are compiled, as docs/models.md has it.
+Keras are compiled, as docs/compiled.md has it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which of Keras' layers are compiled: each public class as a model of that one layer.
 
-``python -m tests.equality layers`` prints the table that docs/models.md has.
+``python -m tests.equality layers`` prints the table that docs/compiled.md has.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 
 from tests.equality.layers import classes, outcome, row
 
-PAGE = Path(__file__).parents[3] / "docs" / "models.md"
+PAGE = Path(__file__).parents[3] / "docs" / "compiled.md"
 SAMPLE = ("Dense", "MaxPooling2D", "GroupNormalization", "CategoryEncoding", "MixUp", "Hashing")
 
 
