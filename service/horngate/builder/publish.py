@@ -112,7 +112,8 @@ def publish_keras(
             Nothing is left behind.
     """
     if keras.backend.backend() != "tensorflow":
-        asked = {"repository": repository, "name": name, "version": version, "inputs": inputs}
+        given = {each: np.asarray(value) for each, value in (inputs or {}).items()}
+        asked = {"repository": repository, "name": name, "version": version, "inputs": given}
         asked |= {"provenance": provenance, "compiled": compiled}
         asked |= {"trust_operations": trust_operations, "image_input": image_input}
         asked |= {"pixels": pixels, "labels": labels}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from horngate.store.goldens import read_goldens
 from horngate.store.manifest import read_provenance
 from tests.integration.builder.models import sequential
 
@@ -20,11 +21,15 @@ from horngate.builder.publish import publish_keras
 
 assert keras.backend.backend() == sys.argv[2]
 model = keras.Sequential([
-    keras.Input((4,), name="features"), keras.layers.Dense(2, activation="softmax", name="scores")
+    keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1.0),
+    keras.layers.Dense(2, activation="softmax", name="scores"),
 ])
 model.compile(loss="categorical_crossentropy")
 model.fit(keras.ops.ones((8, 4)), keras.ops.ones((8, 2)) / 2, verbose=0)
-print(publish_keras(model, pathlib.Path(sys.argv[1]), "m", provenance={"seed": 4}))
+inputs = {"features": keras.ops.ones((1, 4))}
+models = pathlib.Path(sys.argv[1])
+print(publish_keras(model, models, "m", inputs=inputs, provenance={"seed": 4}))
+print(publish_keras(model, models, "m", compiled=False))
 """
 
 
@@ -68,3 +73,6 @@ def test_a_model_trained_on_another_backend_is_published(tmp_path: Path, backend
     assert ran.returncode == 0, ran.stderr
     assert "Published(model='m', version=1" in ran.stdout
     assert read_provenance(tmp_path / "m" / "1")["seed"] == 4
+    golden = read_goldens(tmp_path / "m" / "1")["serving_default"]
+    assert golden.inputs["features"].tolist() == [[1.0] * 4]
+    assert (tmp_path / "m" / "2" / "saved_model.pb").exists()
