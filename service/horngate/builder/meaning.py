@@ -198,7 +198,9 @@ def _labels(
 
 
 def _places(named: NamedModel) -> dict[str, tuple[keras.Model, Any]]:
-    return {name: (named.model, tensor) for name, tensor in named.inputs.items()}
+    """Inputs that may be pictures, each with the model that it is one of."""
+    inputs = named.inputs.items()
+    return {name: (named.model, tensor) for name, tensor in inputs if len(tensor.shape) == 4}
 
 
 def _range(place: tuple[keras.Model, Any]) -> Pixels | None:
@@ -238,11 +240,14 @@ def _taken(operation: Any, arguments: Any) -> Pixels | None:
     if type(operation).__name__ not in _ARITHMETIC:
         return None
     # Keras' own ``preprocess_input`` in a functional model, or what somebody wrote like it.
-    given = keras.tree.flatten(list(arguments.args))  # of a layer that joins two, a list
-    constants = [each for each in given if not isinstance(each, keras.KerasTensor)]
+    constants = [each for each in arguments.args if _is_constant(each)]
     number = np.max(np.abs(np.asarray(constants[0], float))) if constants else 0.0
     inverse = type(operation).__name__ == "Multiply" and 0 < number < 1
     return (0.0, 255.0) if number > 2 or (inverse and 1 / number > 2) else None
+
+
+def _is_constant(value: Any) -> bool:
+    return isinstance(value, int | float | np.ndarray | np.generic) or keras.ops.is_tensor(value)
 
 
 def _rescaled(scale: Any, offset: Any) -> Pixels | None:

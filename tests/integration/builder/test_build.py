@@ -15,6 +15,7 @@ from horngate.builder.report import BEGIN, END
 from horngate.builder.training import train
 from horngate.cli.main import main
 from horngate.errors import ConfigError
+from horngate.store.annotations import RECORD
 from horngate.store.goldens import read_goldens
 from horngate.store.manifest import read_provenance, verify_checksums
 from tests.conftest import Command
@@ -79,6 +80,12 @@ def test_a_model_at_its_floor_is_published_whole(built: Built) -> None:
     assert golden.outputs["probabilities"].shape == (GOLDEN_DIGITS, 10)
     inputs = {"mnist_cnn": ["image"], "mnist_fusion": ["context", "image"]}[built.recipe.name]
     assert sorted(golden.inputs) == inputs
+    record = json.loads((built.published.folder / RECORD).read_text("utf-8"))["serving_default"]
+    assert record["labels"] == {"probabilities": list("0123456789")}
+    assert record["activations"] == {"probabilities": "softmax"}
+    assert record["pictures"].keys() == {"image"}
+    assert record["pictures"]["image"]["high"] == 1
+    assert not built.published.notes[0].endswith("--pixels 0..255")
 
 
 def test_it_is_recorded_what_it_learned_from_and_how_well(built: Built) -> None:

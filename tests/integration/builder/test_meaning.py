@@ -76,6 +76,13 @@ def test_a_model_within_a_model_is_looked_into() -> None:
     assert meaning.activations == {"score": "linear"}
 
 
+def test_pictures_that_are_worked_with_one_another_tell_nothing() -> None:
+    first, second = (keras.Input((8, 8, 3), name=name) for name in ("first", "second"))
+    between = layers.Subtract()([first, second]) * layers.Add()([first, second])
+    named = NamedModel(keras.Model([first, second], layers.Flatten(name="flat")(between)))
+    assert Meaning().of(named) == Meaning()
+
+
 @pytest.mark.parametrize(
     ("end", "activation"),
     [
