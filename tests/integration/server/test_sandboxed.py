@@ -15,6 +15,7 @@ from horngate.builder.publish import publish_keras
 from horngate.client import Client
 from horngate.errors import HorngateError, PermissionDenied, Unauthenticated
 from horngate.server import sandbox
+from tests.photos import encoded, noise
 from tests.serving import RunningServer, wait_until
 from tests.small_models import constant, two_inputs
 
@@ -88,6 +89,14 @@ def running(place: Place) -> Iterator[RunningServer]:
     socket = f"--grpc-socket-path={place.socket}"
     with RunningServer(place.models, *flags, socket, environment=environment) as server:
         yield server
+
+
+def test_pictures_are_decoded(running: RunningServer) -> None:
+    """What decodes them is imported with the first, behind the walls."""
+    image = encoded(noise(9, 7, 1), "PNG")
+    with Client(running.address, token="first") as client:  # noqa: S106 - no secret
+        answer = client.predict("compiled", {"image": [image], "context": np.zeros((1, 3), "f4")})
+    assert answer["probabilities"].sum() == pytest.approx(1, abs=1e-5)
 
 
 def read(server: RunningServer, path: str) -> bytes:
