@@ -22,7 +22,9 @@ from typing import Final
 
 import tensorflow as tf
 
+from horngate.builder.publish import publish_saved_model
 from tests.contract.peers.tfserving import as_table, unpack, write
+from tests.photos import photo
 from tests.serving import RunningServer
 
 EXAMPLES: Final = "src/python/examples"
@@ -36,7 +38,6 @@ FLAGS: Final = (
 )
 
 _SEQUENCES: Final = "needs a model that keeps sequences; `sequence_id` is UNIMPLEMENTED"
-_LABELS: Final = "prints the labels of classes, which models here do not carry"
 _CONFIG: Final = "loads a model with another configuration in the request, which is UNIMPLEMENTED"
 _CUDA: Final = "needs a GPU"
 EXCEPTIONS: Final[Mapping[str, str]] = {
@@ -49,12 +50,17 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     "simple_http_model_control.py": _CONFIG,
     "simple_grpc_cudashm_client.py": _CUDA,
     "simple_http_cudashm_client.py": _CUDA,
-    "image_client.py": _LABELS,
-    "grpc_image_client.py": _LABELS,
     "ensemble_image_client.py": "needs an ensemble",
     "memory_growth_test.py": "asks the ports 8000 and 8001, whatever it is told",
 }
 """Examples that cannot pass, and why; they are not run."""
+
+_PHOTO: Final = ("-m", "photos", "-s", "INCEPTION", "-c", "3", "photo.jpg")
+ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
+    "image_client.py": ("-i", "grpc", *_PHOTO),
+    "grpc_image_client.py": _PHOTO,
+}
+"""What examples are told beside where the server is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,6 +84,7 @@ def run(sources: Path, folder: Path, names: Sequence[str]) -> dict[str, str]:
     unpack(sources, folder, (EXAMPLES,))
     models = folder / "models"
     _make_models(models)
+    (folder / "photo.jpg").write_bytes(photo())
     examples = sorted((folder / EXAMPLES).glob("*.py"))
     if not examples:
         raise SystemExit(f"expected examples in {EXAMPLES} of {sources}, found none")
@@ -96,7 +103,11 @@ def _ask(example: Path, server: RunningServer) -> str:
     port = server.http_port if over_http else server.grpc_port
     try:
         ran = subprocess.run(
-            [sys.executable, str(example), "-u", f"localhost:{port}"],
+            [
+                *(sys.executable, str(example), "-u", f"localhost:{port}"),
+                *ARGUMENTS.get(example.name, ()),
+            ],
+            cwd=server.models.parent,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
             stdout=PIPE,
             stderr=STDOUT,
@@ -143,9 +154,16 @@ class _Models(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
     def densenet_onnx(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"fc6_1": tf.fill([1000, 1, 1], tf.reduce_mean(image))}
 
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], "float32", "photo")])  # type: ignore[untyped-decorator]  # the same
+    def photos(self, photo: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"kind": tf.nn.softmax(tf.reduce_mean(photo, [1, 2]))}
+
 
 def _make_models(folder: Path) -> None:
     module = _Models()
+    exported = folder.parent / "exported"
+    tf.saved_model.save(module, str(exported), {"serving_default": module.photos})
+    publish_saved_model(exported, folder, "photos", pixels=(-1, 1), labels=("red", "green", "blue"))
     for name in ("simple", "simple_int8", "simple_string", "simple_identity", "densenet_onnx"):
         version = str(folder / name / "1")
         tf.saved_model.save(module, version, {"serving_default": getattr(module, name)})
