@@ -60,7 +60,7 @@ def admit(
         if array.dtype != spec.dtype.numpy:
             raise InvalidInput(
                 f"input {name!r}: expected dtype {spec.dtype.value}, received "
-                f"{_dtype_name(array)}; send it as {spec.dtype.value}",
+                f"{_dtype_name(array)}; send it as {spec.dtype.value}{_hint(spec, array)}",
                 name=name,
             )
         if misfit is None and not spec.accepts_shape(array.shape):
@@ -78,6 +78,13 @@ def admit(
     if not any_shape:
         raise none
     return Admitted(1, none)
+
+
+def _hint(spec: TensorSpec, array: Array) -> str:
+    """What else to do about strings where a picture may be meant."""
+    if not array.dtype.hasobject or len(spec.shape) != 4:
+        return ""
+    return ", or publish the model with --image-input, if it takes pictures of 1 or 3 channels"
 
 
 def check_outputs(signature: Signature, wanted: Iterable[str]) -> None:

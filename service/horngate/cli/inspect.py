@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from horngate.config.model_file import read_model_settings
 from horngate.errors import LoadError, printable
 from horngate.lifecycle.settings import ModelSettings
 from horngate.store import manifest
+from horngate.store.annotations import RECORD as ANNOTATIONS
 from horngate.store.compiled import CompiledRecord, read_compiled, unusable
 from horngate.store.cost import BatchCost, read_cost, this_machine
 from horngate.store.goldens import read_goldens
@@ -62,6 +64,7 @@ def document(version: VersionOnDisk) -> dict[str, Any]:
         "goldens": sorted(read_goldens(folder)),
         "compiled": _compiled(version, record, hashes),
         "signatures": _signatures(record),
+        "annotations": manifest.read_json(folder / ANNOTATIONS) or {},
         "curves": {engine: cost.document() | {"best": cost.best} for engine, cost in costs.items()},
         "rows": _rows(folder, settings, record, hashes),
         "max_batch_size": _batch(settings, costs, record),
@@ -93,12 +96,24 @@ def text(version: VersionOnDisk, found: dict[str, Any]) -> list[str]:
         lines.append(
             "  signatures        told by an engine only: serve it and ask `horngate status`"
         )
+    lines += _meanings(found["annotations"])
     for engine, cost in found["curves"].items():
         lines += _cost(engine, cost)
     if not found["curves"]:
         lines.append("  no batch was timed: a server measures when it loads the version")
     lines.append(f"  requests are glued together up to {found['max_batch_size']}")
     return [*lines, *(f"  but {told}" for told in found["rows"])]
+
+
+def _meanings(annotations: dict[str, Any]) -> Iterator[str]:
+    """What is said of tensors, whatever it is: a server holds it against the model."""
+    for documents in annotations.values():
+        for kind, tensors in documents.items() if isinstance(documents, dict) else ():
+            for name, value in tensors.items() if isinstance(tensors, dict) else ():
+                told = value if isinstance(value, list) else [value]
+                if isinstance(value, dict):
+                    told = [f"{key} {each}" for key, each in value.items()]
+                yield f"  {kind} of {name}: {_short(', '.join(map(str, told)))}"
 
 
 def _checksums(version: VersionOnDisk, hashes: manifest.Hashes) -> dict[str, str]:

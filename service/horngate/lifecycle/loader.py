@@ -145,7 +145,7 @@ class Loader:
                     None if cost is None else cost.best,
                     max(1, self._instances // started.threads),
                 )
-                recorded = list(self._read_recorded(files, servable.signatures))
+                recorded = list(self._read_recorded(files, known))
                 samples = list(self._read_samples(declared, served.signatures))
                 progress.reach("establishing its rows")
                 # What is in other shapes than the model's says nothing to it.

@@ -48,6 +48,13 @@ def test_a_wrong_input_is_named_with_what_was_expected(change: dict[str, Array],
     assert caught.value.name in change
 
 
+def test_strings_for_what_may_be_a_picture_are_told_how_it_becomes_one() -> None:
+    photo = TensorSpec("photo", DType.FLOAT32, (None, 2, 2, 3))
+    signature = Signature("serving_default", {"photo": photo}, SIGNATURE.outputs)
+    with pytest.raises(InvalidInput, match="or publish the model with --image-input"):
+        admit(signature, {"photo": np.array([b"file"], object)}, max_rows=9)
+
+
 def test_missing_inputs_are_named() -> None:
     with pytest.raises(InvalidInput, match="missing 'image'") as caught:
         admit(SIGNATURE, {"word": np.array([b"a"], object)}, max_rows=9)

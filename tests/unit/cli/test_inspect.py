@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from horngate.store.annotations import RECORD, write_annotations
 from horngate.store.compiled import (
     CompiledRecord,
     CompiledSignature,
@@ -18,6 +19,7 @@ from horngate.store.cost import BatchCost, this_machine, write_cost
 from horngate.store.goldens import Golden, write_golden
 from horngate.store.manifest import Hashes, write_checksums, write_provenance
 from horngate.store.rows_record import write_rows
+from horngate.tensors import DType, Picture, Signature, TensorSpec
 from tests.conftest import Command
 from tests.unit.batching.doubles import DOUBLING
 
@@ -140,6 +142,29 @@ def test_what_is_recorded_of_its_rows_is_told(version: Path, inspect: Command) -
     assert told.endswith("  but not those to signature 'words': it has one row for each word\n")
     (version.parent / "model.toml").write_text("[batching]\ntrust_rows = true\n")
     assert "  but " not in inspect().out
+
+
+def test_what_its_tensors_mean_is_told(version: Path, inspect: Command) -> None:
+    spec = TensorSpec("photo", DType.FLOAT32, (None, 96, 64, 3))
+    kind = TensorSpec("kind", DType.FLOAT32, (None, 2))
+    known = Signature(
+        "serving_default",
+        {"photo": spec},
+        {"kind": kind},
+        labels={"kind": ("cat", "dog")},
+        pictures={"photo": Picture(96, 64, 3, low=0.0, high=255.0)},
+        activations={"kind": "softmax"},
+    )
+    write_annotations(version, [known])
+    lines = inspect().out.splitlines()
+    assert "  labels of kind: cat, dog" in lines
+    assert "  activations of kind: softmax" in lines
+    (picture,) = [line for line in lines if line.startswith("  pictures of photo: ")]
+    assert "height 96, high 255.0, low 0.0, width 64" in picture
+    (version / RECORD).write_text(
+        '{"a": 3, "b": {"labels": [1]}, "c": {"\\u001b[2J": {"x": null}}}'
+    )
+    assert "  \\x1b[2J of x: None" in inspect().out
 
 
 def test_what_a_version_says_of_itself_moves_no_cursor(version: Path, inspect: Command) -> None:

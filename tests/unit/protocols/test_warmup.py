@@ -18,7 +18,8 @@ from horngate.protocols.tfserving.warmup import FILE, MOST, read_warm_up, write_
 from horngate.sizes import WARM_UP
 from horngate.store.manifest import Hashes, write_checksums
 from horngate.store.records import _checksum, write_records
-from horngate.tensors import DType, Signature, TensorSpec
+from horngate.tensors import DType, Picture, Signature, TensorSpec
+from tests.photos import encoded, noise
 from tests.unit.batching.doubles import DoublingServable
 
 NUMBERS = Signature(
@@ -172,3 +173,20 @@ def test_requests_that_differ_from_their_checksum_are_not_replayed(tmp_path: Pat
     record(tmp_path, log("predict", "other"))
     with pytest.raises(LoadError, match="differs from its checksum"):
         read(tmp_path)
+
+
+def test_recorded_pictures_are_decoded(tmp_path: Path) -> None:
+    """A record of what callers send, in place of tensors."""
+    pixels = noise(4, 5)
+    photo = TensorSpec("x", DType.FLOAT32, (None, 4, 5, 3))
+    pictures = {"x": Picture(4, 5, 3, low=0.0, high=255.0)}
+    signature = Signature("serving_default", {"x": photo}, NUMBERS.outputs, pictures=pictures)
+
+    def found(data: bytes) -> list[Recorded]:
+        write_warm_up(tmp_path, "m", {"serving_default": {"x": np.array([data, None], object)[:1]}})
+        return list(read_warm_up(Hashes(tmp_path), {"serving_default": signature}))
+
+    (read_back,) = found(encoded(pixels, "PNG"))
+    np.testing.assert_array_equal(read_back.inputs["x"], pixels[np.newaxis])
+    with pytest.raises(LoadError, match="record 0: input 'x': expected a JPEG or a PNG"):
+        found(b"no picture")

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from horngate.decoding import decoded, encoded, stand_ins
 from horngate.errors import HorngateError, LoadError
+from horngate.inference import Call
 from horngate.lifecycle.served import find_signature
 from horngate.lifecycle.warm_up import Recorded
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input
@@ -41,7 +43,7 @@ def read_warm_up(files: Files, signatures: Mapping[str, Signature]) -> Iterator[
         try:
             log = PredictionLog.FromString(record)
             for name, inputs in _requests(log, signatures):
-                yield Recorded(where, name, inputs)
+                yield Recorded(where, name, _tensors(signatures[name], inputs))
         except DecodeError as error:
             raise LoadError(f"{where}: expected a PredictionLog, received other bytes") from error
         except HorngateError as error:
@@ -83,6 +85,15 @@ def _requests(
                 "expected a request to Predict, Classify, Regress or MultiInference, received "
                 "none of these"
             )
+
+
+def _tensors(signature: Signature, inputs: Arrays) -> Arrays:
+    """``inputs`` with tensors in place of encoded pictures."""
+    names = encoded(signature, inputs)
+    if not names:
+        return inputs
+    stand_ins(signature, inputs, names)
+    return decoded(signature, inputs, names, Call(0.0), WARM_UP)
 
 
 def _of_examples(spec: Any, log: Any, signatures: Mapping[str, Signature]) -> tuple[str, Arrays]:
