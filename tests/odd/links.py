@@ -27,6 +27,7 @@ COMPILED: Final = f"{EXTRA}/compiled.json"
 FORM: Final = f"{EXTRA}/compiled/serving_default.onnx"
 CURVES: Final = f"{EXTRA}/curves.json"
 ROWS: Final = f"{EXTRA}/rows.json"
+ANNOTATIONS: Final = f"{EXTRA}/annotations.json"
 PROVENANCE: Final = f"{EXTRA}/provenance.json"
 WARM_UP: Final = "assets.extra/tf_serving_warmup_requests"
 

@@ -19,6 +19,7 @@ from horngate.store import manifest
 from horngate.store.records import write_records
 from tests.odd.case import Case, Place, Served, refused
 from tests.odd.links import (
+    ANNOTATIONS,
     CHECKSUMS,
     COMPILED,
     CURVES,
@@ -260,6 +261,36 @@ _GOLDENS: Final = [
          *[(f"inputs/{n}.npy", b"") for n in range(10_000)]))), refused("golden")),
 ]  # fmt: skip
 
+_PICTURE: Final = {
+    "height": 8,
+    "width": 8,
+    "channels": 3,
+    "channels_first": False,
+    "low": 0,
+    "high": 1,
+}
+
+_ANNOTATIONS: Final = [
+    Case("annotations that are no JSON", edited(ANNOTATIONS, content(b"{")),
+         refused("annotations.json")),
+    Case("annotations of a signature that is not there",
+         edited(ANNOTATIONS, content({"other": {}})), refused("annotations.json", "'other'")),
+    Case("labels of an output that is not there",
+         edited(ANNOTATIONS, content({"serving_default": {"labels": {"z": ["a"]}}})),
+         refused("annotations.json", "'z'")),
+    Case("labels that move a cursor",
+         edited(ANNOTATIONS, content({"serving_default": {"labels": {"y": ["\x1b[2J"]}}})),
+         refused("annotations.json")),
+    Case("labels that are a string", edited(ANNOTATIONS,
+         content({"serving_default": {"labels": {"y": "abc"}}})), refused("annotations.json")),
+    Case("a picture of what is none", edited(ANNOTATIONS, content(
+         {"serving_default": {"pictures": {"x": _PICTURE}}})), refused("annotations.json")),
+    Case("annotations of 5 MB", edited(ANNOTATIONS, content({"x": "a" * 5_000_000})),
+         refused("annotations.json", "bytes")),
+    Case("annotations that its checksums do not know of",
+         edited(ANNOTATIONS, content({}), recorded=False), FINE),
+]  # fmt: skip
+
 _CHECKSUMS: Final = [
     Case("checksums that are no JSON", edited(CHECKSUMS, content(b"\xff{")),
          refused("checksums.json")),
@@ -338,5 +369,5 @@ _OTHERS: Final = [
 
 
 CASES: Final = [
-    *_GRAPH, *_GOLDENS, *_CHECKSUMS, *_COMPILED, *_OTHERS,
+    *_GRAPH, *_GOLDENS, *_ANNOTATIONS, *_CHECKSUMS, *_COMPILED, *_OTHERS,
 ]  # fmt: skip
