@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,8 @@ REFERENCE = Path(__file__).resolve().parents[2] / "models"
 DIGITS = ("mnist_cnn", "mnist_fusion")
 EXPECTED = ("Failed to load resource", "net::ERR")
 """What a browser says of a server that is lost, or that refuses: no fault of the page."""
+
+TEAM = "the-token-of-the-team"
 
 Open = Callable[..., "Page"]
 
@@ -85,3 +87,9 @@ def digits(digit_models: Path) -> Iterator[RunningServer]:
     """Serves the reference models."""
     with RunningServer(digit_models) as running:
         yield running
+
+
+@pytest.fixture
+def clipboard(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("HORNGATE_TOKEN", TEAM)
+    return {"permissions": ["clipboard-read", "clipboard-write"]}

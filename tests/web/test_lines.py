@@ -21,9 +21,8 @@ from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 from horngate.tensors import Array
 from tests.conftest import Served
 from tests.serving import RunningServer, tokens_file
-from tests.web.conftest import Open
+from tests.web.conftest import TEAM, Open
 
-TEAM = "the-token-of-the-team"
 KINDS = ("curl", "horngate.client", "tensorflow-serving-api", "tritonclient", "grpcurl")
 HEREDOC = re.compile(r"<<'END'\n(.*)\nEND", re.DOTALL)
 
@@ -125,12 +124,6 @@ def settled(page: Page, model: str) -> None:
     expect(node).to_have_attribute("aria-busy", "false")
     expect(node.locator(".by")).to_contain_text("version")
     expect(page.locator("#line")).to_have_attribute("aria-busy", "false")
-
-
-@pytest.fixture
-def clipboard(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setenv("HORNGATE_TOKEN", TEAM)
-    return {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,9 +14,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.serving import RunningServer, tokens_file
-from tests.web.conftest import Open
+from tests.web.conftest import TEAM, Open
 
-TEAM, OPERATOR = "the-token-of-the-team", "the-token-of-the-operator"
+OPERATOR = "the-token-of-the-operator"
 VIEWS = ("/", "/models/mnist_fusion", "/models/mnist_fusion/try?with=mnist_cnn")
 BEYOND = """[...document.querySelectorAll("body *")]
   .filter((each) => !each.closest(".scroll, pre, svg, .hidden, .skip"))

@@ -214,9 +214,18 @@ def _infer(signature: Signature, rows: int, *, named: bool) -> Schema:
         )
         for spec in signature.inputs.values()
     ]
+    encoded = [
+        _object(
+            name={"const": name},
+            datatype={"const": DATATYPES[DType.STRING]},
+            shape={"type": "array", "items": {"type": "integer"}},
+            data={"type": "array", "items": _B64},
+        )
+        for name in signature.pictures
+    ]
     inputs = {
         "type": "array",
-        "items": _any(tensors),
+        "items": _any([*tensors, *encoded]),
         "minItems": len(tensors) - len(signature.defaults),
         "maxItems": len(tensors),
     }

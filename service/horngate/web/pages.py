@@ -27,7 +27,7 @@ from horngate.web.shell import PRIVATE, no_shell, shell
 from horngate.web.starts import starts
 
 TEXT: Final = "text/plain; charset=utf-8"
-STARTS_KEPT: Final = 32
+STARTS_KEPT: Final = 8
 """Versions whose starting points are kept once they were read: up to some MB each."""
 
 

@@ -26,6 +26,10 @@ from horngate.web.record import model_files
 SAMPLES: Final = "samples"
 MOST_SAMPLES: Final = 24
 SAMPLE_BYTES: Final = 512 * 1024
+SAMPLES_BYTES: Final = 4 * SAMPLE_BYTES
+"""Of one file, and of all that are read for a signature."""
+
+MOST_SIGNATURES: Final = 8
 MOST_ROWS: Final = 8
 """Of a golden."""
 
@@ -36,6 +40,9 @@ ENTRIES: Final = 1000
 """Of a folder of samples that are looked at."""
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg")
+
+_ODD: Final = (ValueError, TypeError, OverflowError, RecursionError)
+"""What JSON and numpy make of a file that holds something else."""
 
 Start = dict[str, Any]
 
@@ -49,7 +56,7 @@ def starts(described: ModelDescription, model: Path | None) -> dict[str, list[St
     goldens: Mapping[str, Golden] = {}
     with contextlib.suppress(LoadError):
         goldens = read_goldens(described.folder)
-    for name, signature in described.signatures.items():
+    for name, signature in list(described.signatures.items())[:MOST_SIGNATURES]:
         found = [] if model is None else _samples(model_files(model), model, signature)
         if name in goldens:
             found += _rows(goldens[name], signature)
@@ -75,9 +82,13 @@ def _rows(golden: Golden, signature: Signature) -> list[Start]:
         left -= _size(one)
         if left < 0:
             break
-        if all(array.dtype.kind != "f" or np.isfinite(array).all() for array in one.values()):
+        if all(map(_finite, one.values())):
             found.append(_start(f"golden {row + 1}", one))
     return found
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def _size(inputs: Mapping[str, Array]) -> int:
@@ -108,11 +119,13 @@ def _samples(files: VersionFiles, model: Path, signature: Signature) -> list[Sta
     picture = next(iter(signature.pictures), picture)
     others = [name for name in signature.inputs if name != picture]
     found: list[Start] = []
+    left = SAMPLES_BYTES
     for title, names in sorted(_names(model).items(), key=lambda each: _in_order(each[0])):
         inputs: dict[str, Start] = {}
         for name in names:
-            with contextlib.suppress(LoadError, ValueError, RecursionError):
-                content = files.read(f"{SAMPLES}/{name}", SAMPLE_BYTES)
+            with contextlib.suppress(LoadError, *_ODD):
+                content = files.read(f"{SAMPLES}/{name}", min(SAMPLE_BYTES, left))
+                left -= len(content)
                 if not name.endswith(".json"):
                     if picture is not None:
                         inputs[picture] = {"picture": base64.b64encode(content).decode()}
@@ -142,7 +155,7 @@ def _of_json(told: Any, signature: Signature) -> dict[str, Start]:
         array = np.array(value, object if spec.dtype is DType.STRING else spec.dtype.numpy)
         if spec.batched and array.ndim == len(spec.shape) - 1:
             array = array[np.newaxis]
-        if not spec.accepts_shape(array.shape):
+        if not spec.accepts_shape(array.shape) or not _finite(array):
             continue
         if spec.dtype is DType.STRING:
             texts = [str(text) for text in array.ravel().tolist()]

@@ -79,5 +79,21 @@ def test_samples_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(30):
         (samples / f"{number}.png").write_bytes(b"x" * number)
     assert len(starts(described(folder, IMAGE), folder.parent)["s"]) == room.MOST_SAMPLES
-    monkeypatch.setattr(room, "SAMPLE_BYTES", 5)
-    assert len(starts(described(folder, IMAGE), folder.parent)["s"]) == 6
+    monkeypatch.setattr(room, "SAMPLES_BYTES", 5)
+    found = starts(described(folder, IMAGE), folder.parent)["s"]
+    assert [each["title"] for each in found] == ["0", "1", "2"]
+    monkeypatch.setattr(room, "SAMPLE_BYTES", 1)
+    assert len(starts(described(folder, IMAGE), folder.parent)["s"]) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "no json", "[null, 1, 2]", "[1e999, {}, 2]", "[" * 9000, '{"level": 300}', "[[1]]"],
+)
+def test_a_sample_that_is_none_is_left_out(folder: Path, content: str) -> None:
+    samples = folder.parent / "samples"
+    samples.mkdir()
+    (samples / "odd.json").write_text(content)
+    level = TensorSpec("level", DType.INT8, (None,))
+    for specs in ((CONTEXT,), (IMAGE, CONTEXT), (level, TEXT)):
+        assert starts(described(folder, *specs), folder.parent)["s"] == []

@@ -146,9 +146,9 @@ function grpcurl(told) {
   const described = told.tensors.map((tensor) => {
     const head = `"name": ${text(tensor.name)}, "datatype": ${text(tensor.datatype)}, "shape": ${text(tensor.shape)}`;
     if (raw) return `{${head}}`;
-    let values = list(tensor);
-    if (tensor.picture) values = text([base64(tensor.picture)]);
-    else if (tensor.datatype === "BYTES") values = text(tensor.values.map(utf8));
+    const values = tensor.picture
+      ? text([base64(tensor.picture)])
+      : tensor.datatype === "BYTES" ? text(tensor.values.map(utf8)) : list(tensor);
     return `{${head}, "contents": {"${CONTENTS[tensor.datatype]}": ${values}}}`;
   });
   const parameters = told.parameters.signature_name ? `"parameters": {"signature_name": {"string_param": ${text(told.signature)}}}, ` : "";
