@@ -38,6 +38,8 @@ class Panel {
 
   // What is live now. A version that was chosen and is gone gives way to the newest.
   learn(facts) {
+    // Between two versions, or while a server starts: what was drawn is not to be lost for that.
+    if (facts.newest === null && this.facts) return;
     this.facts = facts;
     const live = Object.keys(facts.live).map(Number).sort((a, b) => b - a);
     const kept = this.chosen.value;
@@ -46,14 +48,12 @@ class Panel {
       el("option", { value: "" }, live.length ? `newest (${live[0]})` : "none is live"),
       live.map((each) => el("option", { value: String(each) }, [each, ...(labels[each] ?? [])].join(" · "))));
     this.chosen.value = live.includes(Number(kept)) ? kept : "";
-    const gone = kept !== "" && this.chosen.value === "";
-    if (gone) this.state.textContent = `version ${kept} is no longer live; the newest answers`;
+    if (kept !== "" && this.chosen.value === "") this.state.textContent = `version ${kept} is no longer live; the newest answers`;
     const names = this.told.map((each) => each.name);
     const signature = this.signatures.value;
     put(this.signatures, names.map((each) => el("option", { value: each }, each)));
     this.signatures.value = names.includes(signature) ? signature : defaultSignature(this.told)?.name ?? "";
     this.signatures.hidden = names.length < 2;
-    return gone;
   }
 
   get version() {
@@ -190,7 +190,7 @@ class Form {
       const facts = await json(`${modelPath(panel.name)}/facts.json`);
       const before = JSON.stringify([panel.signature, panel.version, panel.facts.newest]);
       panel.learn(facts);
-      if (JSON.stringify([panel.signature, panel.version, facts.newest]) !== before) this.remake();
+      if (JSON.stringify([panel.signature, panel.version, panel.facts.newest]) !== before) this.remake();
     }
   }
 
