@@ -21,6 +21,13 @@ EXPECTED = ("Failed to load resource", "net::ERR")
 
 TEAM = "the-token-of-the-team"
 
+ODD = (
+    '<img src=x onerror="window.hit=1">',
+    'it\'s $HOME `ls` \\ """ {0}',
+    "</script><script>window.hit=2</script>",
+)
+"""Names of two inputs and of an output."""
+
 Open = Callable[..., "Page"]
 
 
@@ -86,6 +93,23 @@ def digit_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digits(digit_models: Path) -> Iterator[RunningServer]:
     """Serves the reference models."""
     with RunningServer(digit_models) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def odd_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A model whose author calls its tensors what would run, in HTML, a shell or Python."""
+    from onnx import helper  # noqa: PLC0415 - slow
+
+    from tests.onnx_models import model, put, value  # noqa: PLC0415 - imports onnx
+
+    shape: tuple[str | int, ...] = ("rows", 3)
+    node = helper.make_node("Add", list(ODD[:2]), [ODD[2]])
+    made = model([node], [value(each, shape) for each in ODD[:2]], [value(ODD[2], shape)])
+    repository = tmp_path_factory.mktemp("odd")
+    put(made, repository / "odd" / "1")
+    (repository / "odd" / "README.md").write_text(f"# {ODD[0]}\n")
+    with RunningServer(repository) as running:
         yield running
 
 

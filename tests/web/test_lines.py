@@ -21,7 +21,7 @@ from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 from horngate.tensors import Array
 from tests.conftest import Served
 from tests.serving import RunningServer, tokens_file
-from tests.web.conftest import TEAM, Open
+from tests.web.conftest import ODD, TEAM, Open
 
 KINDS = ("curl", "horngate.client", "tensorflow-serving-api", "tritonclient", "grpcurl")
 HEREDOC = re.compile(r"<<'END'\n(.*)\nEND", re.DOTALL)
@@ -110,7 +110,9 @@ def of_grpcurl(code: str, folder: Path) -> dict[str, Array]:
 
 def shown(page: Page, model: str, output: str) -> list[float]:
     """The values that the page shows, in the order of the classes."""
-    node = page.get_by_label(f"Answer of {model}", exact=True).get_by_label(f"Output {output}")
+    node = page.get_by_label(f"Answer of {model}", exact=True).get_by_label(
+        f"Output {output}", exact=True
+    )
     bars = node.locator(".bars .share").all_inner_texts()
     if bars:
         return [float(each.removesuffix(" %")) / 100 for each in bars]
@@ -153,6 +155,21 @@ def test_words_of_any_script_go_into_a_line(
     outputs = run(kind, line(page, kind), tmp_path)
     assert np.allclose(outputs["scores"].ravel(), shown(page, "words", "scores"), rtol=1e-3)
     assert outputs["echo"].ravel().tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_of_any_kind_go_into_a_line(
+    odd_names: RunningServer, open_page: Open, tmp_path: Path, clipboard: dict[str, Any], kind: str
+) -> None:
+    page = open_page(odd_names, "/models/odd/try", **clipboard)
+    for name in ODD[:2]:
+        page.get_by_label(f"{name} 1, exactly", exact=True).fill("2.5")
+        page.get_by_label(f"{name} 1, exactly", exact=True).press("Enter")
+    settled(page, "odd")
+    outputs = run(kind, line(page, kind), tmp_path)
+    seen = shown(page, "odd", ODD[2])
+    assert np.allclose(outputs[ODD[2]].ravel(), seen, rtol=1e-3)
+    assert seen[1] == 5.0
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def test_whatever_it_allows_is_answered_as_it_says(server: RunningServer) -> Non
             suppress_health_check=list(HealthCheck),
         )
         def ask(case: schemathesis.Case[Any]) -> None:
-            case.call_and_validate(checks=list(CHECKS))
+            case.call_and_validate(checks=list(CHECKS), timeout=60)
 
         ask()
         tried.append(operation.path)

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.serving import RunningServer, tokens_file
-from tests.web.conftest import TEAM, Open
+from tests.web.conftest import ODD, TEAM, Open
 
 OPERATOR = "the-token-of-the-operator"
 VIEWS = ("/", "/models/mnist_fusion", "/models/mnist_fusion/try?with=mnist_cnn")
@@ -166,6 +166,17 @@ def test_what_a_model_or_its_author_writes_never_runs(
             ).count()
             == 0
         )
+
+
+@pytest.mark.parametrize("path", ["/", "/models/odd", "/models/odd/try"])
+def test_what_tensors_are_called_never_runs(
+    odd_names: RunningServer, open_page: Open, path: str
+) -> None:
+    page = open_page(odd_names, path)
+    for name in ODD:
+        expect(page.locator("#view")).to_contain_text(name)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("#view").locator("img, script").count() == 0
 
 
 def test_the_page_reaches_this_server_alone(digits: RunningServer, open_page: Open) -> None:

@@ -56,6 +56,7 @@ def port(
             Page("/", lambda _: HttpReply(b"a page", content_type="text/plain")),
             Page("/long", lambda _: HttpReply(LONG, content_type="text/plain")),
             Page("/broken", fail),
+            Page("/known", lambda _: HttpReply(status=304, headers={"ETag": '"x"'})),
         ],
         [HttpMethod(protocol="p", name="Say", verb="POST", route="/say", handler=say, status=told)],
         PortOptions(),
@@ -260,3 +261,15 @@ def test_and_one_whose_headers_do_not_end(monkeypatch: pytest.MonkeyPatch, port:
     whole = POST + b"y" * 1000
     said = trickled(port, whole + b"POST /say HTTP/1.1\r\nHost: ")
     assert said.count(b"HTTP/1.1 ") == 1, "of a further request neither"
+
+
+def test_a_page_that_the_caller_has_comes_without_a_length(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
+        one.sendall(b"GET /known HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        said = b""
+        while b"a page" not in said:
+            said += one.recv(4096)
+    head, _, rest = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert b"content-length" not in head
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
