@@ -47,6 +47,9 @@ SETTLING_MS: Final = 5_000
 """Milliseconds that a client may take to acknowledge the limits that it was told as it connected.
 Until then the core does not hold it to them."""
 
+GREETING_MS: Final = 10_000
+"""Milliseconds that the handshake of TLS may take. The core's own are 120,000."""
+
 PING_MS: Final = 5_000
 """Milliseconds between two pings of a client that is not thrown out for them."""
 
@@ -128,6 +131,7 @@ class GrpcFront:
                 ("grpc.max_concurrent_streams", MOST_STREAMS),
                 ("grpc.http2.max_deallocating_streams", MOST_STREAMS),
                 ("grpc.http2.settings_timeout", SETTLING_MS),
+                ("grpc.server_handshake_timeout_ms", GREETING_MS),
                 ("grpc.server.max_pending_requests", WAITING),
                 ("grpc.server.max_pending_requests_hard_limit", WAITING),
                 # A second server on the port must be an error, not half of the traffic.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,12 +24,14 @@ from horngate.fronts.grpc import front as module
 from horngate.fronts.grpc import reading
 from horngate.fronts.grpc.front import GrpcFront
 from horngate.fronts.options import PortOptions
+from horngate.fronts.tls import watch
 from horngate.inference import Call
 from horngate.protocols.method import Method
 from tests.serving import wait_until
 from tests.unit.batching.doubles import ManualClock
 from tests.unit.fronts.calls import data, duplex, listening, text, unary, value
 from tests.unit.fronts.grpc.served import SECONDS, Served
+from tests.unit.fronts.test_tls import pair
 
 
 class Handlers:
@@ -465,6 +469,22 @@ def test_a_defect_in_the_front_ends_no_thread(
         wait_until(lambda: bool(served.faults), "the defect to be told")
     assert value(served.ask("Echo")(data("b"), timeout=SECONDS)) == "b!"
     waiting.cancel()
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_who_does_not_say_its_first_words_is_let_go(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encrypted: bool
+) -> None:
+    for name in ("GREETING_MS", "SETTLING_MS"):
+        monkeypatch.setattr(module, name, 300)
+    certificates = watch(pair(tmp_path), time.monotonic, print) if encrypted else None
+    options = PortOptions(certificates=certificates)
+    with (
+        Served([unary(handlers.echo)], options) as served,
+        socket.create_connection(("127.0.0.1", served.port), SECONDS) as silent,
+    ):
+        while silent.recv(1024):  # its limits, where HTTP/2 is spoken at once
+            pass
 
 
 def test_a_port_in_use_is_said_at_the_start(served: Served) -> None:
