@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from horngate.runtimes.onnx_file import field, fields
-from horngate.runtimes.onnx_operations import GUARDED
+from horngate.runtimes.onnx_operations import GUARDED, NO_ZEROS
 
 NAME: Final = "horngate.guard"
 """What the nodes and tensors that are put in are called, with a number behind it."""
@@ -52,40 +52,48 @@ class _Guards:
         for number, whole, inner in fields(graph):
             operation = _operation(inner) if number == _NODE else ""
             if operation in GUARDED:
-                yield from self._node(inner, GUARDED[operation])
+                yield from self._node(inner, operation)
             else:
                 yield whole
 
-    def _node(self, node: memoryview, most: int) -> Iterator[bytes]:
+    def _node(self, node: memoryview, operation: str) -> Iterator[bytes]:
         pieces: list[bytes | memoryview] = []
         place = 0
         for number, whole, inner in fields(node):
             if number != _INPUT:
                 pieces.append(whole)
                 continue
-            if place < most and len(inner):
+            no_zeros = place in NO_ZEROS.get(operation, ())
+            if len(inner) and (no_zeros or place in GUARDED[operation]):
                 self.count += 1
-                name = f"{NAME}.{self.count}"
-                yield from _before(bytes(inner), name.encode())
-                pieces.append(field(_INPUT, name.encode()))
+                name = f"{NAME}.{self.count}".encode()
+                yield from (_value if no_zeros else _elements)(bytes(inner), name)
+                pieces.append(field(_INPUT, name))
             else:
                 pieces.append(whole)
             place += 1
         yield field(_NODE, b"".join(pieces))
 
 
-def _before(tensor: bytes, name: bytes) -> Iterator[bytes]:
+def _elements(tensor: bytes, name: bytes) -> Iterator[bytes]:
     """Nodes that give ``tensor`` the ``name``, and raise where it has no elements."""
-    shape, one, same = name + b".shape", name + b".one", name + b".same"
-    for operation, inputs, output in (
-        (b"Shape", (tensor,), shape),
-        (b"Div", (shape, shape), one),
-        (b"Mul", (shape, one), same),
-        (b"Reshape", (tensor, same), name),
-    ):
-        parts = [field(_INPUT, each) for each in inputs]
-        parts += [field(2, output), field(3, output), field(_OPERATION, operation)]
-        yield field(_NODE, b"".join(parts))
+    shape, same = name + b".shape", name + b".same"
+    yield _written(b"Shape", (tensor,), shape)
+    yield from _value(shape, same)
+    yield _written(b"Reshape", (tensor, same), name)
+
+
+def _value(tensor: bytes, name: bytes) -> Iterator[bytes]:
+    """Nodes that give the integers of ``tensor`` the ``name``, and raise where one is 0."""
+    one = name + b".one"
+    yield _written(b"Div", (tensor, tensor), one)
+    yield _written(b"Mul", (tensor, one), name)
+
+
+def _written(operation: bytes, inputs: tuple[bytes, ...], output: bytes) -> bytes:
+    parts = [field(_INPUT, each) for each in inputs]
+    parts += [field(2, output), field(3, output), field(_OPERATION, operation)]
+    return field(_NODE, b"".join(parts))
 
 
 def _operation(node: memoryview) -> str:

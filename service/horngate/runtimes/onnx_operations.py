@@ -8,6 +8,7 @@ list, and looks at nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 _ONNX: Final = """
@@ -55,9 +56,19 @@ DOMAINS: Final = {
 """The operations that are allowed, by domain; the first two are the same."""
 
 
-GUARDED: Final = {"LSTM": 1, "GRU": 1, "DynamicQuantizeLSTM": 1, "FeatureVectorizer": 1 << 30}
-"""Operations that end the process where one of so many first inputs has no elements: ``onnx_guard``
-sees to it. Of all that are allowed these were found, given no rows, and no elements in a row."""
+GUARDED: Final[dict[str, Sequence[int]]] = {
+    "DynamicQuantizeLSTM": (0,),
+    "FeatureVectorizer": range(1 << 30),
+    "GRU": (0,),
+    "LSTM": (0,),
+    "QAttention": (0,),
+    "STFT": (2,),
+}
+"""Operations that end the process where one of these inputs, by place, has no elements. Of all that
+are allowed these were found, each given no rows, and no elements in a row."""
+
+NO_ZEROS: Final[dict[str, Sequence[int]]] = {"STFT": (3,)}
+"""Those that do where one is a 0. ``onnx_guard`` sees to both."""
 
 
 def allowed(domain: str, operation: str) -> bool:

@@ -346,6 +346,44 @@ def test_other_kernels_that_are_given_nothing(tmp_path: Path) -> None:
         servable.run("serving_default", {"x": np.ones((0, 2), np.float32)})
 
 
+def test_a_quantized_attention_that_is_given_nothing(tmp_path: Path) -> None:
+    constants = [
+        helper.make_tensor("s", TensorProto.FLOAT, [], [1.0]),
+        helper.make_tensor("z", TensorProto.UINT8, [], [0]),
+        helper.make_tensor("w", TensorProto.UINT8, [4, 12], [1] * 48),
+        helper.make_tensor("b", TensorProto.FLOAT, [12], [0.0] * 12),
+    ]
+    names = ["x", "w", "b", "s", "s", "", "z", "z"]
+    node = helper.make_node("QAttention", names, ["y"], domain="com.microsoft", num_heads=1)
+    inputs = [value("x", ["n", "steps", 4], TensorProto.UINT8)]
+    made = model([node], inputs, [value("y", None)], constants, com__microsoft=1)
+    servable = load(put(made, tmp_path))
+    fed = {"x": np.ones((2, 3, 4), np.uint8)}
+    assert servable.run("serving_default", fed)["y"].shape == (2, 3, 4)
+    with pytest.raises(InvalidRequest, match="nothing is left of it"):
+        servable.run("serving_default", {"x": np.ones((0, 3, 4), np.uint8)})
+
+
+def test_a_spectrum_without_a_window(tmp_path: Path) -> None:
+    inputs = [
+        value("x", [1, "n", 1]),
+        value("step", [], INT64),
+        value("window", ["k"]),
+        value("length", [], INT64),
+    ]
+    servable = load(put(one("STFT", *inputs), tmp_path))
+    x = np.ones((1, 8, 1), np.float32)
+    step = np.array(2)
+    for window, length, fits in [(4, 4, True), (0, 4, False), (4, 0, False), (0, 0, False)]:
+        fed = {"x": x, "step": step, "window": np.ones(window, np.float32)}
+        fed["length"] = np.array(length)
+        if fits:
+            assert servable.run("serving_default", fed)["y"].shape == (1, 3, 3, 2)
+        else:
+            with pytest.raises(InvalidRequest, match="nothing is left of it"):
+                servable.run("serving_default", fed)
+
+
 def test_in_a_branch_it_cannot_be_seen_to(tmp_path: Path) -> None:
     whole = recurrent("GRU", 3, ["steps", "rows", 3], SAME)
     branches: dict[str, Any] = {
