@@ -11,7 +11,7 @@ from typing import NamedTuple
 from benchmarks.analyzer import PASS, LoadFailed, Report, parse
 from benchmarks.load import Load
 from benchmarks.processes import PROC, Usage, busy_seconds, usage
-from benchmarks.subject import Counts, Subject
+from benchmarks.subject import Counts, Measured
 
 GIVE_UP_SECONDS = 60.0
 """For a run of perf_analyzer beyond its windows."""
@@ -72,7 +72,7 @@ class Whole(NamedTuple):
 
 
 def measure(
-    subject: Subject, load: Load, command: Sequence[str], window: float, number: int
+    subject: Measured, load: Load, command: Sequence[str], window: float, number: int
 ) -> Cell:
     """Run ``command`` against ``subject``; sample the server while the load is steady.
 
@@ -117,7 +117,7 @@ def measure(
     )
 
 
-def sample(subject: Subject, client: int) -> Sample:
+def sample(subject: Measured, client: int) -> Sample:
     """Read all."""
     used, used_at = usage(subject.child.pid), time.perf_counter()
     client_cpu = usage(client).cpu_seconds

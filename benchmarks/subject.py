@@ -36,12 +36,31 @@ class NotHere(RuntimeError):
     """A subject cannot run on this machine, with this model or in this state of the tree."""
 
 
-class Subject(Protocol):
-    """A server that is started once a run, and idles while others are measured."""
+class Numbered(Protocol):
+    """A process."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+
+class Measured(Protocol):
+    """A server that runs."""
 
     @property
     def name(self) -> str:
         """As results and tables name it."""
+
+    @property
+    def child(self) -> Numbered:
+        """Its process."""
+
+    def counts(self) -> Counts | None:
+        """Its counters now, None where it has none."""
+
+
+class Subject(Measured, Protocol):
+    """A server that is started once a run, and idles while others are measured."""
 
     @property
     def flags(self) -> Sequence[str]:
@@ -63,9 +82,6 @@ class Subject(Protocol):
         Raises:
             NotHere: it cannot run; nothing is left running.
         """
-
-    def counts(self) -> Counts | None:
-        """Its counters now, None where it has none."""
 
     def stop(self) -> None:
         """End it, where it runs."""
