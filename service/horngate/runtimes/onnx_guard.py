@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from horngate.runtimes.onnx_file import field, fields
-from horngate.runtimes.onnx_operations import GUARDED, NO_ZEROS
+from horngate.runtimes.onnx_operations import GIVEN, GUARDED, NO_ZEROS
 
 NAME: Final = "horngate.guard"
 """What the nodes and tensors that are put in are called, with a number behind it."""
 
 _GRAPH: Final = 7
 _NODE: Final = 1
+_INITIALIZER: Final = 5
+_VALUE: Final = 11
 _INPUT: Final = 1
 _OPERATION: Final = 4
 
@@ -47,11 +49,13 @@ def guarded(content: bytes) -> bytes:
 class _Guards:
     def __init__(self) -> None:
         self.count = 0
+        self._given: set[bytes] = set()
 
     def graph(self, graph: memoryview) -> Iterator[bytes | memoryview]:
+        self._given = _names(graph, _VALUE, 1) - _names(graph, _INITIALIZER, 8)
         for number, whole, inner in fields(graph):
             operation = _operation(inner) if number == _NODE else ""
-            if operation in GUARDED:
+            if operation in GUARDED or operation in GIVEN:
                 yield from self._node(inner, operation)
             else:
                 yield whole
@@ -64,7 +68,9 @@ class _Guards:
                 pieces.append(whole)
                 continue
             no_zeros = place in NO_ZEROS.get(operation, ())
-            if len(inner) and (no_zeros or place in GUARDED[operation]):
+            guarded = place in GUARDED.get(operation, ())
+            given = place in GIVEN.get(operation, ()) and bytes(inner) in self._given
+            if len(inner) and (no_zeros or guarded or given):
                 self.count += 1
                 name = f"{NAME}.{self.count}".encode()
                 yield from (_value if no_zeros else _elements)(bytes(inner), name)
@@ -94,6 +100,17 @@ def _written(operation: bytes, inputs: tuple[bytes, ...], output: bytes) -> byte
     parts = [field(_INPUT, each) for each in inputs]
     parts += [field(2, output), field(3, output), field(_OPERATION, operation)]
     return field(_NODE, b"".join(parts))
+
+
+def _names(graph: memoryview, kind: int, name: int) -> set[bytes]:
+    """Of every part of a ``kind``, by the number of the field that has it."""
+    return {
+        bytes(inner)
+        for number, _, part in fields(graph)
+        if number == kind
+        for field_number, _, inner in fields(part)
+        if field_number == name
+    }
 
 
 def _operation(node: memoryview) -> str:

@@ -67,8 +67,11 @@ GUARDED: Final[dict[str, Sequence[int]]] = {
 """Operations that end the process where one of these inputs, by place, has no elements. Of all that
 are allowed these were found, each given no rows, and no elements in a row."""
 
+GIVEN: Final[dict[str, Sequence[int]]] = {"Conv": (1,), "FusedConv": (1,)}
+"""Those that do, or never end, where callers give the input themselves: weights without a size."""
+
 NO_ZEROS: Final[dict[str, Sequence[int]]] = {"STFT": (3,)}
-"""Those that do where one is a 0. ``onnx_guard`` sees to both."""
+"""Those that do where one is a 0. ``onnx_guard`` sees to all."""
 
 
 def allowed(domain: str, operation: str) -> bool:

@@ -384,6 +384,24 @@ def test_a_spectrum_without_a_window(tmp_path: Path) -> None:
                 servable.run("serving_default", fed)
 
 
+def test_weights_that_a_caller_gives_without_a_size(tmp_path: Path) -> None:
+    servable = load(put(_several("Conv", list("abcd"), list("efgh")), tmp_path))
+    x = np.ones((1, 4, 5, 5), np.float32)
+    weights = np.ones((2, 4, 1, 1), np.float32)
+    assert servable.run("serving_default", {"x0": x, "x1": weights})["y"].shape == (1, 2, 5, 5)
+    for given in (x, x[:, :, :0, :0]):
+        with pytest.raises(InvalidRequest, match="nothing is left of it"):
+            servable.run("serving_default", {"x0": given, "x1": weights[:, :, :0, :0]})
+
+
+def test_a_convolution_with_weights_of_its_own_is_left_as_it_is() -> None:
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [2, 4, 1, 1], [1.0] * 8)
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    inputs = [value("x", ["n", 4, "h", "v"]), value("w", [2, 4, 1, 1])]
+    content = model([node], inputs, [value("y", None)], [weights]).SerializeToString()
+    assert guarded(content) is content
+
+
 def test_in_a_branch_it_cannot_be_seen_to(tmp_path: Path) -> None:
     whole = recurrent("GRU", 3, ["steps", "rows", 3], SAME)
     branches: dict[str, Any] = {
