@@ -5,6 +5,7 @@
 Two servers, one without the page (``--no-pages``) and one with it, take the same load in turns, 16
 predictions in flight over gRPC. "Open" is the second while somebody asks for what its three views
 ask for, as often as they do. A ratio is the median of the rounds', each to the server without it.
+Beside it stands what the server takes of a second without any request.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest
 
 MODEL: Final = "mnist_fusion"
 IN_FLIGHT: Final = 16
+IDLE_SECONDS: Final = 12.0
 ASKED: Final = {
     "/models.json": (10.0, 3.0),
     "/live.json": (5.0,),
@@ -72,6 +74,12 @@ class Server:
         number += len(flying)
         used = usage(self._child.pid).cpu_seconds - before.cpu_seconds
         return 1e6 * used / number
+
+    def idle(self, seconds: float) -> float:
+        """Milliseconds of CPU in a second, while it has no request."""
+        before = usage(self._child.pid)
+        time.sleep(seconds)
+        return 1e3 * (usage(self._child.pid).cpu_seconds - before.cpu_seconds) / seconds
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -122,9 +130,13 @@ def main() -> int:
             found["closed"].append(on.cpu(options.seconds))
             with on.watched():
                 found["open"].append(on.cpu(options.seconds))
+        idle = {"off": off.idle(IDLE_SECONDS), "closed": on.idle(IDLE_SECONDS)}
+        with on.watched():
+            idle["open"] = on.idle(IDLE_SECONDS)
     for state, costs in found.items():
         ratio = statistics.median(a / b for a, b in zip(costs, found["off"], strict=True))
-        print(f"{state:8} {statistics.median(costs):6.1f} CPU µs a request   {ratio:.3f}")
+        cost = statistics.median(costs)
+        print(f"{state:8} {cost:6.1f} CPU µs a request {ratio:6.3f}   idle {idle[state]:5.1f} ms/s")
     return 0
 
 

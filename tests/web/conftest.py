@@ -28,6 +28,13 @@ ODD = (
 )
 """Names of two inputs and of an output."""
 
+ARGUMENTS = (
+    "--no-sandbox",
+    # A camera that shows a test picture, and nobody to ask whether it may.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
 Open = Callable[..., "Page"]
 
 
@@ -40,7 +47,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - of these tests only
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -120,6 +120,49 @@ def test_a_file_is_taken_and_one_that_is_no_picture_is_told(
     expect(winner(page, "mnist_cnn")).to_have_text("6")
 
 
+def test_a_file_is_dropped_and_a_picture_taken(
+    digits: RunningServer, open_page: Open, digit_models: Path
+) -> None:
+    page = open_page(digits, "/models/mnist_cnn/try")
+    expect(winner(page, "mnist_cnn")).not_to_be_empty()
+    content = list((digit_models / "mnist_cnn" / "samples" / "8.png").read_bytes())
+    dropped = page.evaluate_handle(
+        """(bytes) => {
+            const given = new DataTransfer();
+            given.items.add(new File([new Uint8Array(bytes)], "8.png", {type: "image/png"}));
+            return given;
+        }""",
+        content,
+    )
+    page.locator("canvas.paper").dispatch_event("drop", {"dataTransfer": dropped})
+    expect(winner(page, "mnist_cnn")).to_have_text("8")
+    line = page.locator("#line").text_content() or ""
+    page.get_by_role("button", name="camera").click()
+    expect(page.get_by_label("What the camera sees")).to_be_visible()
+    page.get_by_role("button", name="take the picture").click()
+    expect(page.get_by_label("What the camera sees")).to_have_count(0)
+    expect(page.locator("#line")).not_to_have_text(line)
+
+
+def test_it_is_driven_by_the_keyboard_alone(digits: RunningServer, open_page: Open) -> None:
+    page = open_page(digits, "/models/mnist_cnn/try")
+    start = page.get_by_role("button", name="7", exact=True)
+    start.wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if start.evaluate("node => node === document.activeElement"):
+            break
+    expect(start).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(winner(page, "mnist_cnn")).to_have_text("7")
+    page.get_by_role("radio", name="curl", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#line")).to_contain_text("from horngate.client import Client")
+
+
 def test_words_are_typed_and_numbers_filled_in(server: RunningServer, open_page: Open) -> None:
     inputs = {"word": [["horn"]], "count": [[0, 4]]}
     with Client(server.address) as client:

@@ -7,6 +7,8 @@ administrators.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from horngate import __version__
@@ -20,6 +22,9 @@ from horngate.tensors import Signature, TensorSpec
 from horngate.web.record import of_model, of_version
 
 Plain = dict[str, Any]
+
+RECORDS_KEPT: Final = 64
+"""Versions whose files are not read again each time that somebody looks."""
 
 LABELS_SHOWN: Final = 10_000
 """Names of an output's classes that are handed to the page, at most."""
@@ -81,21 +86,27 @@ def in_full(inference: Inference, name: str, caller: Caller | None) -> Plain:
     """
     call = _call(inference, caller)
     call.check_model(name)
-    inference.statuses(name)  # whether it is there
+    statuses = inference.statuses(name)
     folder = inference.folder(name)
     live: dict[str, Plain] = {}
-    numbers = [each.version for each in inference.statuses(name)]
-    for number in numbers:
+    for status in statuses:
         try:
-            described = inference.describe(name, number, call)
+            described = inference.describe(name, status.version, call)
         except RequestError:
             continue  # not live
-        live[str(number)] = {**_described(described), **of_version(described.folder)}
+        record = _record(described.folder, status.since, status.load_seconds)
+        live[str(status.version)] = {**_described(described), **record}
     return {
         **in_short(inference, name, caller),
         "live": live,
         **({} if folder is None else of_model(folder)),
     }
+
+
+@lru_cache(RECORDS_KEPT)
+def _record(folder: Path, since: float, load_seconds: float | None) -> Plain:  # noqa: ARG001 - tells one load from another
+    """What a version's files say, read once for each time that it is loaded."""
+    return of_version(folder)
 
 
 def signature(told: Signature) -> Plain:

@@ -132,7 +132,7 @@ class _Starts:
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
-        self._kept: OrderedDict[tuple[str, int, float], HttpReply] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], HttpReply] = OrderedDict()
 
     def reply(self, visit: Visit) -> HttpReply:
         """What a version was tried with.
@@ -145,7 +145,7 @@ class _Starts:
             raise ModelNotFound("expected a version's number in the path", model=model)
         described = self._inference.describe(model, number, _call(self._inference, visit))
         (status,) = self._inference.statuses(model, number)
-        key = (model, number, status.since)
+        key = (model, number, status.since, status.load_seconds)
         reply = self._kept.get(key)
         if reply is None:
             reply = _json(starts(described, self._inference.folder(model)))

@@ -519,3 +519,19 @@ def test_a_stop_with_nothing_left_leaves_nothing(tmp_path: Path) -> None:
     house.loop.stop()
     assert house.closed(1)
     assert not house.loop.left_behind
+
+
+def test_since_is_when_a_version_came_into_its_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    monkeypatch.setattr("horngate.lifecycle.model.time.time", lambda: 100.0)
+    house.write("m", 1)
+    house.look(1)
+    monkeypatch.setattr("horngate.lifecycle.model.time.time", lambda: 200.0)
+    house.look()
+    assert (house.state(1).state, house.state(1).since) == (State.AVAILABLE, 100.0)
+    house.write("m", 2)
+    house.look()
+    assert (house.state(1).state, house.state(1).since) == (State.END, 200.0)
+    assert house.state(2).since == 200.0
