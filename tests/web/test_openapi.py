@@ -95,6 +95,18 @@ def test_so_it_is_below_v2(server: RunningServer, document: dict[str, Any], mode
     jsonschema.validate(json.loads(reply.text), answered)
 
 
+def test_a_number_that_its_dtype_lacks_is_answered_by_what_may_be_none(
+    server: RunningServer, document: dict[str, Any]
+) -> None:
+    asked, answered = schema_of(document, "/v1/models/constant:predict")
+    body = {"inputs": {"x": [[1e300], [1.0]]}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(body, asked)
+    told = server.rest("/v1/models/constant:predict", body)
+    assert told.status == 200
+    jsonschema.validate(json.loads(told.text, parse_constant=lambda _: None), answered)
+
+
 def test_whatever_it_allows_is_answered_as_it_says(server: RunningServer) -> None:
     """Two dozen requests of each operation, some of them wrong on purpose."""
     url = f"http://127.0.0.1:{server.http_port}"

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import ml_dtypes
 import numpy as np
 
 from horngate import __version__
@@ -244,7 +245,7 @@ def _inferred(signature: Signature) -> Schema:
             name={"const": spec.name},
             datatype={"const": DATATYPES[spec.dtype]},
             shape={"type": "array", "items": {"type": "integer"}},
-            data=_data(spec),
+            data=_data(spec, answered=True),
         )
         for spec in signature.outputs.values()
     ]
@@ -268,9 +269,9 @@ def _input(spec: TensorSpec, signature: Signature, rows: int) -> Schema:
     return schema
 
 
-def _tensor(spec: TensorSpec, rows: int = 0) -> Schema:
-    """Nested lists; ``rows`` at most of the first, where that is free."""
-    schema = element(spec.dtype)
+def _tensor(spec: TensorSpec, rows: int | None = None) -> Schema:
+    """Nested lists; of what is asked ``rows`` at most, where they are free and it is not 0."""
+    schema = element(spec.dtype, answered=rows is None)
     if spec.unknown_rank:
         return {"description": f"{spec}"}
     for place, size in reversed(list(enumerate(spec.shape))):
@@ -292,15 +293,16 @@ def _shape(spec: TensorSpec, rows: int) -> Schema:
     return {"type": "array", "prefixItems": sizes, "minItems": len(sizes), "maxItems": len(sizes)}
 
 
-def _data(spec: TensorSpec) -> Schema:
+def _data(spec: TensorSpec, *, answered: bool = False) -> Schema:
     """Row by row in one list."""
     row = math.prod(spec.row) if spec.row is not None else None
     told = f"{spec}, row by row" + ("" if row is None else f", {row} values each")
-    return {"type": "array", "items": element(spec.dtype), "description": told}
+    items = element(spec.dtype, answered=answered)
+    return {"type": "array", "items": items, "description": told}
 
 
-def element(dtype: DType) -> Schema:
-    """A value of a tensor, as JSON has it."""
+def element(dtype: DType, *, answered: bool = False) -> Schema:
+    """A value of a tensor, as JSON has it; what is ``answered`` may be no number."""
     if dtype is DType.STRING:
         return {"anyOf": [{"type": "string"}, _B64]}
     if dtype is DType.BOOL:
@@ -308,4 +310,10 @@ def element(dtype: DType) -> Schema:
     if dtype.numpy.kind in "iu":
         limits = np.iinfo(dtype.numpy)
         return {"type": "integer", "minimum": int(limits.min), "maximum": int(limits.max)}
-    return {"type": "number"}
+    if answered:
+        told = (
+            "NaN and Infinity are written by name; what reads plain JSON alone may make null of it"
+        )
+        return {"type": ["number", "null"], "description": told}
+    most = float(ml_dtypes.finfo(dtype.numpy).max)  # type: ignore[no-untyped-call]  # it has no types
+    return {"type": "number", "minimum": -most, "maximum": most}
