@@ -307,7 +307,7 @@ def test_the_command_compiles_the_newest_version_or_the_one_asked_for(
 ) -> None:
     status, said, _ = horngate("compile", wanted, "--models", models)
     assert status == 0
-    assert said.startswith(f"m: version {number} compiled to ONNX, largest difference ")
+    assert f"m: version {number} compiled to ONNX, largest difference " in said
     for other in (1, 2):
         record = read_compiled(models / "m" / str(other))
         assert (record is not None) == (other == number)
@@ -334,10 +334,10 @@ def test_the_command_says_a_refusal_and_fails(tmp_path: Path, horngate: Command)
     save(tmp_path / "m" / "1", serving_default=(lambda x: {"y": tf.signal.rfft(x)}, PICTURES))
     status, said, _ = horngate("compile", "m", "--models", tmp_path)
     assert status == 1
-    assert said.startswith(
+    assert (
         "m: version 1 not compiled: signature 'serving_default': ONNX Runtime takes no complex64 "
         "from Python, and 'y' is complex64[?, 3]; TensorFlow will serve it\n"
-    )
+    ) in said
 
 
 @pytest.mark.parametrize(

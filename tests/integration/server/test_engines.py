@@ -70,7 +70,7 @@ def test_what_tensorflow_serves_is_told_with_the_reason_and_a_setting_is_taken_u
             serving = client.serving(name)
             assert (serving.engine, reason in serving.reason) == ("tensorflow", True)
             assert server.metric("horngate_version_fallback", model=name) == 1
-        assert NOTICE in server.http("/models.json")[1]
+        assert reasons["plain"] in server.http("/models.json")[1]
         assert client.serving("set").engine == "tensorflow"
         settings.write_text('[runtime]\nengine = "onnx"\nthreads = 1\n')
         wait_until(lambda: client.serving("set").engine == "onnx", "the other engine")

@@ -82,7 +82,7 @@ def test_what_an_operator_trusts_and_is_wrong_is_counted_and_told(mixing: Runnin
         client.predict("trusted", {"text": text("one two three")})
     assert mixing.metric("horngate_row_mismatches_total", model="trusted") == 1
     assert mixing.metric("horngate_version_unbatched", model="trusted") == 1
-    assert "as a batch of requests has shown" in mixing.http("/")[1]
+    assert "as a batch of requests has shown" in mixing.http("/models.json")[1]
     event = "a batch's answer had other rows than went in; its requests run one by one from now on"
     assert sum(line["event"] == event for line in mixing.log) == 1
 
@@ -112,7 +112,7 @@ def test_what_is_row_wise_is_still_batched(mixing: RunningServer) -> None:
 def test_what_was_not_established_at_publish_is_at_load(mixing: RunningServer) -> None:
     assert mixing.metric("horngate_version_unbatched", model="unseen") == 1
     reason = "signature 'sorted': a row's answer changes with the rows beside it"
-    assert reason in mixing.http("/")[1].replace("&#x27;", "'")
+    assert reason in mixing.http("/models.json")[1]
     line = next(
         line
         for line in mixing.log

@@ -122,7 +122,7 @@ def test_a_load_that_never_ends_is_given_up_and_others_load_and_swap(
     assert running.metric("horngate_loads_stuck", model="other") == 0
     assert running.metric("horngate_version_load_failures_total", model="endless") == 1
     assert json.loads(running.http("/readyz")[1])["models"] == {"endless": False, "other": True}
-    page = running.http("/")[1]
+    page = running.http("/models.json")[1]
     assert "endless 1: a load or a closing does not come back" in page
     assert "expected to load within 15 s" in page
     swap(running, 3)
@@ -137,6 +137,18 @@ def test_a_stop_does_not_wait_for_a_load(running: RunningServer) -> None:
     assert running.metric("horngate_version_state", model="endless", state="loading") == 1
 
 
+def trouble(server: RunningServer) -> list[str]:
+    """What the page tells of the model ``fifo``."""
+    told = json.loads(server.http("/models.json")[1])
+    errors = [
+        version["error"]
+        for model in told["models"]
+        for version in model["versions"]
+        if model["name"] == "fifo"
+    ]
+    return [each for each in (*errors, *told["notices"]) if each]
+
+
 @pytest.mark.parametrize("name", ["model.toml", "1/variables/variables.index", "1/saved_model.pb"])
 def test_a_fifo_for_a_file_holds_up_its_own_model_only(models: Path, swap: Swap, name: str) -> None:
     shutil.copytree(models / "other", models / "fifo")
@@ -146,5 +158,5 @@ def test_a_fifo_for_a_file_holds_up_its_own_model_only(models: Path, swap: Swap,
     with RunningServer(models, "--load-seconds", "2", ready=False) as server:
         wait_until(lambda: answers(server, "other", 1), "the other model to answer")
         swap(server, 2)
-        wait_until(lambda: "class=bad" in server.http("/")[1], "the model's trouble to be told")
+        wait_until(lambda: trouble(server), "the model's trouble to be told")
         swap(server, 3)
