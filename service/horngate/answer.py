@@ -156,25 +156,34 @@ class Mapped(Answer[U]):
 class Later(Answer[T]):
     """The answer of which ``begin`` tells, once somebody has called it.
 
+    ``begin`` is given it, to see whether anybody still waits.
+
     Attributes:
         on_cancel: called where it is cancelled before that; it keeps ``begin`` from being called.
     """
 
     __slots__ = ("_begin", "_callback", "_lock", "_source", "on_cancel")
 
-    def __init__(self, begin: Callable[[], Answer[T]]) -> None:
-        self._begin = begin
+    def __init__(self, begin: Callable[[Later[T]], Answer[T]]) -> None:
+        self._begin: Callable[[Later[T]], Answer[T]] | None = begin
         self._lock = threading.Lock()
         self._callback: Callable[[], None] | None = None
         self._source: Answer[T] | None = None
         self.on_cancel: Callable[[], object] | None = None
 
+    def check(self) -> None:
+        """Raise ``Cancelled`` where nobody waits for it any more. For ``begin``, as it goes on."""
+        if self._source is not None:
+            self._source.result()
+
     def begin(self) -> None:
         """Begin, on a thread that may be held up; once. What it raises becomes the answer."""
-        if self._source is not None:
+        begin, self._begin = self._begin, None
+        self.on_cancel = None  # which refers to this
+        if begin is None or self._source is not None:
             return
         try:
-            source = self._begin()
+            source = begin(self)
         except Exception as error:  # noqa: BLE001 - whoever asks for the result is told
             source = failed = Ticket[T]()
             failed.fail(error)
@@ -201,8 +210,9 @@ class Later(Answer[T]):
         cancelled = Ticket[T]()
         cancelled.cancel()
         if self._found(cancelled):
-            if self.on_cancel is not None:
-                self.on_cancel()
+            on_cancel, self.on_cancel = self.on_cancel, None
+            if on_cancel is not None:
+                on_cancel()
         elif self._source is not None:
             self._source.cancel()
 
@@ -213,6 +223,7 @@ class Later(Answer[T]):
                 return False
             self._source = source
             callback, self._callback = self._callback, None
+        self._begin = None  # and with it what was sent
         if callback is not None:
             source.on_done(callback)
         return True

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -49,32 +51,49 @@ class Decoders:
 
     def __init__(self, threads: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0))
-        self._pool = ThreadPoolExecutor(threads or min(THREADS, cores), "picture")
+        self._threads = threads or min(THREADS, cores)
+        self._pool = ThreadPoolExecutor(self._threads, "picture")
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiting: OrderedDict[Later[Any], None] = OrderedDict()
+        self._working = 0
 
-    def later(self, begin: Callable[[], Answer[T]]) -> Answer[T]:
+    def later(self, begin: Callable[[Later[T]], Answer[T]]) -> Answer[T]:
         """The answer that ``begin`` gives, which one of the threads calls; it may raise.
 
         Raises:
             Overloaded: too many wait already.
         """
+        answer = Later(begin)
+        answer.on_cancel = partial(self._leave, answer)
         with self._lock:
-            if self._waiting >= MOST_WAITING:
+            if len(self._waiting) >= MOST_WAITING:
                 raise Overloaded(
                     f"expected at most {MOST_WAITING} requests whose pictures wait to be decoded, "
                     "received one more; retry with backoff"
                 )
-            self._waiting += 1
-        answer = Later(begin)
-        future = self._pool.submit(answer.begin)
-        answer.on_cancel = future.cancel
-        future.add_done_callback(self._done)
+            self._waiting[answer] = None
+            more = self._working < self._threads
+            self._working += more
+        if more:
+            self._pool.submit(self._work)
         return answer
 
-    def _done(self, _future: Future[None]) -> None:
+    def _leave(self, answer: Later[Any]) -> None:
+        """It was cancelled: it goes at once, and with it what was sent, which nobody counts now."""
         with self._lock:
-            self._waiting -= 1
+            self._waiting.pop(answer, None)
+
+    def _work(self) -> None:
+        """Begin what waits, until nothing does."""
+        while (answer := self._next()) is not None:
+            answer.begin()
+
+    def _next(self) -> Later[Any] | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popitem(last=False)[0]
+            self._working -= 1
+            return None
 
 
 def encoded(signature: Signature, inputs: Arrays) -> tuple[str, ...]:
@@ -109,7 +128,13 @@ def stand_ins(signature: Signature, inputs: Arrays, names: Iterable[str]) -> dic
 
 
 def decoded(
-    signature: Signature, inputs: Arrays, names: Iterable[str], call: Holds, most_bytes: int
+    signature: Signature,
+    inputs: Arrays,
+    names: Iterable[str],
+    call: Holds,
+    most_bytes: int,
+    *,
+    check: Callable[[], None],
 ) -> dict[str, Array]:
     """``inputs`` with tensors in place of the encoded pictures ``names``. Slow.
 
@@ -119,20 +144,27 @@ def decoded(
         names: of those that ``stand_ins`` has found right.
         call: counts what they take.
         most_bytes: of each tensor.
+        check: raises where nobody waits for them any more; called before each picture.
 
     Raises:
         InvalidInput: a picture that cannot be taken, pictures of several sizes, or more bytes.
-        RequestError: what ``call`` raises.
+        RequestError: what ``call`` and ``check`` raise.
     """
     ready = dict(inputs)
     for name in names:
         files = inputs[name].ravel().tolist()
-        ready[name] = _tensor(signature, name, files, call, most_bytes)
+        ready[name] = _tensor(signature, name, files, call, most_bytes, check=check)
     return ready
 
 
 def _tensor(
-    signature: Signature, name: str, files: list[bytes], call: Holds, most_bytes: int
+    signature: Signature,
+    name: str,
+    files: list[bytes],
+    call: Holds,
+    most_bytes: int,
+    *,
+    check: Callable[[], None],
 ) -> Array:
     picture, spec = signature.pictures[name], signature.inputs[name]
     opened: list[Encoded] = []
@@ -149,7 +181,10 @@ def _tensor(
         )
     call.expand(size)
     rows: list[Array] = []
-    for number, each in enumerate(opened):
+    opened.reverse()
+    for number in range(len(files)):
+        check()
+        each = opened.pop()  # whose pixels, once decoded, stay with it
         with _told(name, number, len(files)), call.room(each.room):
             rows.append(each.row(picture, spec.dtype.numpy))
     shapes = {format_shape(row.shape) for row in rows}

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from horngate.access.caller import Caller
-from horngate.answer import Answer
+from horngate.answer import Answer, Later
 from horngate.batching.admission import Admitted, admit, check_outputs
 from horngate.batching.executor import Burst
 from horngate.batching.scheduler import SchedulerClosed
@@ -277,12 +277,16 @@ class Inference:
         expected = stand_ins(handle.signature, request.inputs, names)
         admitted(handle, request._replace(inputs={**request.inputs, **expected}))
 
-        def begin() -> Answer[Response]:
-            if call.ran_out(self.clock()):
-                raise Expired("the deadline passed while the request's pictures waited")
+        def begin(answer: Later[Response]) -> Answer[Response]:
+            def check() -> None:
+                answer.check()
+                if call.ran_out(self.clock()):
+                    raise Expired("the deadline passed before the request's pictures were decoded")
+
+            check()
             call.burst = None  # it belongs to the thread that brought the call
             most = handle.version.max_tensor_bytes
-            inputs = decoded(handle.signature, request.inputs, names, call, most)
+            inputs = decoded(handle.signature, request.inputs, names, call, most, check=check)
             rows, misfit = admitted(handle, request._replace(inputs=inputs))
             try:
                 work = submit(handle, inputs, rows, request.priority, call, misfit=misfit)

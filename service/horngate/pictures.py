@@ -298,18 +298,30 @@ def _resized(image: Any, height: int, width: int) -> NDArray[np.float32]:
         return pixels.reshape(height, width, channels)
     down, across = _places(image.height, height), _places(image.width, width)
     shares = across.share if lanes == 4 else across.share[::4]
-    # All of a picture is copied only where Pillow cannot pick its lines.
-    whole = None if down.sampled else _numbers(image)
-    values = _across(_lines(image, whole, down.first, -0.5), across, shares)
-    if down.share.any():  # as not where each line of the row is one of the picture's
-        lower = _across(_lines(image, whole, down.second, 0.5), across, shares)
-        lower -= values
-        lower *= down.share[::4, np.newaxis]
-        values += lower
+    if height > image.height:
+        # Across first, of the lines that are there: a line may be millions of pixels long, and
+        # would be copied as often as the row has lines.
+        there = _across(_numbers(image), across, shares)
+        values, lower = there[down.first], there[down.second]
+        _between(values, lower, down)
+    else:
+        # All of a picture is copied only where Pillow cannot pick its lines.
+        whole = None if down.sampled else _numbers(image)
+        values = _across(_lines(image, whole, down.first, -0.5), across, shares)
+        if down.share.any():  # as not where each line of the row is one of the picture's
+            lower = _across(_lines(image, whole, down.second, 0.5), across, shares)
+            _between(values, lower, down)
     made = np.empty((height, width, channels), np.float32)
     for channel in range(channels):  # one by one: three at a time are no loop for numpy
         made[:, :, channel] = values[:, channel::lanes]
     return made
+
+
+def _between(values: NDArray[np.float32], lower: NDArray[np.float32], down: _Places) -> None:
+    """Make of ``values``, the upper lines, what lies between them and the ``lower`` ones."""
+    lower -= values
+    lower *= down.share[::4, np.newaxis]
+    values += lower
 
 
 def _lines(image: Any, whole: Array | None, places: NDArray[np.intp], offset: float) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import threading
+import tracemalloc
 
 import ml_dtypes
 import numpy as np
@@ -62,6 +63,19 @@ def test_lines_that_pillow_picks_are_those_of_the_whole(
             patch.setattr(pictures, "_places", lambda *side: places(*side)._replace(sampled=False))
             np.testing.assert_array_equal(row(data, picture), few)
     assert 50 < picked < 100, "both ways are tried"
+
+
+def test_a_picture_of_one_long_line_takes_no_more_than_its_room() -> None:
+    data = encoded(noise(1, 1_000_000, 1), "PNG")
+    opened = Encoded(data)
+    tracemalloc.start()
+    try:
+        received = opened.row(Picture(224, 8, 3), FLOAT)
+        assert tracemalloc.get_traced_memory()[1] <= opened.room
+    finally:
+        tracemalloc.stop()
+    assert received.shape == (224, 8, 3)
+    assert np.array_equal(received[0], received[-1])
 
 
 def test_a_size_that_is_open_is_the_pictures_own() -> None:
