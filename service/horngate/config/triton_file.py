@@ -166,7 +166,8 @@ def _plain(config: Any) -> bool | None:
 
 def _dtype(number: int) -> DType | None:
     """By its name: ``TYPE_FP32`` is ``float32``."""
-    name = model_config_pb2.DataType.Name(number)
+    told = model_config_pb2.DataType.DESCRIPTOR.values_by_number.get(number)
+    name = "" if told is None else told.name  # a text may have any number
     text = name.removeprefix("TYPE_").lower().replace("fp", "float")
     text = {"bf16": "bfloat16"}.get(text, text)
     return next((each for each in DType if each.value == text), None)
@@ -186,6 +187,10 @@ def _tensors(told: Any, config: Any, refused: list[str]) -> tuple[DeclaredTensor
                 refused.append(f"{where}: {key} is not served; {remedy}")
         if side == "input" and each.optional:
             refused.append(f"{where}: optional is not served: every input is needed")
+        if side == "input" and each.format not in model_config_pb2.ModelInput.Format.values():
+            refused.append(
+                f"{where}: format: expected FORMAT_NHWC or FORMAT_NCHW, received {each.format}"
+            )
         dtype = _dtype(each.data_type)
         if dtype is None or not each.name or any(size < -1 for size in each.dims):
             refused.append(f"{where}: expected a name, a data_type, and dims of -1 or more")

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from horngate.errors import LoadError
-from horngate.runtimes.onnx_operations import GUARDED, allowed, refusal
+from horngate.runtimes.onnx_operations import allowed, guarded, refusal
 from horngate.store.layout import PLAIN
 
 MOST_NODES: Final = 200_000
@@ -129,7 +129,7 @@ class _Reader:
         divides = [self._attribute(each, harmless, depth) for each in node.parts(5)]
         if operation == "Constant" and any(divides):
             harmless.update(node.texts(2))
-        if depth and operation in GUARDED:
+        if depth and guarded(operation, [each.text(1) for each in node.parts(5)]):
             self._refused[
                 f"{operation} in a loop or branch (where it is given nothing it ends the process)"
             ] = None

@@ -15,6 +15,7 @@ from typing import Final
 
 from horngate.runtimes.onnx_file import field, fields
 from horngate.runtimes.onnx_operations import GIVEN, GUARDED, NO_ZEROS
+from horngate.runtimes.onnx_operations import guarded as is_guarded
 
 NAME: Final = "horngate.guard"
 """What the nodes and tensors that are put in are called, with a number behind it."""
@@ -25,6 +26,7 @@ _INITIALIZER: Final = 5
 _VALUE: Final = 11
 _INPUT: Final = 1
 _OPERATION: Final = 4
+_ATTRIBUTE: Final = 5
 
 
 def guarded(content: bytes) -> bytes:
@@ -55,7 +57,8 @@ class _Guards:
         self._given = _names(graph, _VALUE, 1) - _names(graph, _INITIALIZER, 8)
         for number, whole, inner in fields(graph):
             operation = _operation(inner) if number == _NODE else ""
-            if operation in GUARDED or operation in GIVEN:
+            takes_none = operation in GUARDED and is_guarded(operation, _attributes(inner))
+            if takes_none or operation in GIVEN:
                 yield from self._node(inner, operation)
             else:
                 yield whole
@@ -116,3 +119,14 @@ def _names(graph: memoryview, kind: int, name: int) -> set[bytes]:
 def _operation(node: memoryview) -> str:
     names = [inner for number, _, inner in fields(node) if number == _OPERATION]
     return bytes(names[-1]).decode() if names else ""
+
+
+def _attributes(node: memoryview) -> set[str]:
+    """What its attributes are called."""
+    return {
+        bytes(name).decode()
+        for number, _, attribute in fields(node)
+        if number == _ATTRIBUTE
+        for place, _, name in fields(attribute)
+        if place == 1
+    }

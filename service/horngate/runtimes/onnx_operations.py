@@ -8,7 +8,7 @@ list, and looks at nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 _ONNX: Final = """
@@ -63,9 +63,13 @@ GUARDED: Final[dict[str, Sequence[int]]] = {
     "LSTM": (0,),
     "QAttention": (0,),
     "STFT": (2,),
+    "Unique": (0,),
 }
 """Operations that end the process where one of these inputs, by place, has no elements. Of all that
 are allowed these were found, each given no rows, and no elements in a row."""
+
+ONLY_WITH: Final = {"Unique": "axis"}
+"""The attribute without which such an operation takes no elements as well as some."""
 
 GIVEN: Final[dict[str, Sequence[int]]] = {"Conv": (1,), "FusedConv": (1,)}
 """Those that do, or never end, where callers give the input themselves: weights without a size."""
@@ -77,6 +81,11 @@ NO_ZEROS: Final[dict[str, Sequence[int]]] = {"STFT": (3,)}
 def allowed(domain: str, operation: str) -> bool:
     """Whether a model may have the operation."""
     return operation in DOMAINS.get(domain, ())
+
+
+def guarded(operation: str, attributes: Collection[str]) -> bool:
+    """Whether an operation with these ``attributes`` is one of ``GUARDED``."""
+    return operation in GUARDED and ONLY_WITH.get(operation) in (None, *attributes)
 
 
 def refusal(domain: str, operation: str) -> str:

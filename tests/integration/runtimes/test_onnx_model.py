@@ -346,6 +346,15 @@ def test_other_kernels_that_are_given_nothing(tmp_path: Path) -> None:
         servable.run("serving_default", {"x": np.ones((0, 2), np.float32)})
 
 
+def test_lines_that_are_told_apart_and_have_no_elements(tmp_path: Path) -> None:
+    servable = load(put(one("Unique", value("x", ["n", "m"]), axis=0), tmp_path))
+    assert servable.run("serving_default", {"x": np.ones((3, 2), np.float32)})["y"].shape == (1, 2)
+    with pytest.raises(InvalidRequest, match="nothing is left of it"):
+        servable.run("serving_default", {"x": np.ones((3, 0), np.float32)})
+    free = load(put(one("Unique", value("x", ["n", "m"])), tmp_path / "free"))
+    assert free.run("serving_default", {"x": np.ones((3, 0), np.float32)})["y"].shape == (0,)
+
+
 def test_a_quantized_attention_that_is_given_nothing(tmp_path: Path) -> None:
     constants = [
         helper.make_tensor("s", TensorProto.FLOAT, [], [1.0]),

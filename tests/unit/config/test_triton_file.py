@@ -134,6 +134,11 @@ def test_a_batch_needs_a_free_first_dimension(tmp_path: Path) -> None:
             "input 'x': optional is not served",
         ),
         ('input { name: "x" dims: 1 }', "input 'x': expected a name, a data_type, and dims"),
+        ('input { name: "x" data_type: 99 dims: 1 }', "input 'x': expected a name, a data_type"),
+        (
+            'input { name: "x" data_type: TYPE_FP32 format: 99 dims: 1 }',
+            "input 'x': format: expected FORMAT_NHWC or FORMAT_NCHW, received 99",
+        ),
     ],
 )
 def test_what_is_not_served_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
