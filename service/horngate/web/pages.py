@@ -94,9 +94,9 @@ class View:
         kept = _Starts(self.inference)
         return [
             Page("/models.json", self._everything),
-            Page("/models/{model}/facts.json", self._model),
-            Page("/models/{model}/report/{picture}", self._picture),
-            Page("/models/{model}/versions/{version}/starts.json", kept.reply),
+            Page("/models/{model}/facts.json", self._model, reads=True),
+            Page("/models/{model}/report/{picture}", self._picture, reads=True),
+            Page("/models/{model}/versions/{version}/starts.json", kept.reply, reads=True),
             Page("/live.json", self._live),
             Page("/openapi.json", self._openapi),
             Page("/models/{model}/live.json", self._live),

@@ -105,6 +105,33 @@ def test_only_what_names_no_model_is_open(table: dict[str, Page]) -> None:
     }
 
 
+def test_what_reads_models_files_is_made_apart(
+    house: House, table: dict[str, Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("good", 3)
+    house.look(1)
+    read: list[str] = []
+
+    def reads(made: Any) -> Any:
+        def reading(*_: object) -> Any:
+            read.append("a file")
+            return made
+
+        return reading
+
+    for name, made in (
+        ("facts.of_model", {}),
+        ("facts.of_version", {}),
+        ("pages.starts", {}),
+        ("pages.picture", PNG),
+    ):
+        monkeypatch.setattr(f"horngate.web.{name}", reads(made))
+    for page in table.values():
+        read.clear()
+        page.answer(visit(model="good", version="3", picture="training.png", file="app.js"))
+        assert page.reads == bool(read), page.path
+
+
 def test_the_page_is_told_of_what_is_served_and_what_failed(
     house: House, table: dict[str, Page]
 ) -> None:

@@ -26,6 +26,10 @@ the threads at a time, and would keep the loop and the pages waiting, whose thre
 PAGES: Final = 8
 """Pages that are made at a time."""
 
+READING: Final = 4
+"""Of those that read models' files. A folder that does not answer holds them up, and nobody else:
+who looks at the page must not keep a health check waiting."""
+
 STOP_SECONDS: Final = 5.0
 """How long ``stop`` waits for the loop; what it does not end by then is left behind."""
 
@@ -43,6 +47,7 @@ class Loop:
         self._woken = False
         self._workers = ThreadPoolExecutor(WORKERS, "http-body")
         self._pages = ThreadPoolExecutor(PAGES, "http-page")
+        self._reading = ThreadPoolExecutor(READING, "http-files")
         self._burst = Burst(clock)
         self._gathering = False
 
@@ -63,7 +68,7 @@ class Loop:
         else:
             self.call(end)
             self._thread.join(STOP_SECONDS)
-        for pool in (self._workers, self._pages):
+        for pool in (self._workers, self._pages, self._reading):
             pool.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -92,6 +97,11 @@ class Loop:
         """The same for a page, which waits for no body."""
         with contextlib.suppress(RuntimeError):
             self._pages.submit(function)
+
+    def beside_pages(self, function: Function) -> None:
+        """The same for a page that reads models' files, which no other page waits for."""
+        with contextlib.suppress(RuntimeError):
+            self._reading.submit(function)
 
     def burst(self) -> Burst:
         """What comes in this turn of the loop: the model's threads are woken once for all of it.

@@ -33,13 +33,15 @@ class Visit(NamedTuple):
 class Page:
     """One path, answered to GET and HEAD by a plain function that does not block for long.
 
-    ``open``: whether callers need no token. Places in ``path`` are written ``{model}``. A
-    ``HorngateError`` that ``answer`` raises is told as the APIs tell theirs.
+    ``open``: whether callers need no token. ``reads``: whether it reads models' files, whose disk
+    may not answer; such pages are made on threads of their own. Places in ``path`` are written
+    ``{model}``. A ``HorngateError`` that ``answer`` raises is told as the APIs tell theirs.
     """
 
     path: str
     answer: Callable[[Visit], HttpReply]
     open: bool = False
+    reads: bool = False
     protocol: ClassVar[str] = "http"
     predicts: ClassVar[bool] = False
 
@@ -105,6 +107,7 @@ class PageCall(_Unread):
         self._port = port
         self._page = page
         self._places = places
+        self._left = False
 
     def begin(self) -> None:
         """Let the caller in, and have the page made."""
@@ -113,7 +116,12 @@ class PageCall(_Unread):
         except HorngateError as error:
             self._connection.reply(self, refusal(error, failed(error.code, str(error))))
             return
-        self._port.loop.beside_bodies(partial(self._make, visit))
+        loop = self._port.loop
+        (loop.beside_pages if self._page.reads else loop.beside_bodies)(partial(self._make, visit))
+
+    def leave(self) -> None:
+        """It is not made any more: who comes and goes would keep others waiting."""
+        self._left = True
 
     def _caller(self) -> Caller | None:
         gate = self._port.calls.gate
@@ -126,6 +134,8 @@ class PageCall(_Unread):
         return None
 
     def _make(self, visit: Visit) -> None:
+        if self._left:
+            return
         try:
             reply = self._page.answer(visit)
         except HorngateError as error:
