@@ -252,16 +252,14 @@ class Inference:
         """
         while True:
             handle = self.open(request.model, request.version, request.signature, call)
-            defaults = handle.signature.defaults
-            if defaults:
-                request = request._replace(inputs={**defaults, **request.inputs})
             if handle.signature.pictures and (names := encoded(handle.signature, request.inputs)):
                 return self._decoded(handle, names, request, call)
-            rows, misfit = admitted(handle, request)
+            filled = _filled(handle, request)
+            rows, misfit = admitted(handle, filled)
             # A version that was retired between look-up and submission has been replaced before
             # that: look again. One that was asked for by number is not found then.
             with contextlib.suppress(SchedulerClosed):
-                work = submit(handle, request.inputs, rows, request.priority, call, misfit=misfit)
+                work = submit(handle, filled.inputs, rows, request.priority, call, misfit=misfit)
                 return work.then(partial(respond, handle, request.outputs))
 
     def _decoded(
@@ -274,8 +272,9 @@ class Inference:
         Raises:
             RequestError: as ``predict``.
         """
-        expected = stand_ins(handle.signature, request.inputs, names)
-        admitted(handle, request._replace(inputs={**request.inputs, **expected}))
+        filled = _filled(handle, request)
+        expected = stand_ins(handle.signature, filled.inputs, names)
+        admitted(handle, filled._replace(inputs={**filled.inputs, **expected}))
 
         def begin(answer: Later[Response]) -> Answer[Response]:
             def check() -> None:
@@ -286,8 +285,8 @@ class Inference:
             check()
             call.burst = None  # it belongs to the thread that brought the call
             most = handle.version.max_tensor_bytes
-            inputs = decoded(handle.signature, request.inputs, names, call, most, check=check)
-            rows, misfit = admitted(handle, request._replace(inputs=inputs))
+            inputs = decoded(handle.signature, filled.inputs, names, call, most, check=check)
+            rows, misfit = admitted(handle, filled._replace(inputs=inputs))
             try:
                 work = submit(handle, inputs, rows, request.priority, call, misfit=misfit)
             except SchedulerClosed:  # the version in its place may take pixels of another range
@@ -396,6 +395,12 @@ class Inference:
         self._draining.set()
         for listener in list(self._drain_listeners):
             listener()
+
+
+def _filled(handle: Handle, request: Request) -> Request:
+    """``request`` with the version's own defaults for what it leaves out."""
+    defaults = handle.signature.defaults
+    return request._replace(inputs={**defaults, **request.inputs}) if defaults else request
 
 
 def admitted(handle: Handle, request: Request) -> Admitted:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from horngate.inference import Call, Inference
 from horngate.lifecycle.served import Subject
 from horngate.lifecycle.settings import ModelSettings
 from horngate.tensors import Array, Request
-from tests.unit.batching.doubles import ManualClock
+from tests.unit.batching.doubles import DoublingServable, ManualClock
 from tests.unit.lifecycle.house import House
 
 
@@ -105,6 +106,24 @@ def test_a_version_retired_between_look_up_and_submission_is_looked_up_again(
     answer = door.engine.predict(door.request(), door.call)
     door.run(version=2)
     assert answer.result().version == 2
+
+
+def test_what_is_left_out_is_the_default_of_the_version_that_answers(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signatures = DoublingServable.signatures
+    for number, default in ((2, 1), (3, 5)):
+        told = replace(signatures["serving_default"], defaults={"x": x(1) * default})
+        monkeypatch.setattr(DoublingServable, "signatures", {**signatures, "serving_default": told})
+        door.house.write("m", number)
+        door.house.look(number)
+        if number == 2:
+            old = door.house.repository.find("m", None)
+    found = [old, door.house.repository.find("m", None)]
+    monkeypatch.setattr(door.house.repository, "find", lambda *_: found.pop(0))
+    answer = door.engine.predict(door.request(inputs={}), door.call)
+    door.run(version=3)
+    assert answer.result().outputs["y"].tolist() == [[10, 10]]
 
 
 def test_a_request_is_counted_at_full_size_and_refused_beyond_the_budget(door: Door) -> None:
