@@ -23,6 +23,10 @@ SHORT_SECONDS: Final = 0.5
 """Between two looks for callers while there is no file handle for one; they wait in the backlog."""
 
 
+GREETING_SECONDS: Final = 10.0
+"""How long the handshake of TLS may take, as on the gRPC port. libuv's own is 60."""
+
+
 class Listener:
     """Listens from its construction on, so that a port in use is known before models load.
 
@@ -79,7 +83,12 @@ class Listener:
         # Every handshake is given what the files hold then.
         context = self._certificates().context if self._certificates else None
         try:
-            await self._loop.connect_accepted_socket(self._made, taken, ssl=context)
+            await self._loop.connect_accepted_socket(
+                self._made,
+                taken,
+                ssl=context,
+                ssl_handshake_timeout=GREETING_SECONDS if context else None,
+            )
         except OSError:  # it left, or spoke no TLS
             taken.close()
 

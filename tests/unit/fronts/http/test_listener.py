@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -15,6 +17,8 @@ from horngate.errors import ConfigError
 from horngate.fronts.http import listener as module
 from horngate.fronts.http.listener import Listener
 from horngate.fronts.options import PortOptions
+from horngate.fronts.tls import watch
+from tests.unit.fronts.test_tls import pair
 
 
 class Greeting(asyncio.Protocol):
@@ -74,6 +78,25 @@ def test_every_connection_is_asked_whether_its_peer_is_there() -> None:
 
     with listening(PortOptions(keepalive_seconds=30)) as listener:
         run(listener, look)
+
+
+def test_who_does_not_go_on_with_its_handshake_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def silent(listener: Listener) -> None:
+        listener.start(asyncio.get_running_loop(), Greeting)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+        listener.stop()
+
+    monkeypatch.setattr(module, "GREETING_SECONDS", 0.3)
+    certificates = watch(pair(tmp_path), time.monotonic, print)
+    with (
+        listening(PortOptions(certificates=certificates)) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(silent(listener))
 
 
 def test_a_port_that_is_taken_is_named() -> None:
