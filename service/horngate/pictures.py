@@ -30,6 +30,10 @@ from horngate.tensors import Array, Picture
 MOST_PIXELS: Final = 50_000_000
 """Of a picture: what the largest of common cameras have."""
 
+MOST_SIDE: Final = 65_535
+"""Pixels in a row or a column, what a JPEG may have. Each line takes its own time and memory: a PNG
+of 50 million lines, 97 KB, took 7 s and more than its room."""
+
 MOST_PASSES: Final = 12 * MOST_PIXELS
 """Pixels of a JPEG times the scans that it is written in, each of which goes over all of them. The
 usual progressive one has ten; a few bytes may ask for thousands."""
@@ -86,6 +90,11 @@ class Encoded:
             raise BadPicture(
                 f"expected at most {MOST_PIXELS} pixels, received {self.width}x{self.height}; send "
                 "a smaller picture"
+            )
+        if max(self.width, self.height) > MOST_SIDE:
+            raise BadPicture(
+                f"expected at most {MOST_SIDE} pixels a side, received {self.width}x{self.height}; "
+                "send a smaller picture"
             )
         if self._image.mode[:1] in "IF":
             raise BadPicture(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from horngate import pictures
-from horngate.pictures import MOST_PIXELS, BadPicture, Encoded
+from horngate.pictures import MOST_PIXELS, MOST_SIDE, BadPicture, Encoded
 from horngate.tensors import Array, Picture
 from tests.photos import animation, encoded, noise, photo, png_head, turned
 
@@ -66,15 +66,15 @@ def test_lines_that_pillow_picks_are_those_of_the_whole(
 
 
 def test_a_picture_of_one_long_line_takes_no_more_than_its_room() -> None:
-    data = encoded(noise(1, 1_000_000, 1), "PNG")
+    data = encoded(noise(1, MOST_SIDE, 1), "PNG")
     opened = Encoded(data)
     tracemalloc.start()
     try:
-        received = opened.row(Picture(224, 8, 3), FLOAT)
+        received = opened.row(Picture(448, 8, 3), FLOAT)
         assert tracemalloc.get_traced_memory()[1] <= opened.room
     finally:
         tracemalloc.stop()
-    assert received.shape == (224, 8, 3)
+    assert received.shape == (448, 8, 3)
     assert np.array_equal(received[0], received[-1])
 
 
@@ -186,6 +186,12 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_head() -> None:
     large = written[:at] + (60_000).to_bytes(2, "big") + (60_000).to_bytes(2, "big")
     with pytest.raises(BadPicture, match="received 60000x60000; send a smaller picture"):
         Encoded(large + written[at + 4 :])
+
+
+@pytest.mark.parametrize("size", [(MOST_SIDE + 1, 1), (1, MOST_SIDE + 1)])
+def test_so_is_one_with_a_side_of_too_many(size: tuple[int, int]) -> None:
+    with pytest.raises(BadPicture, match=r"at most 65535 pixels a side, received \d+x\d+; send"):
+        Encoded(png_head(*size))
 
 
 def test_a_jpeg_that_goes_over_its_pixels_too_often_is_refused(
