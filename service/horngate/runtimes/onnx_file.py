@@ -157,7 +157,7 @@ class _Reader:
 
     def _divides(self, tensor: _Message) -> bool:
         """Look at a tensor; whether any may be divided by it."""
-        dtype, dims = (tensor.numbers(2) or [0])[-1], tensor.numbers(1)
+        dtype, dims = (tensor.small_numbers(2) or [0])[-1], tensor.numbers(1)
         entries = [(each.text(1), each.text(2)) for each in tensor.parts(13)]
         if entries:
             self._found.externals.append(
@@ -165,7 +165,7 @@ class _Reader:
             )
         if dtype not in _INTEGERS:
             return True
-        if entries or -1 in tensor.numbers(5) or -1 in tensor.numbers(7):
+        if entries or -1 in tensor.small_numbers(5) or -1 in tensor.numbers(7):
             return False
         return not any(
             (np.frombuffer(raw, _INTEGERS[dtype]) == -1).any() for raw in tensor.contents(9)
@@ -208,11 +208,15 @@ class _Message:
     """The fields of one message by number, each as often as it is there."""
 
     def __init__(self, data: memoryview) -> None:
-        self._fields: dict[int, list[int | memoryview]] = {}
+        self._fields: dict[int, list[int | memoryview | None]] = {}
         for number, whole, inner in fields(data):
-            value: int | memoryview = inner
+            # None is a float. Where one is not expected the engine would pass over it: what it
+            # reads has to be what is read here.
+            value: int | memoryview | None = None
             if whole[0] & 7 == 0:
                 value, _ = _varint(inner, 0)
+            elif whole[0] & 7 == 2:
+                value = inner
             self._fields.setdefault(number, []).append(value)
 
     def has(self, number: int) -> bool:
@@ -221,7 +225,7 @@ class _Message:
 
     def contents(self, number: int) -> list[memoryview]:
         """A field of bytes."""
-        values = [each for each in self._fields.get(number, ()) if not isinstance(each, int)]
+        values = [each for each in self._fields.get(number, ()) if isinstance(each, memoryview)]
         if len(values) != len(self._fields.get(number, ())):
             raise ValueError("a number, where bytes are expected")
         return values
@@ -249,6 +253,8 @@ class _Message:
         """A field of integers, packed or not."""
         found = []
         for value in self._fields.get(number, ()):
+            if value is None:
+                raise ValueError("a float, where an integer is expected")
             if isinstance(value, int):
                 found.append(value)
                 continue
@@ -257,6 +263,10 @@ class _Message:
                 one, place = _varint(value, place)
                 found.append(one)
         return [each - 2**64 if each >= 2**63 else each for each in found]
+
+    def small_numbers(self, number: int) -> list[int]:
+        """A field of integers of 32 bits, which are the lowest of what is written."""
+        return [(each + 2**31) % 2**32 - 2**31 for each in self.numbers(number)]
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
@@ -292,6 +302,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
     while place < end:
         start = place
         tag, place = _varint(data, place)
+        if not 8 <= tag < 2**32:  # of more, protobuf takes the lowest 32 bits
+            raise ValueError("a field of no number")
         wire, begin = tag & 7, place
         if wire == 0:
             _, place = _varint(data, place)
