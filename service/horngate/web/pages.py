@@ -143,16 +143,22 @@ class _Starts:
         model, number = visit.places["model"], parse_version(visit.places["version"])
         if number is None:
             raise ModelNotFound("expected a version's number in the path", model=model)
+        _call(self._inference, visit).check_model(model)
+        key = self._key(model, number)
         described = self._inference.describe(model, number, _call(self._inference, visit))
-        (status,) = self._inference.statuses(model, number)
-        key = (model, number, status.since, status.load_seconds)
         reply = self._kept.get(key)
         if reply is None:
             reply = _json(starts(described, self._inference.folder(model)))
+            if self._key(model, number) != key:  # another was loaded in its place meanwhile
+                return reply
             self._kept[key] = reply
             while len(self._kept) > STARTS_KEPT:
                 self._kept.popitem(last=False)
         return reply
+
+    def _key(self, model: str, number: int) -> tuple[str, int, float, float | None]:
+        (status,) = self._inference.statuses(model, number)
+        return model, number, status.since, status.load_seconds
 
 
 def _call(inference: Inference, visit: Visit) -> Call:

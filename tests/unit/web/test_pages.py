@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,38 @@ def test_what_reads_models_files_is_made_apart(
         read.clear()
         page.answer(visit(model="good", version="3", picture="training.png", file="app.js"))
         assert page.reads == bool(read), page.path
+
+
+def test_what_a_version_was_tried_with_is_not_kept_for_the_one_in_its_place(
+    house: House, engine: Inference, table: dict[str, Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("good", 3)
+    house.look(1)
+    statuses, replaced = engine.statuses("good", 3), 0
+    made: list[int] = []
+
+    describe = engine.describe
+
+    def replacing(*arguments: Any) -> object:
+        nonlocal replaced
+        described, replaced = describe(*arguments), 1
+        return described
+
+    def read(*_: object) -> dict[str, list[int]]:
+        made.append(len(made))
+        return {"serving_default": made[-1:]}
+
+    monkeypatch.setattr(engine, "describe", replacing)
+    monkeypatch.setattr("horngate.web.pages.starts", read)
+    monkeypatch.setattr(
+        engine,
+        "statuses",
+        lambda *_: [replace(each, since=each.since + replaced) for each in statuses],
+    )
+    page = table["/models/{model}/versions/{version}/starts.json"]
+    for expected in (0, 1, 1):
+        reply = told(page.answer(visit(model="good", version="3")))
+        assert reply == {"serving_default": [expected]}
 
 
 def test_the_page_is_told_of_what_is_served_and_what_failed(

@@ -57,7 +57,10 @@ class Duty(Burst):
         """
         if self._processor is None:
             return
-        spent, taken = time.clock_gettime(self._processor), self.taken
+        try:
+            spent, taken = time.clock_gettime(self._processor), self.taken
+        except OSError:  # the port was shut a moment ago, and the thread has ended
+            return
         quiet = taken == self._taken
         self._reading = self._reading + 1 if quiet and spent - self._spent >= READING_SECONDS else 0
         self.idle = quiet and not self._reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 
 import pytest
@@ -58,4 +59,13 @@ def test_one_that_was_not_begun_is_idle() -> None:
     duty = Duty(ManualClock())
     duty.look()
     assert duty.idle
+    assert not duty.held_up(0.05)
+
+
+def test_a_thread_that_has_ended_is_no_error(duty: Duty, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_: int) -> float:
+        raise OSError(errno.EINVAL, "no such clock")
+
+    monkeypatch.setattr(time, "clock_gettime", ended)
+    duty.look()
     assert not duty.held_up(0.05)
