@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import (
     Code,
     HorngateError,
@@ -22,7 +23,6 @@ from horngate.errors import (
     ShuttingDown,
     drop_frames,
 )
-from horngate.inference import Call
 from horngate.protocols.method import (
     CallObserver,
     Observed,

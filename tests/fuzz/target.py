@@ -19,11 +19,11 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.calls import Calls
 from horngate.errors import Code, HorngateError
 from horngate.fronts.http.bodies import Body, coding_of, compressed, uncompressed
 from horngate.fronts.http.routes import NotServed, Routes
-from horngate.inference import Call
 from horngate.protocols.health import methods as health_methods
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest, failed
 from horngate.protocols.method import (

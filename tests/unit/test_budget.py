@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from horngate.budget import UNCOUNTED, Budget, Share
+from horngate.call import Call
 from horngate.errors import Cancelled, Code, InvalidRequest, Overloaded
-from horngate.inference import Call
 from horngate.telemetry.calls import CallFigures
 from horngate.telemetry.metrics import Metrics
 
@@ -147,7 +147,7 @@ def test_a_call_that_ends_while_another_thread_writes_its_answer(
         call.end()
         return share
 
-    monkeypatch.setattr("horngate.inference.Share", made)
+    monkeypatch.setattr("horngate.call.Share", made)
     with pytest.raises(Cancelled):
         call.hold(MIB)
     assert budget.used == 0

@@ -12,9 +12,9 @@ from horngate.access.caller import Caller as Known
 from horngate.access.caller import Tokens, digest
 from horngate.access.gate import Gate
 from horngate.answer import Ticket
+from horngate.call import Call
 from horngate.calls import Failure
 from horngate.errors import Code, InvalidRequest, Overloaded
-from horngate.inference import Call
 from tests.unit.batching.doubles import ManualClock
 from tests.unit.fronts.calls import Bench, Caller, data, duplex, text, unary
 

@@ -13,8 +13,9 @@ from typing import Any, Final, Protocol
 from google.protobuf.json_format import Parse
 from google.protobuf.message import Message
 
+from horngate.call import Call
 from horngate.errors import ConnectionNotFound, HorngateError
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.method import Method, Status
 from horngate.protocols.pb import POOL
 from horngate.protocols.pb.grpc.channelz.v1 import channelz_pb2 as pb

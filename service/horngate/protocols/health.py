@@ -13,8 +13,9 @@ from typing import Final
 
 from google.protobuf.message import Message
 
+from horngate.call import Call
 from horngate.errors import HorngateError, ModelNotFound
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.method import Method, Status
 from horngate.protocols.oip.methods import SERVICE as INFERENCE_SERVICE
 from horngate.protocols.pb.grpc.health.v1.health_pb2 import (

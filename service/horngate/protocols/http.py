@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import Code, HorngateError, InvalidRequest, ReplyTooLarge
-from horngate.inference import Call
 from horngate.protocols.json import parse_json, to_json
 from horngate.protocols.method import Status, cut
 

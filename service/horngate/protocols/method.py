@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from google.protobuf.message import DecodeError, Message
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import Code, HorngateError, InvalidRequest
-from horngate.inference import Call
 from horngate.protocols.parts import read
 
 MESSAGE_CHARACTERS: Final = 2000

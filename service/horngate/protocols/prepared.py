@@ -22,8 +22,9 @@ from google.protobuf.message import Message
 from horngate.answer import Answer
 from horngate.batching.scheduler import SchedulerClosed
 from horngate.batching.work import Work
+from horngate.call import Call
 from horngate.errors import RequestError
-from horngate.inference import Call, Inference, admitted, respond, submit
+from horngate.inference import Inference, admitted, respond, submit
 from horngate.lifecycle.served import Handle
 from horngate.protocols.elements import Write, as_it_lies
 from horngate.protocols.layout import DATA, ID, Form, Frame, Hole, Layout, Unclear, holes

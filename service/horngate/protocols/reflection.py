@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 
+from horngate.call import Call
 from horngate.errors import Code, HorngateError
-from horngate.inference import Call
 from horngate.protocols.method import Method, Status
 from horngate.protocols.pb.grpc.reflection.v1 import reflection_pb2 as v1
 from horngate.protocols.pb.grpc.reflection.v1alpha import reflection_pb2 as v1alpha

@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import HorngateError
-from horngate.inference import Call
 from horngate.protocols.method import DuplexMethod, Preparing, Status, StreamMethod, UnaryMethod
 from horngate.protocols.pb import POOL
 

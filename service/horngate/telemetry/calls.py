@@ -11,8 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from horngate.budget import Budget
+from horngate.call import Call
 from horngate.errors import Code
-from horngate.inference import Call
 from horngate.lifecycle.served import Subject
 from horngate.protocols.figures import NONE, Durations
 from horngate.protocols.method import Observed

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from horngate import __version__
 from horngate.access.caller import Caller
+from horngate.call import Call
 from horngate.errors import RequestError
-from horngate.inference import Call, Inference, ModelDescription
+from horngate.inference import Inference, ModelDescription
 from horngate.lifecycle.loop import LOOK_SECONDS
 from horngate.lifecycle.status import UnderWay, VersionStatus
 from horngate.protocols.oip.tensor import DATATYPES

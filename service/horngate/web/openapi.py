@@ -15,8 +15,9 @@ import numpy as np
 
 from horngate import __version__
 from horngate.access.caller import Caller
+from horngate.call import Call
 from horngate.errors import RequestError
-from horngate.inference import Call, Inference, ModelDescription
+from horngate.inference import Inference, ModelDescription
 from horngate.protocols.oip.tensor import DATATYPES
 from horngate.protocols.tfserving.classify import find_outputs
 from horngate.protocols.tfserving.regress import find_output

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from horngate.access.caller import Caller
+from horngate.call import Call
 from horngate.config.serving_files import MONITORING_PATH
 from horngate.errors import ModelNotFound
 from horngate.fronts.http.page import Page, Visit
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.lifecycle.status import UnderWay
 from horngate.protocols.http import HttpReply
 from horngate.protocols.json import to_json

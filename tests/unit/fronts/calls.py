@@ -11,9 +11,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from horngate.access.gate import Gate
 from horngate.answer import Answer, Ticket
+from horngate.call import Call
 from horngate.calls import Calls, Failure, InFlight, Who
 from horngate.errors import Code, HorngateError
-from horngate.inference import Call
 from horngate.protocols.method import DuplexMethod, Observed, Status, StreamMethod, UnaryMethod
 from tests.unit.batching.doubles import ManualClock
 

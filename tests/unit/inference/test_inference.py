@@ -8,6 +8,7 @@ import pytest
 
 from horngate.batching.options import BatchingOptions, LimitOptions
 from horngate.budget import Budget
+from horngate.call import Call
 from horngate.errors import (
     InvalidInput,
     InvalidOutputName,
@@ -19,7 +20,7 @@ from horngate.errors import (
     TooManyRows,
     VersionNotFound,
 )
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.lifecycle.served import Subject
 from horngate.lifecycle.settings import ModelSettings
 from horngate.tensors import Array, Request

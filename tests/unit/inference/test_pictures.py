@@ -15,6 +15,7 @@ import pytest
 from horngate import decoding
 from horngate.answer import Answer, Ticket
 from horngate.batching.executor import Burst
+from horngate.call import Call
 from horngate.decoding import Decoders
 from horngate.errors import (
     Cancelled,
@@ -25,7 +26,7 @@ from horngate.errors import (
     Overloaded,
     TooManyRows,
 )
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.pictures import Encoded
 from horngate.tensors import Array, DType, Picture, Request, Response, Signature, TensorSpec
 from tests.photos import encoded, noise

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from horngate.answer import Answer, Ticket
 from horngate.batching.admission import admit, check_outputs
+from horngate.call import Call
 from horngate.errors import (
     HorngateError,
     LabelNotFound,
@@ -18,7 +19,7 @@ from horngate.errors import (
     SignatureNotFound,
     VersionNotFound,
 )
-from horngate.inference import Call, Inference, ModelDescription
+from horngate.inference import Inference, ModelDescription
 from horngate.lifecycle.status import State, VersionStatus
 from horngate.protocols.figures import Durations, VersionFigures
 from horngate.protocols.method import Method, UnaryMethod

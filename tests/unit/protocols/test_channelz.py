@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from horngate.access.caller import Caller
+from horngate.call import Call
 from horngate.errors import Code, PermissionDenied
-from horngate.inference import Call
 from horngate.protocols.channelz import methods
 from horngate.protocols.method import Status, UnaryMethod
 from horngate.protocols.pb.grpc.channelz.v1 import channelz_pb2 as pb

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
+from horngate.call import Call
 from horngate.errors import (
     Cancelled,
     Code,
@@ -19,7 +20,6 @@ from horngate.errors import (
     RequestError,
     ShuttingDown,
 )
-from horngate.inference import Call
 from horngate.protocols.elements import MAX_TENSORS
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from horngate.call import Call
 from horngate.errors import HorngateError
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.http import HttpReply, HttpRequest
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from horngate.call import Call
 from horngate.errors import Code
-from horngate.inference import Call
 from horngate.lifecycle.served import Subject
 from horngate.telemetry.exposition import (
     Exposition,

@@ -5,8 +5,8 @@ from google.protobuf.message import Message
 from prometheus_client.parser import text_string_to_metric_families
 
 from horngate.batching.observer import Refusal
+from horngate.call import Call
 from horngate.errors import Code, HorngateError
-from horngate.inference import Call
 from horngate.lifecycle.served import Subject
 from horngate.lifecycle.status import State, UnderWay, VersionStatus
 from horngate.protocols.method import Status, UnaryMethod

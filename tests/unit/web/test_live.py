@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horngate.batching.observer import Refusal
+from horngate.call import Call
 from horngate.errors import Code
-from horngate.inference import Call
 from horngate.lifecycle.served import Subject
 from horngate.protocols.method import Observed
 from horngate.telemetry.metrics import Metrics

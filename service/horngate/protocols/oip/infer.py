@@ -12,8 +12,9 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidInput, InvalidRequest, SignatureNotFound, Unsupported
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.elements import Expand, Write, as_it_lies, check_tensors
 from horngate.protocols.layout import DATA, ID, Form
 from horngate.protocols.oip.parameters import default_signature, number, read_version, text

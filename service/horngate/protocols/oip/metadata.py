@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from horngate import __version__
+from horngate.call import Call
 from horngate.errors import Unsupported
-from horngate.inference import Call, Inference, ModelDescription
+from horngate.inference import Inference, ModelDescription
 from horngate.protocols.elements import MalformedTensor
 from horngate.protocols.oip.parameters import (
     ANNOTATIONS,

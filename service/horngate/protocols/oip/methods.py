@@ -8,6 +8,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import (
     Code,
     Expired,
@@ -19,7 +20,7 @@ from horngate.errors import (
     SignatureNotFound,
     VersionNotFound,
 )
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.figures import Figures
 from horngate.protocols.method import Method, Status
 from horngate.protocols.oip.infer import InferCodec, infer

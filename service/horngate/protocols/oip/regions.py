@@ -14,8 +14,8 @@ import weakref
 from pathlib import Path
 from typing import Final
 
+from horngate.call import Call
 from horngate.errors import InvalidRequest, RegionExists, RegionNotFound, Unsupported
-from horngate.inference import Call
 from horngate.protocols.pb.inference import grpc_service_pb2 as pb
 
 FOLDER: Final = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory

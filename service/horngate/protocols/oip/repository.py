@@ -7,8 +7,9 @@ from typing import Final
 from google.protobuf.message import Message
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidRequest, Unsupported
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.lifecycle.status import State
 from horngate.protocols.oip.metadata import model_config
 from horngate.protocols.oip.override import hold_override, read_override

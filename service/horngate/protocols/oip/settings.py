@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from horngate.call import Call
 from horngate.errors import InvalidRequest, ModelNotFound, Unsupported
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.pb.inference.grpc_service_pb2 import (
     LogSettingsRequest,
     LogSettingsResponse,

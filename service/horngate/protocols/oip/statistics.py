@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from horngate.call import Call
 from horngate.errors import ModelNotReady
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.figures import NONE, Durations, Figures, VersionFigures
 from horngate.protocols.oip.parameters import read_version
 from horngate.protocols.pb.inference.grpc_service_pb2 import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import VersionNotFound
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.tfserving.spec import Target
 from horngate.tensors import Arrays, Request, Response, Signature
 

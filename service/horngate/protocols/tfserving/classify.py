@@ -6,8 +6,9 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidRequest
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
     ClassificationRequest,
     ClassificationResponse,

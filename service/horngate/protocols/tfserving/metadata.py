@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from horngate.call import Call
 from horngate.errors import InvalidRequest
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.lifecycle.status import State
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2
 from horngate.protocols.pb.tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo

@@ -9,8 +9,9 @@ from google.protobuf.message import Message
 
 from horngate.access.roots import Roots
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import ConfigError, InvalidRequest
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.lifecycle.settings import VersionOptions
 from horngate.lifecycle.source import Listing
 from horngate.protocols.pb.tensorflow.core.protobuf import error_codes_pb2

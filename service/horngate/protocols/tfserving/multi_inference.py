@@ -9,8 +9,9 @@ from typing import Final
 from google.protobuf.message import Message
 
 from horngate.answer import Answer, Together
+from horngate.call import Call
 from horngate.errors import InvalidRequest, Unsupported
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.pb.tensorflow.core.example.example_pb2 import Example
 from horngate.protocols.pb.tensorflow_serving.apis.inference_pb2 import (
     InferenceResult,

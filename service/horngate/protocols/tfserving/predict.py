@@ -8,7 +8,8 @@ from typing import Final
 from google.protobuf.message import Message
 
 from horngate.answer import Answer
-from horngate.inference import Call, Inference
+from horngate.call import Call
+from horngate.inference import Inference
 from horngate.protocols.elements import Expand, Write, as_it_lies, check_tensors
 from horngate.protocols.layout import DATA, KEY, Form
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import (

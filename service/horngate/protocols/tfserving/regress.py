@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidRequest
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
     RegressionRequest,
     RegressionResponse,

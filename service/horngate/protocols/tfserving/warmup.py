@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from horngate.call import Call
 from horngate.decoding import decoded, encoded, stand_ins
 from horngate.errors import HorngateError, LoadError
-from horngate.inference import Call
 from horngate.lifecycle.served import find_signature
 from horngate.lifecycle.warm_up import Recorded
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input

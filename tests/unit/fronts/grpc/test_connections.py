@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 import pytest
 
+from horngate.call import Call
 from horngate.fronts.grpc import connections as module
 from horngate.fronts.grpc.connections import Connections
-from horngate.inference import Call
 from tests.serving import wait_until
 from tests.unit.fronts.calls import text, unary
 from tests.unit.fronts.grpc.served import SECONDS, Served

@@ -19,13 +19,13 @@ from horngate.access.caller import Caller as Known
 from horngate.access.caller import Tokens, digest
 from horngate.access.gate import Gate
 from horngate.answer import Answer, Ticket
+from horngate.call import Call
 from horngate.errors import Code, ConfigError, Overloaded
 from horngate.fronts.grpc import front as module
 from horngate.fronts.grpc import reading
 from horngate.fronts.grpc.front import GrpcFront
 from horngate.fronts.options import PortOptions
 from horngate.fronts.tls import watch
-from horngate.inference import Call
 from horngate.protocols.method import Method
 from tests.serving import wait_until
 from tests.unit.batching.doubles import ManualClock

@@ -9,10 +9,10 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
+from horngate.call import Call
 from horngate.errors import Code, Overloaded
 from horngate.fronts.grpc import streams as module
 from horngate.fronts.grpc.streams import DuplexStream, Places, ServerStream
-from horngate.inference import Call
 from horngate.protocols.method import DuplexMethod
 from tests.unit.fronts.calls import data, duplex, listening, text, value
 from tests.unit.fronts.grpc.wire import Front, Wire

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 
 from horngate.access.gate import Gate
+from horngate.call import Call
 from horngate.calls import Calls
 from horngate.errors import Code
 from horngate.fronts.http import connection, reader
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.http.page import Page, Visit
 from horngate.fronts.options import PortOptions
-from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
 from tests.unit.fronts.calls import Observer, told
 

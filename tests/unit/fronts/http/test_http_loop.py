@@ -16,12 +16,12 @@ import pytest
 from horngate.access.gate import Gate
 from horngate.answer import Answer, Together
 from horngate.batching.work import Work
+from horngate.call import Call
 from horngate.calls import Calls
 from horngate.fronts.http import call
 from horngate.fronts.http.call import LARGE, LARGE_ANSWER
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.options import PortOptions
-from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
 from horngate.telemetry.calls import CallFigures
 from horngate.tensors import Array, DType, Signature, TensorSpec

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from horngate.access.gate import Gate
+from horngate.call import Call
 from horngate.calls import Calls
 from horngate.fronts.http.front import HttpFront
 from horngate.fronts.http.page import Page
 from horngate.fronts.http.reader import KEPT, SLICE, Head, Reader
 from horngate.fronts.options import PortOptions
-from horngate.inference import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
 from tests.unit.fronts.calls import Observer, told
 

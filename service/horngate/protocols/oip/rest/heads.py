@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from google.protobuf.message import Message
 
-from horngate.inference import Call
+from horngate.call import Call
 from horngate.protocols.http import HttpReply
 from horngate.protocols.layout import DATA, Layout, holes
 from horngate.protocols.pb.inference.grpc_service_pb2 import ModelInferRequest, ModelInferResponse

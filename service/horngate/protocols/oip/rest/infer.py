@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 import numpy as np
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidInput, InvalidRequest
-from horngate.inference import Call
 from horngate.pictures import looks_encoded
 from horngate.protocols.elements import MalformedTensor, check_tensors, element_count
 from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json

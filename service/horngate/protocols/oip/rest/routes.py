@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from horngate.answer import Answer
-from horngate.inference import Call
+from horngate.call import Call
 from horngate.protocols.http import HttpMethod, HttpReply, HttpRequest
 from horngate.protocols.json import message_to_plain, to_json
 from horngate.protocols.method import Method, UnaryMethod

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, Final
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidInput, InvalidRequest
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.elements import MalformedTensor, check_tensors
 from horngate.protocols.http import HttpReply, HttpRequest, check_reply, read_json
 from horngate.protocols.json import (

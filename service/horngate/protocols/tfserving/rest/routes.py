@@ -10,8 +10,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from horngate.answer import Answer
+from horngate.call import Call
 from horngate.errors import InvalidRequest
-from horngate.inference import Call, Inference
+from horngate.inference import Inference
 from horngate.protocols.http import (
     HttpMethod,
     HttpReply,
