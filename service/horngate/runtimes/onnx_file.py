@@ -1,8 +1,10 @@
 """A ``model.onnx`` as a file: what it runs, and what it reads beside itself. Runs nothing of it.
 
 A server has no package with ONNX's messages, so that the wire format is read here, by the numbers
-of ``onnx.proto``. Tensors are passed over and never copied. What could be read in two ways, a
-message that is there twice where one is expected, is refused. It knows no engine.
+of ``onnx.proto``. Tensors are passed over and never copied. What could be read in two ways is
+refused: a message that is there twice where one is expected, a field of another wire type than its
+own, which protobuf passes over, and more bits than a number has, of which it drops some. It knows
+no engine.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from horngate.errors import LoadError
-from horngate.runtimes.onnx_operations import allowed, guarded, refusal
+from horngate.runtimes.onnx_operations import GUARDED, allowed, refusal
 from horngate.store.layout import PLAIN
 
 MOST_NODES: Final = 200_000
@@ -129,7 +131,7 @@ class _Reader:
         divides = [self._attribute(each, harmless, depth) for each in node.parts(5)]
         if operation == "Constant" and any(divides):
             harmless.update(node.texts(2))
-        if depth and guarded(operation, [each.text(1) for each in node.parts(5)]):
+        if depth and operation in GUARDED:
             self._refused[
                 f"{operation} in a loop or branch (where it is given nothing it ends the process)"
             ] = None
@@ -152,12 +154,13 @@ class _Reader:
             self._divides(each)
         if tensor is not None:
             return self._divides(tensor)
-        numbers = [*attribute.numbers(3), *attribute.numbers(8)]
+        numbers = [*attribute.numbers(3, packed=False), *attribute.numbers(8)]
         return bool(attribute.has(2) or attribute.has(7) or numbers) and -1 not in numbers
 
     def _divides(self, tensor: _Message) -> bool:
         """Look at a tensor; whether any may be divided by it."""
-        dtype, dims = (tensor.small_numbers(2) or [0])[-1], tensor.numbers(1)
+        dtype = (tensor.numbers(2, bits=32, packed=False) or [0])[-1]
+        dims = tensor.numbers(1)
         entries = [(each.text(1), each.text(2)) for each in tensor.parts(13)]
         if entries:
             self._found.externals.append(
@@ -165,7 +168,7 @@ class _Reader:
             )
         if dtype not in _INTEGERS:
             return True
-        if entries or -1 in tensor.small_numbers(5) or -1 in tensor.numbers(7):
+        if entries or -1 in tensor.numbers(5, bits=32) or -1 in tensor.numbers(7):
             return False
         return not any(
             (np.frombuffer(raw, _INTEGERS[dtype]) == -1).any() for raw in tensor.contents(9)
@@ -210,12 +213,11 @@ class _Message:
     def __init__(self, data: memoryview) -> None:
         self._fields: dict[int, list[int | memoryview | None]] = {}
         for number, whole, inner in fields(data):
-            # None is a float. Where one is not expected the engine would pass over it: what it
-            # reads has to be what is read here.
-            value: int | memoryview | None = None
-            if whole[0] & 7 == 0:
+            value: int | memoryview | None = None  # a float, which nobody asks for
+            wire = whole[0] & 7
+            if wire == 0:
                 value, _ = _varint(inner, 0)
-            elif whole[0] & 7 == 2:
+            elif wire == 2:
                 value = inner
             self._fields.setdefault(number, []).append(value)
 
@@ -225,10 +227,11 @@ class _Message:
 
     def contents(self, number: int) -> list[memoryview]:
         """A field of bytes."""
-        values = [each for each in self._fields.get(number, ()) if isinstance(each, memoryview)]
-        if len(values) != len(self._fields.get(number, ())):
+        values = self._fields.get(number, [])
+        found = [each for each in values if isinstance(each, memoryview)]
+        if len(found) != len(values):
             raise ValueError("a number, where bytes are expected")
-        return values
+        return found
 
     def parts(self, number: int) -> list[_Message]:
         """A field of messages."""
@@ -249,24 +252,24 @@ class _Message:
         """The text of a field: the last, as protobuf has it; "" where there is none."""
         return (self.texts(number) or [""])[-1]
 
-    def numbers(self, number: int) -> list[int]:
-        """A field of integers, packed or not."""
-        found = []
+    def numbers(self, number: int, *, bits: int = 64, packed: bool = True) -> list[int]:
+        """A field of integers of so many bits; ``packed`` says that they may be."""
+        found: list[int] = []
         for value in self._fields.get(number, ()):
-            if value is None:
-                raise ValueError("a float, where an integer is expected")
             if isinstance(value, int):
                 found.append(value)
                 continue
+            if value is None or not packed:
+                raise ValueError("something else, where a number is expected")
             place = 0
             while place < len(value):
                 one, place = _varint(value, place)
                 found.append(one)
-        return [each - 2**64 if each >= 2**63 else each for each in found]
-
-    def small_numbers(self, number: int) -> list[int]:
-        """A field of integers of 32 bits, which are the lowest of what is written."""
-        return [(each + 2**31) % 2**32 - 2**31 for each in self.numbers(number)]
+        found = [each - 2**64 if each >= 2**63 else each for each in found]
+        most = 2 ** (bits - 1)
+        if found and not -most <= min(found) <= max(found) < most:
+            raise ValueError("more bits than the number has")
+        return found
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
@@ -302,8 +305,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
     while place < end:
         start = place
         tag, place = _varint(data, place)
-        if not 8 <= tag < 2**32:  # of more, protobuf takes the lowest 32 bits
-            raise ValueError("a field of no number")
+        if tag >= 2**32:
+            raise ValueError("more bits than a field's number has")
         wire, begin = tag & 7, place
         if wire == 0:
             _, place = _varint(data, place)

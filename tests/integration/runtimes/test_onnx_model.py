@@ -120,6 +120,59 @@ def test_a_location_is_told_once(tmp_path: Path) -> None:
         load(put(external("w", more="/etc/passwd"), tmp_path))
 
 
+def overlong(content: bytes) -> bytes:
+    """``content``, which begins with a field of a number below 16, with bits that it has not."""
+    return bytes([content[0] | 0x80, 0x80, 0x80, 0x80, 0x10]) + content[1:]
+
+
+def in_two_ways(node: bytes = b"", constant: bytes = b"") -> bytes:
+    """A model of one ``Div`` of integers by a ``constant``, and of a ``node`` before it."""
+    made = model(
+        [helper.make_node("Div", ["x", "c"], ["y"])],
+        [value("x", ["n"], INT64)],
+        [value("y", ["n"], INT64)],
+        mine=1,
+    )
+    graph = node + made.graph.SerializeToString() + (field(5, constant) if constant else b"")
+    made.ClearField("graph")
+    return made.SerializeToString() + field(7, graph)
+
+
+FOREIGN = helper.make_node("Foo", ["x"], ["z"], domain="mine").SerializeToString()
+MINUS_ONE = field(8, b"c") + b"\x08\x01" + field(9, bytes([255] * 8))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        in_two_ways(overlong(field(1, FOREIGN))),
+        in_two_ways(field(1, FOREIGN + bytes([4 << 3 | 5]) + b"Gelu")),
+        in_two_ways(field(1, FOREIGN + bytes([4 << 3 | 1]) + b"Identity")),
+        in_two_ways(constant=MINUS_ONE + overlong(b"\x10\x07")),
+        in_two_ways(constant=MINUS_ONE + b"\x10\x87\x80\x80\x80\x10"),
+        in_two_ways(constant=MINUS_ONE + b"\x10\x07" + field(2, b"\x01")),
+        in_two_ways(
+            constant=field(8, b"c") + b"\x08\x01\x10\x06" + field(5, b"\xff\xff\xff\xff\x0f")
+        ),
+    ],
+    ids=[
+        "a node's number of field",
+        "an operation of 4 bytes",
+        "an operation of 8 bytes",
+        "a dtype's number of field",
+        "a dtype of 33 bits",
+        "a packed dtype",
+        "a divisor of 32 bits",
+    ],
+)
+def test_what_the_engine_would_read_in_another_way_is_refused(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(LoadError, match="expected an ONNX model, received something else"):
+        load(tmp_path)
+
+
 def test_what_differs_from_its_checksum_is_refused(tmp_path: Path) -> None:
     put(scaled(), tmp_path)
     write_checksums(tmp_path)
