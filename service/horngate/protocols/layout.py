@@ -1,6 +1,6 @@
 """Where a serialized message has what changes from one to the next, and what never does.
 
-Knows protobuf's wire format and no message.
+Knows no message.
 
 >>> data = bytes([10, 1, 109, 26, 2, 105, 100, 58, 4]) + b"data"
 >>> [hole[:3] for hole in holes(data, {3: ID, 7: DATA})]
@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from horngate.wire import SIZED, Unclear, as_varint, next_field
+
 ID: Final = "id"
 KEY: Final = "key"
 DATA: Final = "data"
@@ -22,10 +24,6 @@ fields. ``KEY`` is what the entry of a map that it stands in is called."""
 
 MOST_HEADS: Final = 64
 """Of a part of a message, by its length. Answers of few numbers come in fewer."""
-
-_LENGTH: Final = 2
-_FIXED: Final = {1: 8, 5: 4}
-"""Wire types: a length and so many bytes, and numbers of so many."""
 
 
 class Hole(NamedTuple):
@@ -42,10 +40,6 @@ class Hole(NamedTuple):
     around: tuple[tuple[int, int, int], ...] = ()
 
 
-class Unclear(Exception):
-    """The message is not laid out as a form tells."""
-
-
 def holes(data: bytes, form: Form) -> Iterator[Hole]:
     """Where ``data``, a serialized message, has what changes, in its order.
 
@@ -58,11 +52,11 @@ def holes(data: bytes, form: Form) -> Iterator[Hole]:
 def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
     named, key = KEY in form.values(), b""
     while at < end:
-        number, wire, length, begin, at = _field(data, at, end)
+        number, wire, length, begin, at = next_field(data, at, end)
         inside = form.get(number)
         if inside is None:
             continue
-        if wire != _LENGTH:
+        if wire != SIZED:
             raise Unclear  # numbers that are not packed
         if inside == KEY:
             key = data[begin:at]
@@ -74,60 +68,6 @@ def _holes(data: bytes, at: int, end: int, form: Form) -> Iterator[Hole]:
             for hole in _holes(data, begin, at, inside):
                 around = ((length, begin, at), *hole.around)
                 yield hole._replace(key=key if named else hole.key, around=around)
-
-
-def _field(data: bytes, at: int, end: int) -> tuple[int, int, int, int, int]:
-    """The next field: number, wire type, where a length stands, where content begins and ends."""
-    tag, at = varint(data, at, end)
-    wire, length = tag & 7, at
-    if wire == _LENGTH:
-        size, begin = varint(data, at, end)
-    elif wire == 0:
-        begin, (_, at) = at, varint(data, at, end)
-        size = at - begin
-    elif wire in _FIXED:
-        begin, size = at, _FIXED[wire]
-    else:
-        raise Unclear
-    if begin + size > end:
-        raise Unclear
-    return tag >> 3, wire, length, begin, begin + size
-
-
-def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """The number that begins at ``at``, and where it ends, before ``end``.
-
-    Raises:
-        Unclear: there is none.
-    """
-    value = shift = 0
-    while at < end and shift < 64:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    raise Unclear
-
-
-def packed_head(number: int, size: int) -> bytes:
-    """What stands before the ``size`` bytes of field ``number``.
-
-    >>> packed_head(5, 300).hex()
-    '2aac02'
-    """
-    return _written(number << 3 | _LENGTH) + _written(size)
-
-
-def _written(value: int) -> bytes:
-    """``value`` as ``varint`` reads it."""
-    digits = bytearray()
-    while value > 127:
-        digits.append(value & 127 | 128)
-        value >>= 7
-    digits.append(value)
-    return bytes(digits)
 
 
 class Layout:
@@ -226,10 +166,10 @@ class _Part:
 
     def head(self, size: int) -> bytes:
         """Of data of ``size`` bytes."""
-        head = _written(size)
+        head = as_varint(size)
         for between, behind in self._between:
             head = between + head
-            head = _written(len(head) + size + behind) + head
+            head = as_varint(len(head) + size + behind) + head
         if len(self.heads) < MOST_HEADS:
             self.heads[size] = head
         return head

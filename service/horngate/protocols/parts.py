@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from horngate.errors import InvalidRequest
-from horngate.protocols.layout import Unclear, varint
+from horngate.wire import FIXED, NUMBER, SIZED, Unclear, varint
 
 LARGE: Final = 1 << 18
 """Bytes from which parts are counted: whatever they are, a smaller message is read in 50 ms."""
@@ -27,7 +27,6 @@ MOST_FIELDS: Final = 1 << 22
 SLICE: Final = 1 << 14
 """Messages that are read in one go where the message may be cut: between its own fields."""
 
-_VARINT, _EIGHT, _SIZED, _FOUR = 0, 1, 2, 5
 _GROUPS: Final = (3, 4)
 _Messages = dict[int, Any]
 """Their descriptors by the numbers of their fields."""
@@ -82,7 +81,7 @@ def cuts(kind: type[Message], data: bytes) -> list[int]:  # noqa: C901, PLR0912 
             if key > _ONE_BYTE:
                 key, at = varint(data, at - 1, length)
             wire = key & 7
-            if wire == _SIZED:
+            if wire == SIZED:
                 size = data[at]
                 at += 1
                 if size > _ONE_BYTE:
@@ -97,10 +96,10 @@ def cuts(kind: type[Message], data: bytes) -> list[int]:  # noqa: C901, PLR0912 
                     end, inner = at + size, _messages(child)
                 continue
             fields += 1
-            if wire == _VARINT:
+            if wire == NUMBER:
                 _, at = varint(data, at, length)
-            elif wire in (_FOUR, _EIGHT):
-                at += 4 if wire == _FOUR else 8
+            elif wire in FIXED:
+                at += FIXED[wire]
             elif wire not in _GROUPS:
                 return found
     except (IndexError, Unclear):

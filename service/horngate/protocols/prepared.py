@@ -27,8 +27,9 @@ from horngate.errors import RequestError
 from horngate.inference import Inference, admitted, respond, submit
 from horngate.lifecycle.served import Handle
 from horngate.protocols.elements import Write, as_it_lies
-from horngate.protocols.layout import DATA, ID, Form, Frame, Hole, Layout, Unclear, holes
+from horngate.protocols.layout import DATA, ID, Form, Frame, Hole, Layout, holes
 from horngate.tensors import Array, Arrays, Request, Response
+from horngate.wire import Unclear
 
 MOST_KINDS: Final = 64
 """More are not kept: all go, and those that are still sent are learned again."""

@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from horngate.protocols.layout import varint
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
 from horngate.tensors import Array
+from horngate.wire import varint
 
 FEW: Final = 64
 

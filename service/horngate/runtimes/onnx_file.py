@@ -20,6 +20,7 @@ import numpy as np
 from horngate.errors import LoadError
 from horngate.runtimes.onnx_operations import GUARDED, allowed, refusal
 from horngate.store.layout import PLAIN
+from horngate.wire import NUMBER, SIZED, field_head, next_field, varint
 
 MOST_NODES: Final = 200_000
 """Of a model, bodies of loops and branches included."""
@@ -67,7 +68,7 @@ def read_onnx_file(content: bytes, *, trust_operations: bool = False) -> OnnxFil
     """
     try:
         return _Reader(trust_operations).model(_Message(memoryview(content)))
-    except (IndexError, ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise LoadError(f"{PLAIN}: expected an ONNX model, received something else") from error
 
 
@@ -215,9 +216,9 @@ class _Message:
         for number, whole, inner in fields(data):
             value: int | memoryview | None = None  # a float, which nobody asks for
             wire = whole[0] & 7
-            if wire == 0:
-                value, _ = _varint(inner, 0)
-            elif wire == 2:
+            if wire == NUMBER:
+                value, _ = varint(inner, 0, len(inner))
+            elif wire == SIZED:
                 value = inner
             self._fields.setdefault(number, []).append(value)
 
@@ -263,7 +264,7 @@ class _Message:
                 raise ValueError("something else, where a number is expected")
             place = 0
             while place < len(value):
-                one, place = _varint(value, place)
+                one, place = varint(value, place, len(value))
                 found.append(one)
         found = [each - 2**64 if each >= 2**63 else each for each in found]
         most = 2 ** (bits - 1)
@@ -272,51 +273,19 @@ class _Message:
         return found
 
 
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    value = data[place]
-    if value < 0x80:
-        return value, place + 1
-    value &= 0x7F
-    for shift in range(7, 70, 7):
-        place += 1
-        part = data[place]
-        value |= (part & 0x7F) << shift
-        if part < 0x80:
-            return value & (2**64 - 1), place + 1
-    raise ValueError("a number without an end")
-
-
 def field(number: int, content: bytes) -> bytes:
     """A field of bytes, with its number and its length before it."""
-    length, size = b"", len(content)
-    while size > 0x7F:
-        length += bytes([size & 0x7F | 0x80])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+    return field_head(number, len(content)) + content
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
     """Each field of a message: its number, all of it, and its content, which a number is, too.
 
     Raises:
-        IndexError, ValueError: it is no message.
+        Unclear: it is no message.
     """
     place, end = 0, len(data)
     while place < end:
         start = place
-        tag, place = _varint(data, place)
-        if tag >= 2**32:
-            raise ValueError("more bits than a field's number has")
-        wire, begin = tag & 7, place
-        if wire == 0:
-            _, place = _varint(data, place)
-        elif wire == 2:
-            length, begin = _varint(data, place)
-            place = begin + length
-        elif wire in (1, 5):
-            place += 8 if wire == 1 else 4
-        else:
-            raise ValueError("a group")
-        if place > end:
-            raise ValueError("cut off")
-        yield tag >> 3, data[start:place], data[begin:place]
+        number, _, _, begin, place = next_field(data, start, end)
+        yield number, data[start:place], data[begin:place]

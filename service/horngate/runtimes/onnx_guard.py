@@ -35,7 +35,7 @@ def guarded(content: bytes) -> bytes:
     The shapes of guarded tensors are not known before they are there, nor what follows from them.
 
     Raises:
-        IndexError, ValueError: it is no model.
+        Unclear: it is no model.
     """
     pieces: list[bytes | memoryview] = []
     guards = _Guards()

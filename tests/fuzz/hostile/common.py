@@ -12,6 +12,7 @@ from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorPro
 from horngate.protocols.pb.tensorflow_serving.apis.predict_pb2 import PredictRequest
 from horngate.protocols.tfserving.tensor import NUMBERS
 from horngate.tensors import DType
+from horngate.wire import as_varint
 from tests.fuzz.target import pack
 
 Named = Iterator[tuple[str, bytes]]
@@ -90,10 +91,4 @@ def serialized(message: Message) -> bytes:
 
 def varint(number: int) -> bytes:
     """The number as protobuf writes it, of 64 bits."""
-    number &= 2**64 - 1
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    made.append(number)
-    return bytes(made)
+    return as_varint(number & (2**64 - 1))

@@ -25,9 +25,7 @@ from horngate.protocols.layout import (
     Form,
     Frame,
     Layout,
-    Unclear,
     holes,
-    packed_head,
 )
 from horngate.protocols.method import UnaryMethod
 from horngate.protocols.oip.methods import methods as oip_methods
@@ -44,6 +42,7 @@ from horngate.protocols.tfserving.predict import PredictCodec
 from horngate.protocols.tfserving.tensor import decode
 from horngate.telemetry.calls import CallFigures
 from horngate.tensors import Array
+from horngate.wire import Unclear, field_head
 from tests.fuzz.engine import make_inference
 from tests.unit.batching.doubles import ManualClock
 from tests.unit.fronts.calls import Caller
@@ -294,7 +293,7 @@ def test_heads_are_bounded() -> None:
     data = bytes([10, 4]) + b"data"
     frame = Frame(data, list(holes(data, {1: DATA})))
     for size in range(3 * MOST_HEADS):
-        assert frame.filled([bytes(size)]) == packed_head(1, size) + bytes(size)
+        assert frame.filled([bytes(size)]) == field_head(1, size) + bytes(size)
     assert [len(part.heads) for part in frame._parts] == [MOST_HEADS]
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from horngate.protocols.layout import packed_head
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
 from horngate.protocols.varints import FEW, varints
 from horngate.tensors import Array
+from horngate.wire import field_head
 
 FIELDS: dict[str, tuple[str, int]] = {
     "int8": ("int_val", 7),
@@ -36,7 +36,7 @@ def of_protobuf(array: Array) -> bytes:
 
 def framed(array: Array) -> bytes:
     packed = varints(array)
-    return packed_head(FIELDS[array.dtype.name][1], len(packed)) + packed if packed else b""
+    return field_head(FIELDS[array.dtype.name][1], len(packed)) + packed if packed else b""
 
 
 @given(

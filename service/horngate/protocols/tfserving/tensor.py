@@ -25,12 +25,12 @@ from horngate.protocols.elements import (
     to_buffer,
     to_strings,
 )
-from horngate.protocols.layout import packed_head
 from horngate.protocols.pb.private.packed_pb2 import PackedTensor
 from horngate.protocols.pb.tensorflow.core.framework import types_pb2
 from horngate.protocols.pb.tensorflow.core.framework.tensor_pb2 import TensorProto
 from horngate.protocols.varints import FEW, varints
 from horngate.tensors import Array, DType, format_shape
+from horngate.wire import field_head
 
 MAX_REPEATED_BYTES: Final = 1 << 26
 """How many bytes of elements a tensor may have that sends fewer values: 16,777,216 of float32.
@@ -128,14 +128,14 @@ def _write_values(array: Array, dtype: DType, proto: TensorProto) -> None:
         values = np.ascontiguousarray(array, dtype.numpy)
         number = PackedTensor.DESCRIPTOR.fields_by_name[field].number
         # As the field lies on the wire, which is read as fast as bytes are taken.
-        proto.MergeFromString(b"".join((packed_head(number, values.nbytes), values.data)))
+        proto.MergeFromString(b"".join((field_head(number, values.nbytes), values.data)))
     elif array.size <= FEW:
         numbers = array.view(np.uint16) if field == "half_val" else array
         getattr(proto, field).extend(numbers.ravel().tolist())
     else:
         data = writer(array)(array)
         number = TensorProto.DESCRIPTOR.fields_by_name[field].number
-        proto.MergeFromString(packed_head(number, len(data)) + data)
+        proto.MergeFromString(field_head(number, len(data)) + data)
 
 
 def writer(array: Array) -> Write:
