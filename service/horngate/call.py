@@ -40,10 +40,12 @@ class Call:
         "submitted",
     )
 
-    def __init__(self, started: float, deadline: float | None = None) -> None:
+    def __init__(
+        self, started: float, deadline: float | None = None, *, caller: Caller | None = None
+    ) -> None:
         self.started = started
         self.deadline = deadline
-        self.caller: Caller | None = None
+        self.caller = caller
         self.submitted: float | None = None
         self.subject: Subject | None = None
         self.budget: Budget | None = None

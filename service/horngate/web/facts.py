@@ -66,7 +66,7 @@ def in_short(inference: Inference, name: str, caller: Caller | None) -> Plain:
         "versions": [_status(each, operator=operator) for each in statuses],
     }
     try:
-        described = inference.describe(name, None, _call(inference, caller))
+        described = inference.describe(name, None, Call(inference.clock(), caller=caller))
     except RequestError as error:
         return {**told, "newest": None, "labels": {}, "signatures": [], "why": str(error)}
     return {
@@ -85,7 +85,7 @@ def in_full(inference: Inference, name: str, caller: Caller | None) -> Plain:
         PermissionDenied: it is not the caller's.
         ModelNotFound: no such model.
     """
-    call = _call(inference, caller)
+    call = Call(inference.clock(), caller=caller)
     call.check_model(name)
     statuses = inference.statuses(name)
     folder = inference.folder(name)
@@ -189,9 +189,3 @@ def _spec(spec: TensorSpec) -> Plain:
 
 def _optional(picture: Any) -> Mapping[str, Any] | None:
     return None if picture is None else dict(picture._asdict())
-
-
-def _call(inference: Inference, caller: Caller | None) -> Call:
-    call = Call(inference.clock())
-    call.caller = caller
-    return call

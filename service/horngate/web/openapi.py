@@ -46,8 +46,7 @@ def openapi(inference: Inference, caller: Caller | None) -> Schema:
     """The document, for ``caller``; with how to show a token where there is one."""
     paths: Schema = dict(_server())
     for name in models(inference, caller):
-        call = Call(inference.clock())
-        call.caller = caller
+        call = Call(inference.clock(), caller=caller)
         try:
             paths |= _model(inference.describe(name, None, call))
         except RequestError:

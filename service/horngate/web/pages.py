@@ -112,7 +112,7 @@ class View:
 
     def _picture(self, visit: Visit) -> HttpReply:
         model, name = visit.places["model"], visit.places["picture"]
-        _call(self.inference, visit).check_model(model)
+        Call(self.inference.clock(), caller=visit.caller).check_model(model)
         folder = self.inference.folder(model)
         if folder is None:
             raise NoPicture(f"expected a model that is served, received {model[:200]!r}")
@@ -124,7 +124,7 @@ class View:
     def _live(self, visit: Visit) -> HttpReply:
         model, caller = visit.places.get("model"), visit.caller
         if model is not None:
-            _call(self.inference, visit).check_model(model)
+            Call(self.inference.clock(), caller=visit.caller).check_model(model)
         return _json(self.live.told(lambda name: caller is None or caller.may_ask(name), model))
 
 
@@ -144,9 +144,10 @@ class _Starts:
         model, number = visit.places["model"], parse_version(visit.places["version"])
         if number is None:
             raise ModelNotFound("expected a version's number in the path", model=model)
-        _call(self._inference, visit).check_model(model)
+        call = Call(self._inference.clock(), caller=visit.caller)
+        call.check_model(model)
         key = self._key(model, number)
-        described = self._inference.describe(model, number, _call(self._inference, visit))
+        described = self._inference.describe(model, number, call)
         reply = self._kept.get(key)
         if reply is None:
             reply = _json(starts(described, self._inference.folder(model)))
@@ -160,12 +161,6 @@ class _Starts:
     def _key(self, model: str, number: int) -> tuple[str, int, float, float | None]:
         (status,) = self._inference.statuses(model, number)
         return model, number, status.since, status.load_seconds
-
-
-def _call(inference: Inference, visit: Visit) -> Call:
-    call = Call(inference.clock())
-    call.caller = visit.caller
-    return call
 
 
 def _json(content: Any) -> HttpReply:

@@ -115,7 +115,8 @@ def _plain(array: Array) -> Start:
 
 
 def _samples(files: VersionFiles, model: Path, signature: Signature) -> list[Start]:
-    picture = next((name for name, spec in _specs(signature) if takes_pictures(spec)), None)
+    specs = signature.inputs.items()
+    picture = next((name for name, spec in specs if takes_pictures(spec)), None)
     picture = next(iter(signature.pictures), picture)
     others = [name for name in signature.inputs if name != picture]
     found: list[Start] = []
@@ -139,10 +140,6 @@ def _samples(files: VersionFiles, model: Path, signature: Signature) -> list[Sta
         if len(found) == MOST_SAMPLES:
             break
     return found
-
-
-def _specs(signature: Signature) -> list[tuple[str, TensorSpec]]:
-    return list(signature.inputs.items())
 
 
 def _of_json(told: Any, signature: Signature) -> dict[str, Start]:
