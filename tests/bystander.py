@@ -45,15 +45,15 @@ class Seen(NamedTuple):
 class Bystander:
     """Calls one after another from entering to leaving; ``seen`` after that."""
 
-    def __init__(self, server: RunningServer, *, token: str | None = None) -> None:
+    def __init__(self, server: RunningServer, *, token: str) -> None:
         self._command = [
             sys.executable,
             "-m",
             "tests.bystander",
             server.address,
             str(server.http_port),
+            token,
         ]
-        self._command += [token] if token else []
         self.seen: dict[str, Seen] = {}
 
     def __enter__(self) -> Self:
@@ -90,11 +90,9 @@ def infer_request() -> ModelInferRequest:
     return request
 
 
-def call_until(
-    over: threading.Event, address: str, http_port: str, token: str = ""
-) -> dict[str, Seen]:
+def call_until(over: threading.Event, address: str, http_port: str, token: str) -> dict[str, Seen]:
     """Call in turn until ``over``."""
-    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    metadata = (("authorization", f"Bearer {token}"),)
     requests = {
         CHECK: health_pb2.HealthCheckRequest().SerializeToString(),
         INFER: infer_request().SerializeToString(),

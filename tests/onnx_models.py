@@ -35,14 +35,14 @@ def model(
     return made
 
 
-def scaled(factor: float = 2.0, rows: int | str = "rows") -> onnx.ModelProto:
+def scaled(factor: float = 2.0) -> onnx.ModelProto:
     """Input ``zebra`` times ``factor`` plus ``apple``, [rows, 3] both: ``sum``."""
     constant = helper.make_tensor("factor", FLOAT, [1], [factor])
     nodes = [
         helper.make_node("Mul", ["zebra", "factor"], ["scaled"]),
         helper.make_node("Add", ["scaled", "apple"], ["sum"]),
     ]
-    shape = [rows, 3]
+    shape: Shape = ["rows", 3]
     return model(
         nodes, [value("zebra", shape), value("apple", shape)], [value("sum", shape)], [constant]
     )

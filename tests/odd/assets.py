@@ -32,13 +32,12 @@ def table(place: Place, filename: str, *, asset: str | None) -> Model:
     return model
 
 
-def asset(name: str | None, *, constant: str = "unused") -> Callable[[Place], None]:
+def asset(name: str) -> Callable[[Place], None]:
     """A table of two words out of ``assets/words.txt``, whose asset is named otherwise."""
 
     def make(place: Place) -> None:
-        filled = {"secret": place.secret, "outside": place.outside}
-        told = None if name is None else name.format(**filled)
-        place.save(table(place, constant.format(**filled), asset=told))
+        told = name.format(secret=place.secret)
+        place.save(table(place, "unused", asset=told))
         (place.folder / "assets").mkdir()
         (place.folder / "assets" / "words.txt").write_text("horn\nivory\n")
 

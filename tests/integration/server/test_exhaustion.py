@@ -26,6 +26,7 @@ WATCH = "/grpc.health.v1.Health/Watch"
 PLACES = 8192
 OF_A_CONNECTION = 256
 INPUTS = 2000
+IN_FLIGHT = 16
 HANDLES = 64
 SECONDS = 6
 MOST_CPU = 0.5
@@ -86,12 +87,11 @@ def test_watches_of_strangers_take_no_place_of_others(models: Path) -> None:
 class Crowd:
     """Calls in flight at all times until ``end``, over connections of their own; what they got."""
 
-    def __init__(self, address: str, data: bytes, *, connections: int, in_flight: int) -> None:
+    def __init__(self, address: str, data: bytes, *, connections: int) -> None:
         self.outcomes: Counter[str] = Counter()
         self._over = threading.Event()
         self._threads = [
-            threading.Thread(target=self._ask, args=(address, data, in_flight))
-            for _ in range(connections)
+            threading.Thread(target=self._ask, args=(address, data)) for _ in range(connections)
         ]
         for each in self._threads:
             each.start()
@@ -102,11 +102,11 @@ class Crowd:
             each.join()
         return self.outcomes
 
-    def _ask(self, address: str, data: bytes, in_flight: int) -> None:
+    def _ask(self, address: str, data: bytes) -> None:
         with grpc.insecure_channel(address, LOCAL) as channel:
             call: Any = channel.unary_unary(INFER)
             while not self._over.is_set():
-                futures = [call.future(data, timeout=60) for _ in range(in_flight)]
+                futures = [call.future(data, timeout=60) for _ in range(IN_FLIGHT)]
                 codes = [future.code().name for future in futures]  # waits for it
                 self.outcomes.update(codes)
                 if set(codes) <= ELSEWHERE:
@@ -119,8 +119,8 @@ def test_a_stop_while_messages_of_thousands_of_inputs_are_read(models: Path) -> 
         message.inputs.add(name=f"x{number}", datatype="FP32", shape=[1, 1])
         message.raw_input_contents.append(bytes(4))
     running = RunningServer(models)
-    wide = Crowd(running.address, message.SerializeToString(), connections=4, in_flight=16)
-    good = Crowd(running.address, infer_request().SerializeToString(), connections=2, in_flight=16)
+    wide = Crowd(running.address, message.SerializeToString(), connections=4)
+    good = Crowd(running.address, infer_request().SerializeToString(), connections=2)
     wait_until(lambda: good.outcomes["OK"] > 0 and sum(wide.outcomes.values()) > 0, "answers")
     assert running.stop() == 0
     assert wide.end().keys() <= {"INVALID_ARGUMENT", *ELSEWHERE}, wide.outcomes

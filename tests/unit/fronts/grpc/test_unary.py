@@ -19,9 +19,9 @@ class Bench:
         self.wire = Wire(monkeypatch)
         self.call = self.another()
 
-    def another(self, deadline: float | None = None, *, public: bool = False) -> UnaryCall:
+    def another(self, deadline: float | None = None) -> UnaryCall:
         front: Any = self.front
-        method = unary(self.front.handle, public=public)
+        method = unary(self.front.handle)
         call = UnaryCall(front, method, self.front.origin(deadline), self.front.clock())
         call.open()
         return call
