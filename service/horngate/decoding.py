@@ -34,7 +34,7 @@ THREADS: Final = 4
 
 
 class Holds(Protocol):
-    """What counts the bytes that a call holds (``inference.Call``)."""
+    """What counts the bytes that a call holds (``call.Call``)."""
 
     def expand(self, size: int) -> None:
         """Count a tensor that is about to be made, until the call ends."""

@@ -76,6 +76,9 @@ class DType(enum.Enum):
         return cls(array.dtype.name)
 
 
+FLOATS: Final = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One named input or output: its dtype and its shape, ``None`` where any size goes.

@@ -14,7 +14,6 @@ from tests.equality.probe import Probe, Trial, call
 from tests.equality.values import FLOATS, INTEGERS, moderate
 
 Make = Callable[..., Any]
-SIDES: Final = (1, 2, 3, 4, 7, 16)
 PADDINGS: Final = ("SAME", "VALID")
 
 

@@ -191,11 +191,8 @@ def another_form(place: Place) -> None:
     manifest.write_checksums(place.folder)
 
 
-BELOW: Final = Served(engine="tensorflow")
-"""Without the compiled form."""
-
-
 def below(*told: str) -> Served:
+    """Without the compiled form, for what is ``told``."""
     return Served(engine="tensorflow", falls=told)
 
 

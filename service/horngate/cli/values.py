@@ -18,7 +18,7 @@ from horngate.client.arrays import as_array
 from horngate.errors import InvalidInput, did_you_mean
 from horngate.pictures import Encoded
 from horngate.store.annotations import check_picture, read_range
-from horngate.tensors import Array, DType, Picture, Signature, TensorSpec, format_shape
+from horngate.tensors import FLOATS, Array, DType, Picture, Signature, TensorSpec, format_shape
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg")
 
@@ -114,7 +114,7 @@ def _picture(
 ) -> Array:
     """The file as it is where the server knows what becomes of it, else the tensor."""
     if recorded is None:
-        if pixels is None and spec.dtype in _FLOATS:
+        if pixels is None and spec.dtype in FLOATS:
             say(
                 f"input {spec.name!r}: nothing says what its pixels are: 0..1 is taken; if the "
                 "model takes others, say them with --pixels 0..255"
@@ -200,8 +200,6 @@ def _read_file(path: Path, spec: TensorSpec) -> Any:
 _MODES: Final[dict[int | None, str]] = {1: "L", 3: "RGB", 4: "RGBA", None: "RGB"}
 """Pillow's mode for each number of channels."""
 
-_FLOATS: Final = {DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64}
-
 
 def read_picture(path: Path, spec: TensorSpec, pixels: Pixels | None = None) -> Array:
     """The picture, of the shape of ``spec`` without its batch dimension; uint8 or float32.
@@ -235,7 +233,7 @@ def read_picture(path: Path, spec: TensorSpec, pixels: Pixels | None = None) -> 
     values: Array = np.asarray(picture)
     if not flat and mode == "L":
         values = values[:, :, np.newaxis]
-    if spec.dtype not in _FLOATS:
+    if spec.dtype not in FLOATS:
         return values
     low, high = pixels or (0.0, 1.0)
     return values.astype(np.float32) / np.float32(255 / (high - low)) + np.float32(low)

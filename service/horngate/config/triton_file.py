@@ -23,7 +23,7 @@ from horngate.reading import read_file
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
 from horngate.store.annotations import read_range
 from horngate.store.layout import TRITON_WARM_UP
-from horngate.tensors import DType, Shape
+from horngate.tensors import FLOATS, DType, Shape
 
 _PLAIN: Final = {
     ("platform", "tensorflow_savedmodel"): False,
@@ -57,7 +57,6 @@ _TENSOR_REFUSED: Final = {
     "allow_ragged_batch": "rows of one batch are of one shape",
     "is_non_linear_format_io": "it is a format of GPUs",
 }
-_LATEST: Final = VersionOptions()
 
 MOST_REPLAYED: Final = 1000
 """Runs of all of a model's ``model_warmup``: as many as TensorFlow Serving replays of a file."""
@@ -104,7 +103,7 @@ def read_triton_file(path: Path, batching: BatchingOptions | None = None) -> Mod
         for each in config.input
         if each.format
     }
-    if pixels is None and any(each.name in pictures and _is_float(each.dtype) for each in inputs):
+    if pixels is None and any(each.name in pictures and each.dtype in FLOATS for each in inputs):
         notes.append(f"format: pixels become 0..1; say another range by the parameter {PIXELS!r}")
     declared = Declared(
         plain=_plain(config),
@@ -171,10 +170,6 @@ def _dtype(number: int) -> DType | None:
     text = name.removeprefix("TYPE_").lower().replace("fp", "float")
     text = {"bf16": "bfloat16"}.get(text, text)
     return next((each for each in DType if each.value == text), None)
-
-
-def _is_float(dtype: DType) -> bool:
-    return dtype is DType.BFLOAT16 or dtype.numpy.kind == "f"
 
 
 def _tensors(told: Any, config: Any, refused: list[str]) -> tuple[DeclaredTensor, ...]:
@@ -276,7 +271,7 @@ def _versions(config: Any) -> VersionOptions:
         case "latest":
             return VersionOptions(latest=policy.latest.num_versions or 1)
         case _:
-            return _LATEST
+            return VersionOptions()
 
 
 def _labels(config: Any, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

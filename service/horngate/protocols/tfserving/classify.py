@@ -17,15 +17,13 @@ from horngate.protocols.pb.tensorflow_serving.apis.classification_pb2 import (
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.examples import PREDICT, read_examples, to_inputs
 from horngate.protocols.tfserving.spec import read_target, write_spec
-from horngate.tensors import Arrays, DType, Response, Signature, format_shape
+from horngate.tensors import FLOATS, Arrays, DType, Response, Signature, format_shape
 
 METHOD: Final = "tensorflow/serving/classify"
 CLASSES: Final = "classes"
 SCORES: Final = "scores"
 _CLASS_BYTES: Final = 64
 """What a class takes in a message, without its label's characters."""
-
-_FLOATS: Final = (DType.FLOAT32, DType.FLOAT64, DType.FLOAT16, DType.BFLOAT16)
 
 
 class Outputs(NamedTuple):
@@ -75,7 +73,7 @@ def find_outputs(signature: Signature) -> Outputs:
             f"Was: {signature.method}; ask signature {signature.name!r} by its own method"
         )
     tables = {name: spec for name, spec in outputs.items() if len(spec.shape) == 2}
-    scores = [name for name, spec in tables.items() if spec.dtype in _FLOATS]
+    scores = [name for name, spec in tables.items() if spec.dtype in FLOATS]
     classes = [name for name, spec in tables.items() if spec.dtype is DType.STRING]
     if len(scores) == 1 and len(classes) <= 1 and len(scores) + len(classes) == len(outputs):
         return Outputs(classes[0] if classes else None, scores[0])

@@ -12,7 +12,7 @@ from horngate.protocols.elements import Expand, MalformedTensor, from_integers
 from horngate.protocols.pb.tensorflow.core.example.example_pb2 import Example
 from horngate.protocols.pb.tensorflow.core.example.feature_pb2 import Feature
 from horngate.protocols.pb.tensorflow_serving.apis.input_pb2 import Input
-from horngate.tensors import Array, Arrays, DType, Signature, TensorSpec, format_shape
+from horngate.tensors import FLOATS, Array, Arrays, DType, Signature, TensorSpec, format_shape
 
 PREDICT: Final = "tensorflow/serving/predict"
 MAX_EXAMPLES: Final = 1 << 16
@@ -26,7 +26,6 @@ has a large context's.
 MESSAGE_GROWTH: Final = 8
 """What a feature takes in memory for each byte on the wire: small integers take eight for one."""
 
-_FLOATS: Final = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
 _INTEGERS: Final = frozenset(
     {
         DType.INT8,
@@ -177,10 +176,10 @@ def _values(feature: Feature, dtype: DType) -> Array:
     values = getattr(feature, kind).value
     if kind == "bytes_list" and dtype is DType.STRING:
         return np.array([*values, None], object)[:-1]
-    if kind == "float_list" and dtype in _FLOATS:
+    if kind == "float_list" and dtype in FLOATS:
         return np.array(values, np.float32).astype(dtype.numpy)
     if kind == "int64_list" and dtype in _INTEGERS:
         return from_integers(values, dtype)
-    if kind == "int64_list" and (dtype in _FLOATS or dtype is DType.BOOL):
+    if kind == "int64_list" and (dtype in FLOATS or dtype is DType.BOOL):
         return np.array(values, np.int64).astype(dtype.numpy)
     raise MalformedTensor(f"expected a feature of {dtype.value}, received a {kind}")

@@ -16,11 +16,10 @@ from horngate.protocols.pb.tensorflow_serving.apis.regression_pb2 import (
 from horngate.protocols.tfserving.ask import ask
 from horngate.protocols.tfserving.examples import PREDICT, read_examples, to_inputs
 from horngate.protocols.tfserving.spec import read_target, write_spec
-from horngate.tensors import Arrays, DType, Response, Signature, TensorSpec, format_shape
+from horngate.tensors import FLOATS, Arrays, Response, Signature, TensorSpec, format_shape
 
 METHOD: Final = "tensorflow/serving/regress"
 OUTPUTS: Final = "outputs"
-_FLOATS: Final = (DType.FLOAT32, DType.FLOAT64, DType.FLOAT16, DType.BFLOAT16)
 
 
 def regress(
@@ -87,7 +86,7 @@ def write_result(response: Response, message: RegressionResult) -> None:
 
 
 def _is_number(spec: TensorSpec) -> bool:
-    return spec.dtype in _FLOATS and len(spec.shape) in (1, 2) and spec.shape[1:] in ((), (1,))
+    return spec.dtype in FLOATS and len(spec.shape) in (1, 2) and spec.shape[1:] in ((), (1,))
 
 
 def _encode(response: Response) -> RegressionResponse:
