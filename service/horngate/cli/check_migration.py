@@ -67,6 +67,8 @@ _OTHERS: Final = frozenset(
 )
 """Flags that are taken and are no settings."""
 
+_SETTINGS: Final = (SETTINGS_FILE, TRITON_FILE)
+
 
 class Row(NamedTuple):
     """What was found of one thing, and what to do about it."""
@@ -178,9 +180,7 @@ class Check:
             else:
                 yield _not_taken(flag, value)
         yield from _together(taken)
-        for setting, told in _DEFAULTS[origin].items():
-            if setting not in keys:
-                yield Row(DIFFERS, f"the default of {setting}", told)
+        yield from _defaults(origin, keys)
 
     def _named_by_flag(self, key: str, value: str, named: Sequence[str]) -> Iterator[Row]:
         if key in _FILES:
@@ -214,6 +214,7 @@ class Check:
 
     def _folder(self, path: Path) -> Iterator[Row]:
         """A repository, or the folder of a model."""
+        passed: list[str] = []
         try:
             if version_folders(path) or any((path / each).exists() for each in _SETTINGS):
                 models = {path.resolve().name: path}
@@ -227,7 +228,7 @@ class Check:
             yield Row(FAILS, str(path), "expected folders of models; there is none")
         for name, folder in models.items():
             yield from self._model(name, folder)
-        for name in passed if path not in models.values() else ():
+        for name in passed:
             if name not in models and not name.startswith("."):
                 yield Row(FAILS, name, _wrong_name(name))
 
@@ -264,7 +265,7 @@ class Check:
             loaded = self._trial.load(name, number, folder, settings)
         except HorngateError as error:
             # Whoever types a command is an operator.
-            return Row(FAILS, where, f"{error}" + f" [{error.detail}]" * bool(error.detail))
+            return Row(FAILS, where, f"{error} [{error.detail}]" if error.detail else str(error))
         told = ["on ONNX Runtime" if loaded.engine == "onnx" else "on TensorFlow"]
         if loaded.engine != "onnx":
             told.append(f"`horngate compile {name}` may bring it to ONNX Runtime")
@@ -273,12 +274,11 @@ class Check:
         return Row(WORKS, where, "; ".join(told))
 
 
-_SETTINGS: Final = (SETTINGS_FILE, TRITON_FILE)
-
-
-def _defaults(origin: str | None) -> Iterator[Row]:
+def _defaults(origin: str | None, given: Sequence[str] = ()) -> Iterator[Row]:
+    """Those of the server ``origin`` that are others here, but for the settings ``given``."""
     for setting, told in _DEFAULTS[origin].items() if origin else ():
-        yield Row(DIFFERS, f"the default of {setting}", told)
+        if setting not in given:
+            yield Row(DIFFERS, f"the default of {setting}", told)
 
 
 def _not_taken(flag: str, value: str) -> Row:
