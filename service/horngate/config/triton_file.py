@@ -256,8 +256,8 @@ def _instances(config: Any, notes: list[str]) -> int:
     for group in config.instance_group:
         if group.kind == model_config_pb2.ModelInstanceGroup.KIND_GPU or group.gpus:
             notes.append("instance_group: KIND_GPU: models run on processors")
-        else:
-            count += 0 if group.passive else max(1, group.count) * (group.count >= 0)
+        elif not group.passive and group.count >= 0:
+            count += max(1, group.count)
     return count
 
 

@@ -17,7 +17,7 @@ from horngate.store.annotations import check_picture, picture_of
 from horngate.store.layout import TRITON_FILE as FILE
 from horngate.tensors import DEFAULT_SIGNATURE, DType, Shape, Signature, TensorSpec
 
-_FORMATS: Final = ("a SavedModel", "a model.onnx")
+_FORMATS: Final = {False: "a SavedModel", True: "a model.onnx"}
 
 
 class DeclaredTensor(NamedTuple):
@@ -91,10 +91,10 @@ class Declared:
         """
         if self.refused:
             raise LoadError(f"{FILE}: " + "; ".join(self.refused))
-        if self.plain not in (None, plain):
+        if self.plain is not None and self.plain != plain:
             raise LoadError(
                 f"{FILE}: platform: expected {_FORMATS[plain]}'s, as the version's folder has it, "
-                f"received {_FORMATS[bool(self.plain)]}'s"
+                f"received {_FORMATS[self.plain]}'s"
             )
 
     @property

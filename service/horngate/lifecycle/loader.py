@@ -218,7 +218,8 @@ class Loader:
                 started = self._with_threads(wanted.threads, partial(self._start, version, runtime))
             except LoadError as refused:
                 reasons.append(f"not served by {runtime.name}: {refused}")
-                details += [f"{runtime.name}: {refused.detail}"] * bool(refused.detail)
+                if refused.detail:
+                    details.append(f"{runtime.name}: {refused.detail}")
                 # Of several, the last is told: it runs what a version cannot be without. But none
                 # can do without the one that runs a plain model.
                 if error is None or not is_plain(version.folder):
