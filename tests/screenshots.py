@@ -21,6 +21,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from horngate.client import Client
 from tests.rooms import ROOT
 from tests.serving import RunningServer
+from tests.web.drawing import draw
 
 FOLDER: Final = ROOT / "docs"
 SECONDS: Final = 60
@@ -61,7 +62,9 @@ def main() -> int:
             page.goto(home + path)
             expect(page.locator(".winner b:not(:empty), .chart .line").first).to_be_attached()
             if "/try" in path:
-                draw(page)
+                draw(page, FOUR, brush=10)
+                page.mouse.move(0, 0)
+                expect(page.locator(".panel[aria-busy=true]")).to_have_count(0)
             save(page, FOLDER / f"{name}.png")
             page.close()
         browser.close()
@@ -81,22 +84,6 @@ def keep_busy(server: RunningServer, seconds: float) -> None:
             if rows > 5:
                 context = np.full((rows, 10), 0.1, np.float32)
                 client.predict("mnist_fusion", {"image": image, "context": context})
-
-
-def draw(page: Page) -> None:
-    """A four, by hand."""
-    page.get_by_label("Width of the brush").fill("10")
-    box = page.locator("canvas.paper").bounding_box()
-    assert box is not None
-    for line in FOUR:
-        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in line]
-        page.mouse.move(*places[0])
-        page.mouse.down()
-        for place in places[1:]:
-            page.mouse.move(*place, steps=8)
-        page.mouse.up()
-    page.mouse.move(0, 0)
-    expect(page.locator(".panel[aria-busy=true]")).to_have_count(0)
 
 
 def save(page: Page, path: Path) -> None:

@@ -22,6 +22,7 @@ from horngate.tensors import Array
 from tests.conftest import Served
 from tests.serving import RunningServer, tokens_file
 from tests.web.conftest import ODD, TEAM, Open
+from tests.web.drawing import draw
 
 KINDS = ("curl", "horngate.client", "tensorflow-serving-api", "tritonclient", "grpcurl")
 HEREDOC = re.compile(r"<<'END'\n(.*)\nEND", re.DOTALL)
@@ -202,12 +203,7 @@ def test_a_large_input_is_saved_and_read(
     page.get_by_role("textbox", name="Token").fill(TEAM)
     page.get_by_role("button", name="Enter").click()
     page.get_by_label("Colour").fill("#ff8000")
-    box = page.locator("canvas.paper").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 20, box["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 150, steps=3)
-    page.mouse.up()
+    draw(page, [[(0.1, 0.1), (0.8, 0.6)]], brush=20)
     settled(page, "means")
     copied = line(page, kind)
     assert TEAM not in copied

