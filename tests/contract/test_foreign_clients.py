@@ -26,6 +26,7 @@ from tensorflow_serving.apis import (
 from horngate.protocols.pb.grpc.health.v1 import health_pb2
 from horngate.tensors import Array
 from tests.clients import health, refused, tensors
+from tests.contract.test_reflection import SERVICES
 from tests.serving import RunningServer
 
 
@@ -180,15 +181,7 @@ def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> Non
 
 def test_reflection_describes_every_service_and_itself(channel: grpc.Channel) -> None:
     database = ProtoReflectionDescriptorDatabase(channel)
-    assert set(database.get_services()) == {
-        "grpc.channelz.v1.Channelz",
-        "grpc.health.v1.Health",
-        "grpc.reflection.v1.ServerReflection",
-        "grpc.reflection.v1alpha.ServerReflection",
-        "inference.GRPCInferenceService",
-        "tensorflow.serving.ModelService",
-        "tensorflow.serving.PredictionService",
-    }
+    assert set(database.get_services()) == set(SERVICES)
     pool = DescriptorPool(database)
     service = pool.FindServiceByName("tensorflow.serving.PredictionService")
     assert service.methods_by_name["Predict"].input_type.name == "PredictRequest"
