@@ -18,7 +18,9 @@ SIZED: Final = 2
 FIXED: Final = {1: 8, 5: 4}
 """Wire types: a number of any length, a length and so many bytes, and numbers of so many."""
 
-_TAGS: Final = 1 << 32
+_TAGS: Final = range(8, 1 << 32)
+"""A field's number, 1 or more, with its wire type. Some parsers cut what is larger to 32 bits: it
+would be another field to them."""
 
 
 class Unclear(ValueError):
@@ -46,8 +48,7 @@ def next_field(data: bytes | memoryview, at: int, end: int) -> tuple[int, int, i
         begin, behind = length, length + FIXED[wire]
     else:
         raise Unclear
-    # Some parsers cut the tag to its 32 bits: it would be another field to them.
-    if behind > end or tag >= _TAGS:
+    if behind > end or tag not in _TAGS:
         raise Unclear
     return tag >> 3, wire, length, begin, behind
 

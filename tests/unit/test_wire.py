@@ -30,10 +30,19 @@ def test_fields_follow_each_other() -> None:
         b"\x0d\0\0\0",
         b"\x08",
         b"\x0b",
+        b"\x02\0",
         b"\x8a\x80\x80\x80\x10\0",
         b"\x08" + b"\xff" * 10,
     ],
-    ids=["cut off", "a fixed one cut off", "no number", "a group", "33 bits", "without an end"],
+    ids=[
+        "cut off",
+        "a fixed one cut off",
+        "no number",
+        "a group",
+        "of no number",
+        "33 bits",
+        "without an end",
+    ],
 )
 def test_what_is_no_field_is_unclear(data: bytes) -> None:
     with pytest.raises(Unclear):

@@ -139,29 +139,36 @@ def in_two_ways(node: bytes = b"", constant: bytes = b"") -> bytes:
 
 
 FOREIGN = helper.make_node("Foo", ["x"], ["z"], domain="mine").SerializeToString()
+ANOTHER = onnx.GraphProto(node=[onnx.NodeProto.FromString(FOREIGN)]).SerializeToString()
 MINUS_ONE = field(8, b"c") + b"\x08\x01" + field(9, bytes([255] * 8))
 
 
 @pytest.mark.parametrize(
     "content",
     [
+        in_two_ways() + overlong(field(7, ANOTHER)),
+        in_two_ways() + b"\x02\0",
         in_two_ways(overlong(field(1, FOREIGN))),
         in_two_ways(field(1, FOREIGN + bytes([4 << 3 | 5]) + b"Gelu")),
         in_two_ways(field(1, FOREIGN + bytes([4 << 3 | 1]) + b"Identity")),
         in_two_ways(constant=MINUS_ONE + overlong(b"\x10\x07")),
         in_two_ways(constant=MINUS_ONE + b"\x10\x87\x80\x80\x80\x10"),
         in_two_ways(constant=MINUS_ONE + b"\x10\x07" + field(2, b"\x01")),
+        in_two_ways(constant=MINUS_ONE + b"\x10\x07" + b"\x15\x01\0\0\0"),
         in_two_ways(
             constant=field(8, b"c") + b"\x08\x01\x10\x06" + field(5, b"\xff\xff\xff\xff\x0f")
         ),
     ],
     ids=[
+        "a graph's number of field",
+        "a field of no number",
         "a node's number of field",
         "an operation of 4 bytes",
         "an operation of 8 bytes",
         "a dtype's number of field",
         "a dtype of 33 bits",
         "a packed dtype",
+        "a dtype of 4 bytes",
         "a divisor of 32 bits",
     ],
 )
@@ -398,48 +405,6 @@ def test_other_kernels_that_are_given_nothing(tmp_path: Path) -> None:
     assert servable.run("serving_default", {"x": np.ones((3, 2), np.float32)})["y"].shape == (3, 4)
     with pytest.raises(InvalidRequest, match="nothing is left of it"):
         servable.run("serving_default", {"x": np.ones((0, 2), np.float32)})
-
-
-def parts(made: onnx.ModelProto, node: bytes = b"", constant: bytes = b"") -> bytes:
-    """``made`` with more behind its only node, or a constant, as no library writes it."""
-    graph = onnx.GraphProto()
-    graph.CopyFrom(made.graph)
-    graph.ClearField("node")
-    nodes = [each.SerializeToString() for each in made.graph.node]
-    nodes[0] += node
-    written = graph.SerializeToString() + b"".join(field(1, each) for each in nodes)
-    rest = onnx.ModelProto()
-    rest.CopyFrom(made)
-    rest.ClearField("graph")
-    return rest.SerializeToString() + field(7, written + (field(5, constant) if constant else b""))
-
-
-DIVIDED = one("Div", value("x", ["n"], TensorProto.INT32), out=TensorProto.INT32)
-DIVIDED.graph.node[0].input.append("k")
-K = TensorProto(name="k", dims=[1]).SerializeToString()
-NOT_SERVED = one("NoSuchOperation", value("x", ["n"]))
-HIDDEN = onnx.GraphProto(node=NOT_SERVED.graph.node).SerializeToString()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        # -1 of 32 bits without the upper ones, and a dtype and an operation said once more in a
-        # field that protobuf passes over, or in a number of which it takes the lowest bits.
-        parts(DIVIDED, constant=K + b"\x10\x06" + b"\x2a\x05\xff\xff\xff\xff\x0f"),
-        parts(DIVIDED, constant=K + b"\x10\x86\x80\x80\x80\x10" + field(9, b"\xff" * 4)),
-        parts(DIVIDED, constant=K + b"\x10\x06\x15\x01\x01\x01\x01" + field(9, b"\xff" * 4)),
-        parts(NOT_SERVED, node=b"\x21Identity"),
-        parts(one("Identity", value("x", ["n"])))
-        + b"\xba\x80\x80\x80\x10"
-        + bytes([len(HIDDEN)])
-        + HIDDEN,
-    ],
-)
-def test_what_is_looked_at_is_what_the_engine_reads(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "model.onnx").write_bytes(content)
-    with pytest.raises(LoadError, match=r"expected (an ONNX model|operations|integers)"):
-        load(tmp_path)
 
 
 def test_lines_that_are_told_apart_and_have_no_elements(tmp_path: Path) -> None:
