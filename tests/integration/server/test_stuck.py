@@ -158,5 +158,5 @@ def test_a_fifo_for_a_file_holds_up_its_own_model_only(models: Path, swap: Swap,
     with RunningServer(models, "--load-seconds", "2", ready=False) as server:
         wait_until(lambda: answers(server, "other", 1), "the other model to answer")
         swap(server, 2)
-        wait_until(lambda: trouble(server), "the model's trouble to be told")
+        wait_until(lambda: bool(trouble(server)), "the model's trouble to be told")
         swap(server, 3)
