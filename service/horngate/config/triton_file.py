@@ -21,7 +21,7 @@ from horngate.lifecycle.settings import ModelSettings, RuntimeOptions, VersionOp
 from horngate.protocols.pb.inference import model_config_pb2
 from horngate.reading import read_file
 from horngate.sizes import MODEL_SETTINGS, SETTINGS
-from horngate.store.annotations import read_range
+from horngate.store.annotations import check_texts, read_range
 from horngate.store.layout import TRITON_WARM_UP
 from horngate.tensors import FLOATS, DType, Shape
 
@@ -284,7 +284,12 @@ def _labels(config: Any, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
             lines = read_file(file, SETTINGS, follow=False).decode().splitlines()
         except UnicodeDecodeError as error:
             raise ConfigError(f"label_filename: {name[:128]!r}: expected UTF-8") from error
-        yield output.name, tuple(line.strip() for line in lines)
+        labels = tuple(line.strip().replace("\t", " ") for line in lines)
+        try:
+            check_texts(labels)
+        except ValueError as error:
+            raise ConfigError(f"label_filename: {name[:128]!r}: {error}") from error
+        yield output.name, labels
 
 
 def _within(folder: Path, name: str, expected: str) -> Path:

@@ -87,14 +87,25 @@ def check_labels(labels: Iterable[Any], spec: TensorSpec) -> tuple[str, ...]:
     if not names or len(names) > MOST_LABELS or classes not in (None, len(names)):
         expected = f"1 to {MOST_LABELS}" if classes is None else str(classes)
         raise ValueError(f"expected {expected} labels, one for each class, received {len(names)}")
+    check_texts(names)
+    return names
+
+
+def check_texts(names: Iterable[Any]) -> None:
+    """Check that each may be told as a class: it goes into answers, and onto terminals.
+
+    Raises:
+        ValueError: one may not, or there are too many.
+    """
     for number, name in enumerate(names):
+        if number >= MOST_LABELS:
+            raise ValueError(f"expected at most {MOST_LABELS} labels, received more")
         if not isinstance(name, str) or len(name) > MOST_CHARACTERS or _untold(name):
             shown = f"{name[:40]!r}" if isinstance(name, str) else type(name).__name__
             raise ValueError(
                 f"label {number}: expected a text of at most {MOST_CHARACTERS} characters without "
                 f"control characters, received {shown}"
             )
-    return names
 
 
 def check_picture(picture: Picture, spec: TensorSpec) -> Picture:

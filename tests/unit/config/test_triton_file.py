@@ -223,14 +223,22 @@ def test_a_shape_that_the_model_has_otherwise(tmp_path: Path) -> None:
 
 
 def test_labels_are_read_from_the_models_folder(tmp_path: Path) -> None:
-    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    (tmp_path / "labels.txt").write_text("cat\ndog\t2 \n")
     text = FITTING.replace("dims: [ 2 ]", 'dims: [ 2 ] label_filename: "labels.txt"')
-    assert declared(tmp_path, text).labels == {"y": ("cat", "dog")}
+    assert declared(tmp_path, text).labels == {"y": ("cat", "dog 2")}
     with pytest.raises(ConfigError, match="label_filename: expected a file in the model's folder"):
         declared(tmp_path, text.replace("labels.txt", "../labels.txt"))
     (tmp_path / "labels.txt").unlink()
     (tmp_path / "labels.txt").symlink_to("/etc/passwd")
     with pytest.raises(ConfigError, match="label_filename"):
+        declared(tmp_path, text)
+
+
+@pytest.mark.parametrize("label", ["\x1b[2Jcat", "\0", "c" * 257])
+def test_labels_are_texts_that_can_be_told(tmp_path: Path, label: str) -> None:
+    (tmp_path / "labels.txt").write_text(f"dog\n{label}\n")
+    text = FITTING.replace("dims: [ 2 ]", 'dims: [ 2 ] label_filename: "labels.txt"')
+    with pytest.raises(ConfigError, match=r"'labels.txt': label 1: expected a text of at most 256"):
         declared(tmp_path, text)
 
 
