@@ -73,7 +73,8 @@ class Decoders:
                 )
             self._waiting[answer] = None
             more = self._working < self._threads
-            self._working += more
+            if more:
+                self._working += 1
         if more:
             self._pool.submit(self._work)
         return answer

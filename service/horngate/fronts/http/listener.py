@@ -22,8 +22,7 @@ TAKEN: Final = 64
 SHORT_SECONDS: Final = 0.5
 """Between two looks for callers while there is no file handle for one; they wait in the backlog."""
 
-
-GREETING_SECONDS: Final = 10.0
+HANDSHAKE_SECONDS: Final = 10.0
 """How long the handshake of TLS may take, as on the gRPC port. libuv's own is 60."""
 
 
@@ -87,7 +86,7 @@ class Listener:
                 self._made,
                 taken,
                 ssl=context,
-                ssl_handshake_timeout=GREETING_SECONDS if context else None,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,
             )
         except OSError:  # it left, or spoke no TLS
             taken.close()

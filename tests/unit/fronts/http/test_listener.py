@@ -90,7 +90,7 @@ def test_who_does_not_go_on_with_its_handshake_is_let_go(
         writer.close()
         listener.stop()
 
-    monkeypatch.setattr(module, "GREETING_SECONDS", 0.3)
+    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.3)
     certificates = watch(pair(tmp_path), time.monotonic, print)
     with (
         listening(PortOptions(certificates=certificates)) as listener,
