@@ -186,7 +186,7 @@ def _tensor(
     for number in range(len(files)):
         check()
         each = opened.pop()  # whose pixels, once decoded, stay with it
-        with _told(name, number, len(files)), call.room(each.room):
+        with _told(name, number, len(files)), call.room(each.room(picture)):
             rows.append(each.row(picture, spec.dtype.numpy))
     shapes = {format_shape(row.shape) for row in rows}
     if len(shapes) > 1:

@@ -46,6 +46,9 @@ with its lock."""
 PIXEL_BYTES: Final = 12
 """What decoding takes for a pixel beside the row: what Pillow holds, and its decoder."""
 
+RESIZED_BYTES: Final = 14
+"""The same for a number of a row that is resized: what it is between, in floats of four lanes."""
+
 _ORIENTATION: Final = 0x0112
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -115,10 +118,12 @@ class Encoded:
                 "more; save it anew"
             )
 
-    @property
-    def room(self) -> int:
-        """Bytes that decoding takes while it lasts."""
-        return self.width * self.height * PIXEL_BYTES
+    def room(self, picture: Picture) -> int:
+        """Bytes that decoding takes while it lasts, beside the row."""
+        pixels = self.width * self.height * PIXEL_BYTES
+        if picture.height is None and picture.width is None:  # it is not resized
+            return pixels
+        return pixels + self.size(picture) * RESIZED_BYTES
 
     def size(self, picture: Picture) -> int:
         """Numbers of the row that it becomes."""

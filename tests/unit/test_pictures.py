@@ -71,11 +71,23 @@ def test_a_picture_of_one_long_line_takes_no_more_than_its_room() -> None:
     tracemalloc.start()
     try:
         received = opened.row(Picture(448, 8, 3), FLOAT)
-        assert tracemalloc.get_traced_memory()[1] <= opened.room
+        assert tracemalloc.get_traced_memory()[1] <= opened.room(Picture(448, 8, 3))
     finally:
         tracemalloc.stop()
     assert received.shape == (448, 8, 3)
     assert np.array_equal(received[0], received[-1])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (900, 4), (4, 900), (300, 300), (900, 900)])
+def test_resizing_takes_no_more_than_its_room(size: tuple[int, int], channels: int) -> None:
+    picture, opened = Picture(512, 512, channels), Encoded(encoded(noise(*size), "PNG"))
+    tracemalloc.start()
+    try:
+        received = opened.row(picture, FLOAT)
+        assert tracemalloc.get_traced_memory()[1] <= received.nbytes + opened.room(picture)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_size_that_is_open_is_the_pictures_own() -> None:
