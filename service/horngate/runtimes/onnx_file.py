@@ -120,8 +120,11 @@ class _Reader:
         if graph.parts(15):
             raise _sparse()
         constants = [(each.text(8), self._divides(each)) for each in graph.parts(5)]
-        harmless = known | {name for name, divides in constants if divides}
-        harmless -= {name for name, divides in constants if not divides}
+        # What a loop's body is given, or makes, is no constant of the same name around it.
+        made = {name for node in nodes for name in node.texts(2)}
+        given = {each.text(1) for each in graph.parts(11)} if depth else set()
+        harmless = (known - made) | {name for name, divides in constants if divides}
+        harmless -= {name for name, divides in constants if not divides} | given
         for node in nodes:
             self._node(node, harmless, depth)
 

@@ -407,6 +407,24 @@ def test_other_kernels_that_are_given_nothing(tmp_path: Path) -> None:
         servable.run("serving_default", {"x": np.ones((0, 2), np.float32)})
 
 
+def test_what_a_loop_hands_on_is_no_constant_of_that_name_around_it(tmp_path: Path) -> None:
+    body = helper.make_graph(
+        [helper.make_node("Div", ["x", "k"], ["y"]), helper.make_node("Identity", ["go"], ["on"])],
+        "body",
+        [value("i", [], INT64), value("go", [], TensorProto.BOOL), value("k", ["n"], INT64)],
+        [value("on", [], TensorProto.BOOL), value("y", ["n"], INT64)],
+    )
+    nodes = [
+        helper.make_node("Loop", ["times", "", "by"], ["z"], body=body),
+        helper.make_node("Div", ["x", "k"], ["half"]),
+    ]
+    inputs = [value("times", [], INT64), value("x", ["n"], INT64), value("by", ["n"], INT64)]
+    constants = [helper.make_tensor("k", INT64, [1], [2])]
+    made = model(nodes, inputs, [value("z", None, INT64), value("half", None, INT64)], constants)
+    with pytest.raises(LoadError, match="Div in a loop or branch by what is no constant"):
+        load(put(made, tmp_path))
+
+
 def test_lines_that_are_told_apart_and_have_no_elements(tmp_path: Path) -> None:
     servable = load(put(one("Unique", value("x", ["n", "m"]), axis=0), tmp_path))
     assert servable.run("serving_default", {"x": np.ones((3, 2), np.float32)})["y"].shape == (1, 2)
