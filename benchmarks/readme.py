@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -16,8 +17,9 @@ from benchmarks.results import Results
 
 README: Final = ROOT / "README.md"
 DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
-BEGIN: Final = "<!-- bench:begin -->"
-END: Final = "<!-- bench:end -->"
+BENCH: Final = "bench"
+FIGURES: Final = "figures"
+"""Marks, between whose begin and end the lines stand."""
 
 ROWS: Final = {
     "horngate": "**Horngate**",
@@ -28,6 +30,13 @@ ROWS: Final = {
     "cpp-echo": "C++ server without a model: gRPC alone",
 }
 """What the README compares, in its words."""
+BESIDE: Final = {
+    "kserve": "KServe's SDK",
+    "pytriton": "PyTriton",
+    "cpp-tensorflow": "a C++ server that runs TensorFlow",
+}
+"""What the first figure is beside."""
+
 HEAD: Final = ("", "CPU a request", "beside Horngate", "requests/s", "answer alone", "rows/s")
 
 
@@ -63,6 +72,34 @@ def section(found: Results) -> Iterator[str]:
         yield ""
         yield from table.quietness(found)
     yield from missing(found)
+
+
+def figures(found: Results) -> Iterator[str]:
+    """The lines of the README's first screen: three figures, and what they mean."""
+    ours = found.spread("horngate", MANY, "cpu_us")
+    alone = found.spread("horngate", ONE, "p50_us")
+    if ours is None or alone is None or not found.starts:
+        yield "Not measured."
+        return
+    seconds = statistics.median(each.seconds for each in found.starts)
+    memory = statistics.median(each.resident_mib for each in found.starts)
+    beside = ", ".join(
+        f"{words} {table.figure(theirs.median / ours.median)} times as much"
+        for subject, words in BESIDE.items()
+        if (theirs := found.spread(subject, MANY, "cpu_us")) is not None
+    )
+    yield (
+        f"- **{table.number(ours)} µs of a processor** is what a prediction costs, 64 in flight on "
+        f"an open port. The same model costs {beside}."
+    )
+    yield (
+        f"- **{table.number(alone, 1e3)} ms** from question to answer for one caller alone; half "
+        "are faster."
+    )
+    yield (
+        f"- **{table.figure(seconds)} s** from the start until both reference models answer, in "
+        f"{memory:.0f} MiB of memory."
+    )
 
 
 def made(found: Results) -> str:
@@ -115,32 +152,43 @@ def document(found: Results) -> Iterator[str]:
     yield from missing(found)
 
 
-def rewritten(text: str, lines: str) -> str:
+def rewritten(text: str, lines: str, mark: str = BENCH) -> str:
     """``text`` with ``lines`` between the marks, and nothing else changed.
 
     Raises:
         ValueError: the marks are not there once each, in their order.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"expected {BEGIN} and after it {END}, once each")
-    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-    return f"{before}{BEGIN}\n\n{lines.strip()}\n\n{after}"
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"expected {begin} and after it {end}, once each")
+    before, after = text[: text.index(begin)], text[text.index(end) :]
+    return f"{before}{begin}\n\n{lines.strip()}\n\n{after}"
 
 
-PAGES: Final[dict[Path, Callable[[Results], Iterator[str]]]] = {
-    README: section,
-    DOCUMENT: document,
+PAGES: Final[dict[Path, dict[str, Callable[[Results], Iterator[str]]]]] = {
+    README: {FIGURES: figures, BENCH: section},
+    DOCUMENT: {BENCH: document},
 }
+"""What stands between which marks."""
+
+
+def written(page: Path, found: Results) -> str:
+    """The text of ``page`` with the figures of ``found``.
+
+    Raises:
+        ValueError: as ``rewritten``.
+    """
+    text = page.read_text(encoding="utf-8")
+    for mark, lines in PAGES[page].items():
+        text = rewritten(text, "\n".join(lines(found)), mark)
+    return text
 
 
 def main() -> int:
     """Rewrite both pages."""
     try:
         found = results.read()
-        texts = {
-            page: rewritten(page.read_text(encoding="utf-8"), "\n".join(lines(found)))
-            for page, lines in PAGES.items()
-        }
+        texts = {page: written(page, found) for page in PAGES}
     except (OSError, ValueError) as error:
         print(f"benchmarks.readme: {error}", file=sys.stderr)
         return 1

@@ -10,17 +10,20 @@ from benchmarks.analyzer import ROOT
 from benchmarks.load import MANY
 from benchmarks.ratios import LARGE, ONE, PROMISES, SOME, ratios
 from benchmarks.readme import (
-    BEGIN,
     DOCUMENT,
-    END,
     PAGES,
     README,
     document,
+    figures,
     rewritten,
     section,
+    written,
 )
-from benchmarks.results import Failure, Results
+from benchmarks.results import Failure, Results, Started
 from tests.unit.benchmarks.figures import cell
+
+BEGIN = "<!-- bench:begin -->"
+END = "<!-- bench:end -->"
 
 
 def run() -> Results:
@@ -50,8 +53,19 @@ def test_marks_that_are_not_there_once_are_an_error(text: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_says_what_the_last_run_brought(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert text == rewritten(text, "\n".join(PAGES[page](results.read())))
+    assert page.read_text(encoding="utf-8") == written(page, results.read())
+
+
+def test_the_first_screen_has_three_figures_and_what_they_mean() -> None:
+    found = run()
+    found.starts = [Started(number, 0.5, 112.4) for number in (1, 2, 3)]
+    cost, alone, start = figures(found)
+    assert "**200 µs of a processor**" in cost
+    assert "costs KServe's SDK 13.0 times as much." in cost
+    assert "**0.15 ms**" in alone
+    assert "**0.50 s**" in start
+    assert "112 MiB" in start
+    assert list(figures(Results({}))) == ["Not measured."]
 
 
 def test_the_ratios_of_the_last_run_are_those_of_its_rounds() -> None:
