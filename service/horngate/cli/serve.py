@@ -130,7 +130,7 @@ def _say_how_to_call(settings: ServerSettings, grpc_port: int, http_port: int) -
     try:
         print(
             f"\n  gRPC   localhost:{grpc_port}   TensorFlow Serving and Open Inference Protocol\n"
-            f"  HTTP   {scheme}://localhost:{http_port}/   status, /metrics, /readyz\n\n"
+            f"  HTTP   {scheme}://localhost:{http_port}/   the page, /metrics, /readyz\n\n"
             f"  Try:   {_command()} {what_to_try(settings)}{server}\n",
             flush=True,
         )
