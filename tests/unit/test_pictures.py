@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from horngate import pictures
+from horngate import pictures, resizing
 from horngate.pictures import MOST_PIXELS, MOST_SIDE, BadPicture, Encoded
 from horngate.tensors import Array, Picture
 from tests.photos import animation, encoded, noise, photo, png_head, turned
@@ -53,14 +53,14 @@ def test_it_is_resized_bilinearly_between_centres(size: tuple[int, int], channel
 def test_lines_that_pillow_picks_are_those_of_the_whole(
     monkeypatch: pytest.MonkeyPatch, channels: int
 ) -> None:
-    data, places = encoded(noise(101, 64, channels), "PNG"), pictures._places
+    data, places = encoded(noise(101, 64, channels), "PNG"), resizing._places
     picked = 0
     for height in range(1, 101):
         picture = Picture(height, 30, channels, low=0, high=255)
         picked += places(101, height).sampled
         few = row(data, picture)
         with monkeypatch.context() as patch:
-            patch.setattr(pictures, "_places", lambda *side: places(*side)._replace(sampled=False))
+            patch.setattr(resizing, "_places", lambda *side: places(*side)._replace(sampled=False))
             np.testing.assert_array_equal(row(data, picture), few)
     assert 50 < picked < 100, "both ways are tried"
 
