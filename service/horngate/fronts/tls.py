@@ -10,13 +10,16 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from horngate.access.watched import Watched
 from horngate.errors import ConfigError
 from horngate.reading import in_memory, read_file
 from horngate.servable import Clock
 from horngate.sizes import CERTIFICATES
+
+HANDSHAKE_SECONDS: Final = 10.0
+"""How long a handshake may take. libuv's own are 60, those of gRPC's core 120."""
 
 
 @dataclass(frozen=True, slots=True)

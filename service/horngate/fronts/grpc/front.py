@@ -25,6 +25,7 @@ from horngate.fronts.grpc.reading import Reading
 from horngate.fronts.grpc.streams import DuplexStream, Places, ServerStream, Stream
 from horngate.fronts.grpc.unary import Departure, UnaryCall
 from horngate.fronts.options import PortOptions
+from horngate.fronts.tls import HANDSHAKE_SECONDS
 from horngate.protocols.method import DuplexMethod, Method, UnaryMethod
 
 BURST: Final = 256
@@ -46,9 +47,6 @@ so that whoever opens calls and resets them takes no more room than who lets the
 SETTLING_MS: Final = 5_000
 """Milliseconds that a client may take to acknowledge the limits that it was told as it connected.
 Until then the core does not hold it to them."""
-
-GREETING_MS: Final = 10_000
-"""Milliseconds that the handshake of TLS may take. The core's own are 120,000."""
 
 PING_MS: Final = 5_000
 """Milliseconds between two pings of a client that is not thrown out for them."""
@@ -131,7 +129,7 @@ class GrpcFront:
                 ("grpc.max_concurrent_streams", MOST_STREAMS),
                 ("grpc.http2.max_deallocating_streams", MOST_STREAMS),
                 ("grpc.http2.settings_timeout", SETTLING_MS),
-                ("grpc.server_handshake_timeout_ms", GREETING_MS),
+                ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_SECONDS * 1000)),
                 ("grpc.server.max_pending_requests", WAITING),
                 ("grpc.server.max_pending_requests_hard_limit", WAITING),
                 # A second server on the port must be an error, not half of the traffic.

@@ -13,6 +13,7 @@ from typing import Final
 
 from horngate.errors import ConfigError
 from horngate.fronts.options import PortOptions
+from horngate.fronts.tls import HANDSHAKE_SECONDS
 
 BACKLOG: Final = 1024
 
@@ -21,9 +22,6 @@ TAKEN: Final = 64
 
 SHORT_SECONDS: Final = 0.5
 """Between two looks for callers while there is no file handle for one; they wait in the backlog."""
-
-HANDSHAKE_SECONDS: Final = 10.0
-"""How long the handshake of TLS may take, as on the gRPC port. libuv's own is 60."""
 
 
 class Listener:

@@ -475,8 +475,8 @@ def test_a_defect_in_the_front_ends_no_thread(
 def test_who_does_not_say_its_first_words_is_let_go(
     handlers: Handlers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encrypted: bool
 ) -> None:
-    for name in ("GREETING_MS", "SETTLING_MS"):
-        monkeypatch.setattr(module, name, 300)
+    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr(module, "SETTLING_MS", 300)
     certificates = watch(pair(tmp_path), time.monotonic, print) if encrypted else None
     options = PortOptions(certificates=certificates)
     with (
